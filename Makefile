@@ -1,0 +1,47 @@
+# All a machine needs is Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv in the checkout, with the locked packages
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# Some environments forbid writing bytecode at run time: dbt then takes twice as long to start.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q flows python_enrichers spot_oa
+	@touch $@
+
+demo: $(READY) ## make a synthetic network and run every pipeline on it
+	$(BIN)/spot-oa demo
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## check style and types of Python, SQL and YAML
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	SPOT_OA_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+
+docs: $(READY) ## write the dbt docs as one static page to spot-oa-home/dbt/target
+	$(BIN)/python -m flows.dbt_docs
+
+lock: $(READY) ## pin the newest packages that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --extra dev pyproject.toml --output-file requirements.lock
+
+clean: ## remove what setup, tests and dbt made
+	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
+
+.PHONY: help setup demo test lint docs lock clean
