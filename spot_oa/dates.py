@@ -1,0 +1,56 @@
+"""Dates as operators write them, and the slice of every table that a run owns."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+
+from spot_oa.errors import UsageError, printable
+
+DATE_PATTERN = r"^(\d{4})-?(\d{2})-?(\d{2})$"
+_DATE = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
+
+
+def parse_date(text: object) -> dt.date:
+    """Read `2016-07-08` or `20160708`.
+
+    Args:
+        text: A date, or a text or number that spells one.
+
+    Returns:
+        The day.
+
+    Raises:
+        UsageError: It is neither form, or no day of the calendar.
+    """
+    if isinstance(text, dt.date) and not isinstance(text, dt.datetime):
+        return text
+    match = _DATE.fullmatch(str(text))
+    if match:
+        try:
+            return dt.date(int(match[1]), int(match[3]), int(match[4]))
+        except ValueError:
+            pass
+    raise UsageError(f"date {printable(text)!r} is no day: write it as 2016-07-08 or 20160708")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one run replaces: the rows of one pipeline and one day, in every table."""
+
+    pipeline: str
+    date: dt.date
+
+    @property
+    def ymd(self) -> dict[str, int]:
+        """The partition columns."""
+        return {"y": self.date.year, "m": self.date.month, "d": self.date.day}
+
+    @property
+    def compact(self) -> str:
+        """The day as `20160708`, as it stands in paths."""
+        return self.date.strftime("%Y%m%d")
+
+    def __str__(self) -> str:
+        return f"{self.pipeline} {self.date.isoformat()}"

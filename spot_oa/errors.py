@@ -1,0 +1,57 @@
+"""The errors a run can end with.
+
+Every message is one line that says what failed, with which value, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class SpotOaError(Exception):
+    """Root of the tree. `transient` errors may succeed when retried, all others are terminal."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class UsageError(SpotOaError):
+    """The caller asked for something that cannot be asked for (exit code 2)."""
+
+
+class ConfigError(SpotOaError):
+    """A setting, a pipeline description or a configured file is unusable."""
+
+
+class LandingError(SpotOaError):
+    """The ML results could not be read or written."""
+
+
+class EnrichmentError(SpotOaError):
+    """A local enrichment source is unusable."""
+
+
+class WarehouseError(SpotOaError):
+    """The warehouse cannot be opened, written or read."""
+
+
+class BuildError(SpotOaError):
+    """Dbt could not build the models, or a data test failed."""
+
+
+class PublishError(SpotOaError):
+    """The published files could not be written or swapped in."""
+
+
+def printable(text: object) -> str:
+    """Make text from anywhere safe for a terminal and a one-line message.
+
+    Args:
+        text: Anything; traffic may have had a hand in it.
+
+    Returns:
+        Its `str`, with every character that is not printable (line ends, ANSI escapes,
+        direction marks) written as a backslash escape.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text)
+    )

@@ -1,0 +1,292 @@
+"""Landing: the first N good lines of the scorer's file become the slice of raw.<p>_results.
+
+The file is what spot-ml writes: tab separated, no header, no quoting or escaping at all, SQL NULL
+as the text `null`, numbers as Java prints them. It is read in blocks, each block is split and
+typed column by column, and reading stops at the line that completes the limit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spot_oa.dates import Slice
+from spot_oa.errors import LandingError, printable
+from spot_oa.numbers import parse_numbers
+from spot_oa.pipelines import Pipeline, Results
+from spot_oa.warehouse import Warehouse
+from spot_oa.warehouse.tables import REJECTS, results_table
+
+NULL_TEXT = "null"
+FIRST_BLOCK = 1 << 18
+BLOCK = 1 << 23
+MAX_LINE = 1 << 26
+
+
+class SupportsRead(Protocol):
+    """Anything that hands out the next bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next `size` bytes at the most; none at the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What a landing took. `bad_values` counts values made NULL, by column."""
+
+    rows: int
+    rejected: int
+    bad_values: Mapping[str, int]
+    invalid_utf8: int
+    source_uri: str
+    source_sha256: str
+
+
+@dataclass(slots=True)
+class ResultsReader:
+    """Splits a results stream into typed batches; iterate once, then read the counts.
+
+    Iterating yields (rows, rejects): rows have the pipeline's fields, then `rank` and `line_no`;
+    rejects have `line_no`, `reason` and `line`.
+    """
+
+    stream: SupportsRead
+    results: Results
+    limit: int
+    rows: int = 0
+    rejected: int = 0
+    invalid_utf8: int = 0
+    bad_values: Counter[str] = field(default_factory=Counter)
+    _line_no: int = 0
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what was read: the whole file, or up to the line that completed the limit."""
+        return self._digest.hexdigest()
+
+    def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        blocks = _whole_lines(self.stream)
+        while self.rows < self.limit and (block := next(blocks, None)) is not None:
+            yield self._read(block)
+
+    def _read(self, block: bytes) -> tuple[pa.Table, pa.Table]:
+        lines, mended = _split_lines(block)
+        fields = pc.split_pattern(lines, "\t")
+        widths = pc.list_value_length(fields)
+        whole = pc.equal(widths, self.results.width)
+        columns, bad = self._type(fields if pc.all(whole).as_py() else fields.filter(whole))
+        reasons = self._reasons(widths, whole, columns)
+
+        good = np.flatnonzero(reasons.is_null().to_numpy(zero_copy_only=False))
+        taken = good[: self.limit - self.rows]
+        if full := len(taken) == self.limit - self.rows:
+            last = int(taken[-1]) + 1
+            reasons, mended = reasons.slice(0, last), mended[:last]
+        self._digest.update(block[: _end_of_line(block, last)] if full else block)
+
+        # Positions among the lines become positions among those that were wide enough to type.
+        typed = (np.cumsum(whole.to_numpy(zero_copy_only=False)) - 1)[taken]
+        for name, mask in bad.items():
+            self.bad_values[name] += int(pc.sum(mask.take(pa.array(typed))).as_py() or 0)
+        self.invalid_utf8 += int(mended.sum())
+        rows = pa.table(
+            {name: column.take(pa.array(typed)) for name, column in columns.items()}
+            | {
+                "rank": pa.array(np.arange(len(taken)) + self.rows, pa.int32()),
+                "line_no": pa.array(taken + self._line_no + 1, pa.int64()),
+            }
+        )
+        rejected = np.flatnonzero(reasons.is_valid().to_numpy(zero_copy_only=False))
+        rejects = pa.table(
+            {
+                "line_no": pa.array(rejected + self._line_no + 1, pa.int64()),
+                "reason": reasons.take(pa.array(rejected)),
+                "line": lines.take(pa.array(rejected)),
+            }
+        )
+        self.rows += len(taken)
+        self.rejected += len(rejected)
+        self._line_no += len(lines)
+        return rows, rejects
+
+    def _type(self, fields: pa.Array) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
+        """Columns by name, and for each number column which of its values were made NULL."""
+        flat = fields.flatten()
+        firsts = np.arange(0, len(flat), self.results.width)
+        columns, bad = {}, {}
+        for name, spec in self.results.fields.items():
+            if spec.index is None:
+                text = pa.nulls(len(firsts), pa.string())
+            else:
+                text = flat.take(pa.array(firsts + spec.index))
+                text = pc.if_else(pc.equal(text, NULL_TEXT), None, text)
+            if spec.type == "string":
+                columns[name] = text
+            else:
+                columns[name], bad[name] = parse_numbers(text, spec.type)
+        return columns, bad
+
+    def _reasons(self, widths: pa.Array, whole: pa.Array, columns: dict[str, pa.Array]) -> pa.Array:
+        """Why each line cannot be taken; NULL if it can."""
+        reasons = pa.nulls(len(columns[self.results.score]), pa.string())
+        for name, spec in reversed(self.results.fields.items()):
+            if spec.required:
+                unusable = columns[name].is_null()
+                if spec.type == "string":
+                    unusable = pc.or_kleene(unusable, pc.equal(columns[name], ""))
+                kind = "is missing" if spec.type == "string" else "is no number"
+                reasons = pc.if_else(unusable, f"{name} {kind}", reasons)
+        if len(reasons) == len(whole):
+            return reasons
+        found = pc.cast(widths, pa.string())
+        wrong = pc.binary_join_element_wise(
+            f"{self.results.width} fields expected, found", found, " "
+        )
+        return pc.replace_with_mask(wrong, whole, reasons)
+
+
+def land(pipeline: Pipeline, part: Slice, ml_uri: str, limit: int, warehouse: Warehouse) -> Landed:
+    """Replace the landed slice with the first good lines of the day's results file.
+
+    Args:
+        pipeline: Describes the file.
+        part: The slice to replace.
+        ml_uri: Any fsspec URL or path; the file lies below it.
+        limit: How many good lines to take; 0 takes none.
+        warehouse: Written in one transaction.
+
+    Returns:
+        What was taken.
+
+    Raises:
+        LandingError: The file is missing or cannot be read; the slice is as it was.
+        WarehouseError: The warehouse cannot be written; the slice is as it was.
+    """
+    uri = pipeline.results_uri(ml_uri, part)
+    results = results_table(pipeline)
+    with _open(uri, part) as stream, warehouse.replacing(part, results, REJECTS) as writer:
+        reader = ResultsReader(stream, pipeline.results, limit)
+        for rows, rejects in reader:
+            writer.append(results, rows)
+            writer.append(REJECTS, rejects)
+        writer.fill(
+            results,
+            source_uri=uri,
+            source_sha256=reader.sha256,
+            landed_at=dt.datetime.now(dt.UTC).replace(tzinfo=None),
+        )
+    return Landed(
+        rows=reader.rows,
+        rejected=reader.rejected,
+        bad_values={name: count for name, count in reader.bad_values.items() if count},
+        invalid_utf8=reader.invalid_utf8,
+        source_uri=uri,
+        source_sha256=reader.sha256,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An open results file whose every fault is a LandingError that names it."""
+
+    stream: BinaryIO
+    where: str
+
+    def read(self, size: int) -> bytes:
+        with _faults(self.where):
+            return self.stream.read(size)
+
+
+@contextmanager
+def _open(uri: str, part: Slice) -> Iterator[_Source]:
+    where = f"{part}: ML results {printable(uri)}"
+    with ExitStack() as stack:
+        with _faults(where):
+            stream = stack.enter_context(fsspec.open(uri, "rb"))
+        yield _Source(stream, where)
+
+
+@contextmanager
+def _faults(where: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise LandingError(
+            f"{where}: no such file; run the scorer for that day, or correct SPOT_OA_ML_URI"
+        ) from error
+    except IsADirectoryError as error:
+        raise LandingError(f"{where}: is a folder, a file is needed") from error
+    except PermissionError as error:
+        raise LandingError(f"{where}: permission denied; let this user read it") from error
+    except (ValueError, ImportError) as error:
+        raise LandingError(
+            f"{where}: {printable(error)}; correct SPOT_OA_ML_URI or install the file system"
+        ) from error
+    except OSError as error:
+        raise LandingError(
+            f"{where}: cannot be read ({printable(error)}); try again", transient=True
+        ) from error
+
+
+def _whole_lines(stream: SupportsRead) -> Iterator[bytes]:
+    """Blocks that end at a line's end; the file's last line may lack its own."""
+    rest, size = b"", FIRST_BLOCK
+    while chunk := stream.read(size):
+        size = BLOCK
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield rest + chunk[:end]
+            rest = chunk[end:]
+        else:
+            rest += chunk
+        if len(rest) > MAX_LINE:
+            raise LandingError(
+                f"a line of the ML results is longer than {MAX_LINE} bytes: this is no results file"
+            )
+    if rest:
+        yield rest
+
+
+def _split_lines(block: bytes) -> tuple[pa.Array, np.ndarray]:
+    r"""The lines of a block as text, and which of them held bytes that are not UTF-8.
+
+    Such bytes are kept readable as `\xNN`. A line may end in CR LF.
+    """
+    body = block.removesuffix(b"\n")
+    mended = None
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raw = body.split(b"\n")
+        mended = np.array([not _is_utf8(line) for line in raw])
+        text = body.decode("utf-8", "backslashreplace")
+    lines = pc.split_pattern(pa.array([text]), "\n").flatten()
+    if "\r" in text:
+        lines = pc.utf8_rtrim(lines, "\r")
+    return lines, np.zeros(len(lines), bool) if mended is None else mended
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _end_of_line(block: bytes, count: int) -> int:
+    """The length in bytes of the first `count` lines, line ends included."""
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+    return int(ends[count - 1]) + 1 if count <= len(ends) else len(block)

@@ -1,0 +1,160 @@
+"""What a pipeline is: one YAML file per pipeline beside this module, read into `Pipeline`.
+
+All that differs between flow, proxy and dns outside the SQL models stands in those files; a file
+of the same name in `SPOT_OA_PIPELINES_DIR` replaces the one here, so another scorer's columns or
+a fourth pipeline need no code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from spot_oa.dates import Slice
+from spot_oa.errors import ConfigError, UsageError, printable
+
+Type = Literal["string", "int", "bigint", "float", "double", "timestamp"]
+"""Portable column types: what tables.yml, the descriptions and every engine speak."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""A name that may stand in a path and in SQL as it is."""
+
+IndicatorType = Literal["address", "name", "uri"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResultField(_Model):
+    """One column of the landed results.
+
+    `index` is its place in the scorer's line, 0-based. A field without an index is one that the
+    scorer does not write: the column is there and NULL. A line whose `required` field is missing
+    or unusable is rejected.
+    """
+
+    type: Type
+    index: int | None = Field(default=None, ge=0)
+    required: bool = False
+
+
+class Results(_Model):
+    """The scorer's file: tab separated lines of `width` fields, most suspicious first."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    width: int = Field(ge=1)
+    score: Name
+    fields: dict[Name, ResultField]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.score not in self.fields:
+            raise ValueError(f"score field {self.score!r} is not among the fields")
+        if not self.fields[self.score].required:
+            raise ValueError(f"score field {self.score!r} must be required")
+        for name, field in self.fields.items():
+            if field.index is not None and field.index >= self.width:
+                raise ValueError(f"field {name!r} has index {field.index}, width is {self.width}")
+            if field.required and field.index is None:
+                raise ValueError(f"required field {name!r} has no index")
+            if field.type == "timestamp":
+                raise ValueError(f"field {name!r}: results hold no timestamp type, take string")
+        return self
+
+
+class Telemetry(_Model):
+    """The raw events of a day, partitioned by y, m, d, h."""
+
+    columns: dict[Name, Type]
+
+
+class Published(_Model):
+    """How a mart is written: rows in the order of `order_by`, then of all columns."""
+
+    order_by: tuple[Name, ...] = ()
+
+
+class Pipeline(_Model):
+    """One kind of telemetry: what its scorer writes, what is looked up, what is published."""
+
+    name: Name
+    title: str
+    results: Results
+    telemetry: Telemetry
+    enrich: dict[Name, dict[Name, IndicatorType]] = {}
+    """Enrichment step -> results column -> kind of indicator."""
+    tables: dict[Name, Published]
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> Self:
+        for step, columns in self.enrich.items():
+            for column in columns:
+                if column not in self.results.fields:
+                    raise ValueError(f"enrich.{step}: {column!r} is no results field")
+        return self
+
+    @property
+    def results_table(self) -> str:
+        """The landed results, in schema raw."""
+        return f"{self.name}_results"
+
+    def results_uri(self, ml_uri: str, part: Slice) -> str:
+        """Where the scorer leaves the results of a day below `ml_uri`."""
+        base = ml_uri.rstrip("/")
+        return f"{base}/{self.name}/scored_results/{part.compact}/scores/{self.results.file}"
+
+
+def load_pipelines(extra: Path | None = None) -> dict[str, Pipeline]:
+    """Read every pipeline description.
+
+    Args:
+        extra: A folder of further `<name>.yml`; one of the same name replaces a built-in.
+
+    Returns:
+        Pipelines by name, built-in ones first.
+
+    Raises:
+        ConfigError: A description cannot be read or is not consistent.
+    """
+    files = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.yml"))}
+    if extra is not None:
+        if not extra.is_dir():
+            raise ConfigError(f"SPOT_OA_PIPELINES_DIR={extra}: no such folder")
+        files |= {path.stem: path for path in sorted(extra.glob("*.yml"))}
+    return {name: _load(path) for name, path in files.items()}
+
+
+def get_pipeline(name: str, extra: Path | None = None) -> Pipeline:
+    """Find a pipeline by name.
+
+    Raises:
+        UsageError: There is none of that name.
+        ConfigError: A description is not usable.
+    """
+    pipelines = load_pipelines(extra)
+    if name not in pipelines:
+        known = ", ".join(pipelines)
+        raise UsageError(f"pipeline {printable(name)!r} is unknown: take one of {known}")
+    return pipelines[name]
+
+
+def _load(path: Path) -> Pipeline:
+    try:
+        pipeline = Pipeline.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"pipeline description {path}: {printable(error)}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = f"{where + ': ' if where else ''}{first['msg']}"
+        raise ConfigError(f"pipeline description {path}: {printable(reason)}") from error
+    if pipeline.name != path.stem:
+        raise ConfigError(
+            f"pipeline description {path}: it says name {pipeline.name!r}, "
+            f"its file must be {pipeline.name}.yml"
+        )
+    return pipeline

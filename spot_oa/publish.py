@@ -1,0 +1,117 @@
+"""Publishing: the day's tables as Parquet, swapped in as one folder."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from spot_oa.dates import Slice
+from spot_oa.errors import PublishError, printable
+from spot_oa.pipelines import Pipeline
+from spot_oa.warehouse import Warehouse
+
+MANIFEST = "manifest.json"
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # Linux, renameat2(2)
+_RENAME_SWAP = 2  # macOS, renamex_np(2)
+
+
+def publish(
+    pipeline: Pipeline,
+    part: Slice,
+    data_dir: Path,
+    warehouse: Warehouse,
+    *,
+    meta: Mapping[str, str],
+    manifest: Callable[[Mapping[str, int]], Mapping[str, object]],
+) -> tuple[Path, Mapping[str, int]]:
+    """Write the day's tables and swap the whole folder in: a reader sees the old set or the new.
+
+    The caller holds the warehouse's lock, so nobody else publishes the same day.
+
+    Args:
+        pipeline: Names the tables and their order.
+        part: The day.
+        data_dir: The folder becomes `data_dir/<pipeline>/<YYYYMMDD>`; it is made if missing.
+        warehouse: Exports the tables.
+        meta: Key-value metadata of every Parquet file; equal for equal runs.
+        manifest: Makes the content of manifest.json from the row counts by table.
+
+    Returns:
+        The published folder, and the row counts by table.
+
+    Raises:
+        PublishError: The files could not be written or swapped in; the old set stands.
+        WarehouseError: A table could not be read; the old set stands.
+    """
+    day = data_dir / pipeline.name / part.compact
+    stage = day.with_name(f".{part.compact}.new")
+    try:
+        # A run that died leaves its stage behind, or after a swap the old day in its place.
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True)
+        rows = {}
+        for table, published in pipeline.tables.items():
+            file = stage / f"{table}.parquet"
+            rows[table] = warehouse.export(table, part, published.order_by, file, meta)
+            _sync(file)
+        text = json.dumps(manifest(rows), indent=2, ensure_ascii=False)
+        (stage / MANIFEST).write_text(text + "\n", "utf-8")
+        _sync(stage / MANIFEST)
+        _swap_in(stage, day)
+        _sync(day.parent)
+    except OSError as error:
+        raise PublishError(
+            f"{part}: cannot publish to {day} ({printable(error)}); "
+            "free or allow that folder, or correct SPOT_OA_DATA_DIR"
+        ) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    return day, rows
+
+
+def _swap_in(stage: Path, day: Path) -> None:
+    """Put `stage` where `day` is, in one step; what was there is at `stage` after it."""
+    if not day.exists():
+        stage.rename(day)
+        return
+    try:
+        _exchange(stage, day)
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+            raise
+        # The file system cannot exchange folders: the day is away for an instant, never mixed.
+        old = day.with_name(f".{day.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        day.rename(old)
+        stage.rename(day)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    paths = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin":
+        failed = libc.renamex_np(*paths, _RENAME_SWAP)
+    elif hasattr(libc, "renameat2"):
+        failed = libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
+    else:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if failed:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(other))
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,103 @@
+"""The warehouse: the only room that opens connections to an engine.
+
+`open_warehouse` hands out the engine that the settings name; everybody else speaks `Warehouse`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from spot_oa.dates import Slice
+from spot_oa.errors import ConfigError
+from spot_oa.pipelines import Pipeline
+from spot_oa.settings import Settings
+from spot_oa.warehouse.tables import Table
+
+
+class SliceWriter(Protocol):
+    """Collects the new rows of a slice; they replace the old ones when the block ends well."""
+
+    def append(self, table: Table, rows: pa.Table) -> None:
+        """Add rows by column name, without the slice columns; missing columns are NULL."""
+        ...
+
+    def fill(self, table: Table, **values: object) -> None:
+        """Set columns of all rows appended to `table`, once they are known."""
+        ...
+
+
+class Warehouse(Protocol):
+    """What the steps need of an engine. Each call opens and closes its own connection."""
+
+    def prepare(self, tables: Sequence[Table]) -> None:
+        """Create the schemas and tables that are missing.
+
+        Raises:
+            WarehouseError: The warehouse cannot be opened, or a table has other columns.
+        """
+        ...
+
+    def check_telemetry(self, pipeline: Pipeline) -> None:
+        """Make sure that there is a place for the pipeline's telemetry.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        ...
+
+    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Sequence[dt.date]:
+        """Make `raw.<pipeline>` show the telemetry of these dates, in place.
+
+        Returns:
+            The dates for which there is none.
+
+        Raises:
+            WarehouseError: The telemetry cannot be read.
+        """
+        ...
+
+    def replacing(self, part: Slice, *tables: Table) -> AbstractContextManager[SliceWriter]:
+        """Replace the slice in all these tables at once, or not at all.
+
+        Raises:
+            WarehouseError: It could not be written; the slice is as it was.
+        """
+        ...
+
+    def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
+        """The distinct values of a text column in the slice, by rank, without NULL."""
+        ...
+
+    def export(
+        self, table: str, part: Slice, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
+    ) -> int:
+        """Write the day of a published table to a Parquet file, in a fixed order.
+
+        Args:
+            table: Its name in schema oa.
+            part: The day.
+            order_by: Leading sort columns; all others follow as tie-breakers.
+            path: The file to write.
+            meta: Key-value metadata of the file.
+
+        Returns:
+            The number of rows.
+        """
+        ...
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The warehouse of the configured target; nothing is opened before it is used."""
+    if settings.target == "duckdb":
+        from spot_oa.warehouse.duckdb import DuckDBWarehouse  # noqa: PLC0415 - one engine per run
+
+        return DuckDBWarehouse(settings.warehouse, settings.raw_uri)
+    raise ConfigError(
+        f"SPOT_OA_TARGET={settings.target}: this version runs on duckdb only; unset the variable"
+    )

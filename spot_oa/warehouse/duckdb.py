@@ -1,0 +1,250 @@
+"""The embedded warehouse: one DuckDB file, telemetry scanned in place."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import duckdb
+import pyarrow as pa
+
+from spot_oa.dates import Slice
+from spot_oa.errors import ConfigError, WarehouseError, printable
+from spot_oa.pipelines import Pipeline, Type
+from spot_oa.warehouse.tables import Table
+
+SQL_TYPES: Mapping[Type, str] = {
+    "string": "varchar",
+    "int": "integer",
+    "bigint": "bigint",
+    "float": "float",
+    "double": "double",
+    "timestamp": "timestamp",
+}
+
+_DOOR = threading.Lock()
+"""Held while connecting and closing: DuckDB cannot open a file that another thread just closes."""
+
+
+class _SliceWriter:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, part: Slice) -> None:
+        self._connection = connection
+        self._keys: dict[str, object] = {"pipeline": part.pipeline, **part.ymd}
+
+    def keys(self, table: Table) -> dict[str, object]:
+        return {name: value for name, value in self._keys.items() if name in table.columns}
+
+    def clear(self, table: Table) -> None:
+        keys = self.keys(table)
+        where = " and ".join(f"{name} = ?" for name in keys)
+        self._connection.execute(f"delete from {table} where {where}", list(keys.values()))  # noqa: S608
+
+    def append(self, table: Table, rows: pa.Table) -> None:
+        for name, value in self.keys(table).items():
+            constant = pa.scalar(value, table.arrow_schema.field(name).type)
+            rows = rows.append_column(name, pa.repeat(constant, rows.num_rows))
+        self._connection.register("appended_rows", rows)
+        self._connection.execute(f"insert into {table} by name select * from appended_rows")  # noqa: S608
+        self._connection.unregister("appended_rows")
+
+    def fill(self, table: Table, **values: object) -> None:
+        keys = self.keys(table)
+        assign = ", ".join(f"{name} = ?" for name in values)
+        where = " and ".join(f"{name} = ?" for name in keys)
+        self._connection.execute(
+            f"update {table} set {assign} where {where}",  # noqa: S608
+            [*values.values(), *keys.values()],
+        )
+
+
+class DuckDBWarehouse:
+    """One file, one writer at a time; identifiers come from descriptions, values are bound."""
+
+    def __init__(self, path: Path, raw_uri: str) -> None:
+        self._path = path
+        self._raw_uri = raw_uri
+
+    @contextmanager
+    def _connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = self._open()
+        try:
+            yield connection
+        except duckdb.Error as error:
+            reason = printable(str(error).partition("\n")[0])
+            raise WarehouseError(f"warehouse {self._path}: {reason}") from error
+        finally:
+            with _DOOR:
+                connection.close()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with _DOOR:
+                return duckdb.connect(str(self._path))
+        except (duckdb.Error, OSError) as error:
+            reason = printable(str(error).partition("\n")[0])
+            held = "lock" in reason.lower()
+            advice = (
+                "another program has it open: close it, readers use the published Parquet"
+                if held
+                else "correct SPOT_OA_WAREHOUSE, or move the file away"
+            )
+            raise WarehouseError(
+                f"warehouse {self._path} cannot be opened ({reason}); {advice}", transient=held
+            ) from error
+
+    def prepare(self, tables: Sequence[Table]) -> None:
+        """See `Warehouse.prepare`."""
+        with self._connect() as connection:
+            for schema in sorted({table.schema for table in tables}):
+                connection.execute(f"create schema if not exists {schema}")
+            for table in tables:
+                columns = {name: SQL_TYPES[kind] for name, kind in table.columns.items()}
+                listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+                connection.execute(f"create table if not exists {table} ({listed})")
+                found = {
+                    row[0]: row[1].lower()
+                    for row in connection.execute(f"describe {table}").fetchall()
+                }
+                if found != columns:
+                    differing = ", ".join(sorted(dict(found.items() ^ columns.items())))
+                    raise WarehouseError(
+                        f"warehouse {self._path}: {table} has other columns than its description "
+                        f"({differing}); alter the table or use a new warehouse"
+                    )
+
+    def _telemetry(self, pipeline: Pipeline) -> Path:
+        return _local(self._raw_uri) / pipeline.name
+
+    def check_telemetry(self, pipeline: Pipeline) -> None:
+        """See `Warehouse.check_telemetry`."""
+        root = self._telemetry(pipeline)
+        if not root.is_dir():
+            raise ConfigError(
+                f"telemetry folder {root} does not exist; put the Parquet there, "
+                "or correct SPOT_OA_RAW_URI"
+            )
+
+    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Sequence[dt.date]:
+        """See `Warehouse.expose_telemetry`; partitions may be written m=7 or m=07."""
+        self.check_telemetry(pipeline)
+        root = self._telemetry(pipeline)
+        globs = {date: _hour_globs(root, date) for date in dates}
+        found = [glob for of_date in globs.values() for glob in of_date]
+        with self._connect() as connection:
+            connection.execute("create schema if not exists raw")
+            query = _scan(connection, pipeline, found) if found else _no_rows(pipeline)
+            connection.execute(f"create or replace view raw.{pipeline.name} as {query}")
+        return [date for date, of_date in globs.items() if not of_date]
+
+    @contextmanager
+    def replacing(self, part: Slice, *tables: Table) -> Iterator[_SliceWriter]:
+        """See `Warehouse.replacing`; one transaction."""
+        with self._connect() as connection:
+            connection.begin()
+            writer = _SliceWriter(connection, part)
+            try:
+                for table in tables:
+                    writer.clear(table)
+                yield writer
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+
+    def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
+        """See `Warehouse.distinct`."""
+        with self._connect() as connection:
+            rows = connection.execute(
+                f"select {column} from {table} where y = ? and m = ? and d = ? "  # noqa: S608
+                f"and {column} is not null group by {column} order by min(rank)",
+                list(part.ymd.values()),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def export(
+        self, table: str, part: Slice, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
+    ) -> int:
+        """See `Warehouse.export`."""
+        notes = ", ".join(f'"{key}": {_literal(value)}' for key, value in meta.items())
+        with self._connect() as connection:
+            columns = [row[0] for row in connection.execute(f"describe oa.{table}").fetchall()]
+            order = [*order_by, *(name for name in columns if name not in order_by)]
+            ordered = ", ".join(f'"{name}" nulls first' for name in order)
+            (rows,) = connection.execute(
+                f"copy (select * from oa.{table} where y = ? and m = ? and d = ? "  # noqa: S608
+                f"order by {ordered}) to {_literal(str(path))} "
+                f"(format parquet, kv_metadata {{{notes}}})",
+                list(part.ymd.values()),
+            ).fetchone() or (0,)
+        return int(rows)
+
+
+def _local(uri: str) -> Path:
+    parts = urlsplit(uri)
+    if parts.scheme not in ("", "file"):
+        raise ConfigError(
+            f"SPOT_OA_RAW_URI={printable(uri)}: the duckdb target reads telemetry from local "
+            "folders; give a path or a file:// URL"
+        )
+    return Path(parts.path if parts.scheme else uri)
+
+
+def _hour_globs(root: Path, date: dt.date) -> list[str]:
+    """Patterns of the Parquet files of a day, its partitions compared as integers."""
+    days = [root]
+    for key, value in (("y", date.year), ("m", date.month), ("d", date.day)):
+        pattern = re.compile(rf"{key}=0*{value}")
+        days = [c for day in days for c in sorted(day.iterdir()) if pattern.fullmatch(c.name)]
+    hours = [hour for day in days for hour in sorted(day.glob("h=*"))]
+    return [f"{_plain(hour)}/*.parquet" for hour in hours if any(hour.glob("*.parquet"))]
+
+
+def _plain(path: Path) -> str:
+    """The path with DuckDB's pattern characters taken literally."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _scan(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, globs: Sequence[str]) -> str:
+    """A query for the telemetry's own columns and y, m, d, h, each in its described type."""
+    files = ", ".join(_literal(glob) for glob in globs)
+    scan = (
+        f"read_parquet([{files}], union_by_name = true, "
+        "hive_partitioning = true, hive_types_autocast = false)"
+    )
+    try:
+        described = connection.execute(f"describe select * from {scan}").fetchall()  # noqa: S608
+    except duckdb.Error as error:
+        reason = printable(str(error).partition("\n")[0])
+        raise WarehouseError(
+            f"telemetry of {pipeline.name} is not readable Parquet ({reason}); replace the file"
+        ) from error
+    found = {row[0]: row[1].lower() for row in described}
+    columns = []
+    for name, kind in {**pipeline.telemetry.columns, **_PARTITIONS}.items():
+        wanted = SQL_TYPES[kind]
+        if name not in found:
+            columns.append(f'cast(null as {wanted}) as "{name}"')
+        elif found[name] != wanted:
+            columns.append(f'cast("{name}" as {wanted}) as "{name}"')
+        else:
+            columns.append(f'"{name}"')
+    return f"select {', '.join(columns)} from {scan}"  # noqa: S608
+
+
+def _no_rows(pipeline: Pipeline) -> str:
+    columns = {**pipeline.telemetry.columns, **_PARTITIONS}.items()
+    nulls = ", ".join(f'cast(null as {SQL_TYPES[kind]}) as "{name}"' for name, kind in columns)
+    return f"select {nulls} where false"
+
+
+_PARTITIONS: Mapping[str, Type] = {"y": "int", "m": "int", "d": "int", "h": "int"}
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,111 @@
+"""The tables that Python writes, in portable types; SQL only reads them.
+
+Each ends with the columns of its slice: `pipeline` where several pipelines share it, then y, m, d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from spot_oa.pipelines import Pipeline, Type
+
+YMD: Mapping[str, Type] = {"y": "int", "m": "int", "d": "int"}
+_SHARED: Mapping[str, Type] = {"pipeline": "string", **YMD}
+
+ARROW_TYPES: Mapping[Type, pa.DataType] = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table in the warehouse: where it is, and its columns with portable types in order."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, Type]
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The columns as Arrow types; all nullable."""
+        return pa.schema([(name, ARROW_TYPES[kind]) for name, kind in self.columns.items()])
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+def results_table(pipeline: Pipeline) -> Table:
+    """The landed results of a pipeline, one row per line taken."""
+    fields = {name: field.type for name, field in pipeline.results.fields.items()}
+    return Table("raw", pipeline.results_table, {**fields, **_PROVENANCE, **YMD})
+
+
+_PROVENANCE: Mapping[str, Type] = {
+    "rank": "int",
+    "line_no": "bigint",
+    "source_uri": "string",
+    "source_sha256": "string",
+    "landed_at": "timestamp",
+}
+
+REJECTS = Table(
+    "raw",
+    "results_rejects",
+    {"line_no": "bigint", "reason": "string", "line": "string", **_SHARED},
+)
+
+LOOKUPS: Mapping[str, Table] = {
+    name: Table("lookups", name, {**columns, **_SHARED})
+    for name, columns in {
+        "ip_geo": {
+            "ip": "string",
+            "geoloc": "string",
+            "domain": "string",
+            "country_code": "string",
+            "country": "string",
+            "region": "string",
+            "city": "string",
+            "latitude": "double",
+            "longitude": "double",
+            "asn": "bigint",
+            "as_org": "string",
+            "isp": "string",
+            "source": "string",
+            "source_built_at": "timestamp",
+        },
+        "network_context": {"ip": "string", "is_internal": "int", "label": "string"},
+        "reputation": {
+            "indicator": "string",
+            "indicator_type": "string",
+            "reputation": "string",
+            "severity": "int",
+        },
+        "reputation_verdicts": {
+            "indicator": "string",
+            "indicator_type": "string",
+            "service": "string",
+            "severity": "int",
+            "label": "string",
+            "confidence": "double",
+            "category": "string",
+            "matched": "string",
+            "fetched_at": "timestamp",
+            "expires_at": "timestamp",
+            "outcome": "string",
+        },
+        "domain": {"name": "string", "registered_domain": "string", "public_suffix": "string"},
+    }.items()
+}
+
+
+def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
+    """Every table that Python writes, for the given pipelines."""
+    return [*(results_table(p) for p in pipelines.values()), REJECTS, *LOOKUPS.values()]

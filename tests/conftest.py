@@ -1,0 +1,35 @@
+"""What all tests share: an environment without the developer's own settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spot_oa.settings import Settings, load_settings
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("SPOT_OA_") and name != "SPOT_OA_REFERENCE_DIR":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings whose home is empty and the test's own."""
+    return load_settings(home=tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of reference cases and real telemetry; skips where there is none."""
+    folder = Path(os.environ.get("SPOT_OA_REFERENCE_DIR", PROJECT.parent / "shared")).resolve()
+    if not (folder / "cases").is_dir():
+        pytest.skip(f"no reference cases at {folder} (SPOT_OA_REFERENCE_DIR)")
+    return folder

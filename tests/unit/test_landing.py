@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+
+from spot_oa import landing
+from spot_oa.landing import ResultsReader
+from spot_oa.pipelines import Results
+
+RESULTS = Results.model_validate(
+    {
+        "file": "toy_results.csv",
+        "width": 4,
+        "score": "score",
+        "fields": {
+            "ip": {"index": 1, "type": "string", "required": True},
+            "port": {"index": 0, "type": "int"},
+            "absent": {"type": "string"},
+            "score": {"index": 3, "type": "double", "required": True},
+        },
+    }
+)
+
+
+def read(data: bytes, limit: int = 1000) -> tuple[ResultsReader, list[dict], list[dict]]:
+    reader = ResultsReader(io.BytesIO(data), RESULTS, limit)
+    rows, rejects = [], []
+    for taken, refused in reader:
+        rows += taken.to_pylist()
+        rejects += refused.to_pylist()
+    return reader, rows, rejects
+
+
+def line(ip: str = "10.0.0.1", port: str = "80", score: str = "1.0E-7") -> str:
+    return f"{port}\t{ip}\tdropped\t{score}"
+
+
+def test_fields_are_taken_by_index_and_typed() -> None:
+    _, rows, rejects = read(b"80\t10.0.0.1\tx\t1.2E-7\n443\t::1\ty\t2.0E-7\n")
+    assert rows == [
+        {"ip": "10.0.0.1", "port": 80, "absent": None, "score": 1.2e-7, "rank": 0, "line_no": 1},
+        {"ip": "::1", "port": 443, "absent": None, "score": 2e-7, "rank": 1, "line_no": 2},
+    ]
+    assert rejects == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "4 fields expected, found 1"),
+        ("80\t10.0.0.1\t1.0", "4 fields expected, found 3"),
+        (line() + "\tmore", "4 fields expected, found 5"),
+        (line(ip="null"), "ip is missing"),
+        (line(ip=""), "ip is missing"),
+        (line(score="null"), "score is no number"),
+        (line(score="NaN"), "score is no number"),
+        (line(score="-"), "score is no number"),
+        (line(ip="null", score="-"), "ip is missing"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_is_quarantined_with_its_reason(text: str, reason: str) -> None:
+    reader, rows, rejects = read(f"{line()}\n{text}\n{line(ip='::2')}\n".encode())
+    assert rejects == [{"line_no": 2, "reason": reason, "line": text}]
+    assert [(row["ip"], row["rank"], row["line_no"]) for row in rows] == [
+        ("10.0.0.1", 0, 1),
+        ("::2", 1, 3),
+    ]
+    assert (reader.rows, reader.rejected) == (2, 1)
+
+
+def test_bad_and_null_numbers_become_null_and_only_bad_ones_count() -> None:
+    text = "\n".join(line(port=port) for port in ["80", "-", "null", "nan", "web"])
+    reader, rows, _ = read(text.encode())
+    assert [row["port"] for row in rows] == [80, None, None, None, None]
+    assert reader.bad_values == {"port": 3, "score": 0}
+
+
+def test_bad_values_of_refused_lines_do_not_count() -> None:
+    reader, _, _ = read(f"{line(port='-', ip='null')}\n{line()}\n".encode())
+    assert not any(reader.bad_values.values())
+
+
+@pytest.mark.parametrize(
+    "ip",
+    ['"quoted', '"a"', "back\\slash", "semi;colon", "'", " null", "NULL", "ünï", "\x00", "a\rb"],
+)
+def test_text_is_taken_as_it_is(ip: str) -> None:
+    _, rows, rejects = read(f"{line(ip=ip)}\n{line()}\n".encode())
+    assert [row["ip"] for row in rows] == [ip, "10.0.0.1"]
+    assert rejects == []
+
+
+def test_reading_stops_at_the_limit_and_the_hash_with_it() -> None:
+    taken = f"bad\n{line()}\n{line(ip='::2')}\n".encode()
+    data = taken + b"not read\n" + line().encode()
+    reader, rows, rejects = read(data, limit=2)
+    assert len(rows) == 2
+    assert [reject["line_no"] for reject in rejects] == [1]
+    assert reader.sha256 == hashlib.sha256(taken).hexdigest()
+
+
+def test_only_the_blocks_needed_are_read() -> None:
+    stream = io.BytesIO((line() + "\n").encode() * 1_000_000)
+    list(ResultsReader(stream, RESULTS, 500))
+    assert stream.tell() == landing.FIRST_BLOCK
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_the_whole_file_is_hashed_where_the_limit_is_not_reached(end: str) -> None:
+    data = f"{line()}\nbad{end}".encode()
+    reader, rows, rejects = read(data, limit=2)
+    assert (len(rows), len(rejects)) == (1, 1)
+    assert reader.sha256 == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize(("data", "limit"), [(b"", 10), (line().encode(), 0)])
+def test_nothing_to_take_is_a_valid_day(data: bytes, limit: int) -> None:
+    reader, rows, rejects = read(data, limit)
+    assert (rows, rejects) == ([], [])
+    assert reader.sha256 == hashlib.sha256(b"").hexdigest()
+
+
+def test_crlf_ends_a_line() -> None:
+    _, rows, rejects = read(f"{line()}\r\n{line(ip='::2')}\r\n".encode())
+    assert [row["score"] for row in rows] == [1e-7, 1e-7]
+    assert rejects == []
+
+
+def test_bytes_that_are_no_utf8_stay_readable_and_are_counted() -> None:
+    reader, rows, _ = read(b"80\tcaf\xe9\tx\t1.0\n80\tcaf\xc3\xa9\tx\t1.0\n")
+    assert [row["ip"] for row in rows] == ["caf\\xe9", "café"]
+    assert reader.invalid_utf8 == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    lines = [line(ip=f"10.0.0.{n}") if n % 5 else f"bad {n}" for n in range(60)]
+    data = "\n".join(lines).encode()
+    whole = read(data, limit=40)
+    monkeypatch.setattr(landing, "FIRST_BLOCK", size)
+    monkeypatch.setattr(landing, "BLOCK", size)
+    pieces = read(data, limit=40)
+    assert pieces[1:] == whole[1:]
+    assert pieces[0].sha256 == whole[0].sha256
+
+
+def test_a_line_without_end_is_no_results_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing, "MAX_LINE", 1000)
+    with pytest.raises(landing.LandingError, match="longer than 1000 bytes"):
+        read(b"x" * (landing.FIRST_BLOCK + 1))
