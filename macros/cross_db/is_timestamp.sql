@@ -1,0 +1,12 @@
+{# True if the text spells a date and time. Impala's cast yields NULL where it does not. #}
+{% macro is_timestamp(text) %}
+    {{ return(adapter.dispatch('is_timestamp', 'spot_oa')(text)) }}
+{% endmacro %}
+
+{% macro default__is_timestamp(text) %}
+    {{ return('cast(' ~ text ~ ' as timestamp) is not null') }}
+{% endmacro %}
+
+{% macro duckdb__is_timestamp(text) %}
+    {{ return('try_cast(' ~ text ~ ' as timestamp) is not null') }}
+{% endmacro %}

@@ -1,0 +1,54 @@
+with flow as (
+    select * from {{ ref('stg_telemetry__flow') }}
+    where {{ in_run_dates() }}
+),
+
+complete as (
+    select * from flow
+    where
+        unix_tstamp is not null
+        and srcip is not null
+        and sport is not null
+        and dstip is not null
+        and dport is not null
+        and ibyt is not null
+        and ipkt is not null
+        and tryear = y
+        and trmonth is not null
+        and trday is not null
+        and trhour is not null
+        and trminute is not null
+        and trsec is not null
+        and {{ is_timestamp('tstart') }}
+),
+
+per_minute as (
+    select
+        tryear,
+        trmonth,
+        trday,
+        trhour,
+        trminute,
+        count(*) as total,
+        y,
+        m,
+        d
+    from complete
+    group by tryear, trmonth, trday, trhour, trminute, y, m, d
+)
+
+select
+    cast(
+        concat(
+            cast(tryear as string),
+            '-', {{ two_digits('trmonth') }},
+            '-', {{ two_digits('trday') }},
+            ' ', {{ two_digits('trhour') }},
+            ':', {{ two_digits('trminute') }}
+        ) as string
+    ) as tdate,
+    cast(total as bigint) as total,
+    cast(y as int) as y,
+    cast(m as int) as m,
+    cast(d as int) as d
+from per_minute
