@@ -1,0 +1,186 @@
+"""The console script `spot-oa`: runs without Prefect and without a server."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spot_oa.dates import parse_date
+from spot_oa.errors import SpotOaError, UsageError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from spot_oa.settings import Settings
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Operational analytics of suspicious network connections.",
+)
+
+DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="How many results to take (default: SPOT_OA_LIMIT, 500)."),
+]
+PipelineArgument = Annotated[
+    str, typer.Argument(metavar="PIPELINE", help="flow, proxy, dns or all.")
+]
+
+
+@app.callback()
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(pipeline: PipelineArgument, date: DateOption, limit: LimitOption = None) -> None:
+    """Run a pipeline for a date: land, enrich, build, publish."""
+    names = _pipelines(pipeline)
+    _run_days(names, [parse_date(date)], _checked(limit))
+
+
+@app.command()
+def backfill(
+    pipeline: PipelineArgument,
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day, included.")],
+    limit: LimitOption = None,
+) -> None:
+    """Run a pipeline for every date of a range; a bad day does not stop the others."""
+    begin, end = parse_date(first), parse_date(last)
+    if end < begin:
+        raise UsageError(f"--to {end} is before --from {begin}: swap them")
+    names = _pipelines(pipeline)
+    dates = [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
+    _run_days(names, dates, _checked(limit), go_on=True)
+
+
+@app.command()
+def demo(
+    generate_only: Annotated[
+        bool, typer.Option("--generate-only", help="Write the data, run nothing.")
+    ] = False,
+    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Raw flows a day.")] = 20_000,
+) -> None:
+    """Make a small synthetic network below SPOT_OA_HOME and run every pipeline on it."""
+    from spot_oa.demo import generate  # noqa: PLC0415
+
+    console, settings = _console(), _settings()
+    made = generate(settings.home, pipelines=_pipelines("all"), rows_per_day=rows)
+    console.print(str(made), markup=False, highlight=False, soft_wrap=True)
+    if not generate_only:
+        _run_days(_pipelines("all"), list(made.dates), None)
+
+
+@app.command()
+def doctor() -> None:
+    """Show what is configured, what can be reached and what is missing."""
+    from flows.doctor import examine  # noqa: PLC0415
+
+    console = _console()
+    faults = 0
+    for usable, finding in examine(_settings()):
+        faults += not usable
+        mark = "ok     " if usable else "missing"
+        console.print(f"{mark} {printable(finding)}", markup=False, highlight=False, soft_wrap=True)
+    if faults:
+        raise SpotOaError(f"{faults} parts are missing or unusable: see the lines above")
+
+
+def _run_days(
+    pipelines: Iterable[str], dates: Iterable[dt.date], limit: int | None, *, go_on: bool = False
+) -> None:
+    from flows.report import reporter, show_summary  # noqa: PLC0415
+    from flows.runner import run_day  # noqa: PLC0415
+    from spot_oa.dates import Slice  # noqa: PLC0415
+
+    console, settings = _console(), _settings()
+    failed = []
+    for date in dates:
+        for pipeline in pipelines:
+            try:
+                with reporter(console, Slice(pipeline, date)) as told:
+                    summary = run_day(settings, pipeline, date, told, limit=limit)
+            except SpotOaError as error:
+                if not go_on:
+                    raise
+                failed.append(f"{pipeline} {date}")
+                print(f"spot-oa: {printable(error)}", file=sys.stderr)  # noqa: T201
+            else:
+                show_summary(console, summary)
+    if failed:
+        raise SpotOaError(f"{len(failed)} runs failed: {', '.join(failed)}; the others are done")
+
+
+def _pipelines(name: str) -> list[str]:
+    from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415
+
+    extra = _settings().pipelines_dir
+    return list(load_pipelines(extra)) if name == "all" else [get_pipeline(name, extra).name]
+
+
+def _checked(limit: int | None) -> int | None:
+    if limit is not None and limit < 0:
+        raise UsageError(f"--limit {limit} is negative: give 0 or more")
+    return limit
+
+
+def _settings() -> Settings:
+    from spot_oa.settings import load_settings  # noqa: PLC0415
+
+    return load_settings()
+
+
+def _console() -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(width=None if sys.stdout.isatty() else 100)
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 failed, 2 wrong usage, errors as one line."""
+    code = _invoke()
+    sys.stderr.flush()
+    # DuckDB prints leak notices of its own when the interpreter winds down after dbt.
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - not a path of ours
+        os.dup2(nowhere.fileno(), 2)
+    sys.exit(code)
+
+
+def _invoke() -> int:
+    try:
+        return app(standalone_mode=False) or 0
+    except UsageError as error:
+        return _complain(error, 2)
+    except SpotOaError as error:
+        return _complain(error, 1)
+    except typer.TyperException as error:
+        return _complain(f"{error.format_message()} (see spot-oa --help)", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        return _complain("interrupted; run it again", 1)
+    except Exception as error:  # noqa: BLE001 - the promise is one line, whatever happens
+        return _complain(f"unexpected {type(error).__name__}: {error}; see --debug", 1)
+
+
+def _complain(error: object, code: int) -> int:
+    if "--debug" in sys.argv:
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+    print(f"spot-oa: {printable(error)}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    main()

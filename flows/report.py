@@ -1,0 +1,133 @@
+"""How a run is shown: a live display on a terminal, plain lines elsewhere, a summary at the end."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from flows.summary import Summary
+from spot_oa.dates import Slice
+from spot_oa.errors import printable
+
+
+class PlainReporter:
+    """One line per step and note."""
+
+    def __init__(self, console: Console, part: Slice) -> None:
+        self._console = console
+        self._part = part
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def note(self, message: str) -> None:
+        """See `Reporter`."""
+        self._line(message)
+
+    def progress(self, message: str) -> None:
+        """See `Reporter`; too much for a log of lines."""
+
+    def started(self, step: str) -> None:
+        """See `Reporter`; the line comes when the step ends."""
+
+    def finished(self, step: str, seconds: float, detail: str) -> None:
+        """See `Reporter`."""
+        self._line(f"{step}: {detail} ({seconds:.1f} s)")
+
+    def _line(self, message: str) -> None:
+        self._console.print(
+            f"{self._part}: {printable(message)}", markup=False, highlight=False, soft_wrap=True
+        )
+
+
+class LiveReporter(PlainReporter):
+    """A spinner with the running steps below the lines of those that ended."""
+
+    def __init__(self, console: Console, part: Slice) -> None:
+        super().__init__(console, part)
+        self._status = Status(str(part), console=console)
+        self._running: list[str] = []
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._status.stop()
+
+    def progress(self, message: str) -> None:
+        """See `Reporter`; shown until the next one comes."""
+        self._last = message
+        self._show()
+
+    def started(self, step: str) -> None:
+        """See `Reporter`."""
+        self._running.append(step)
+        self._last = ""
+        self._show()
+
+    def finished(self, step: str, seconds: float, detail: str) -> None:
+        """See `Reporter`."""
+        self._running.remove(step)
+        super().finished(step, seconds, detail)
+        self._show()
+
+    def _show(self) -> None:
+        parts = [str(self._part), ", ".join(self._running), printable(self._last)]
+        self._status.update(escape("  ".join(part for part in parts if part)))
+
+
+def reporter(console: Console, part: Slice) -> PlainReporter:
+    """The display that fits the console."""
+    return LiveReporter(console, part) if console.is_terminal else PlainReporter(console, part)
+
+
+def show_summary(console: Console, summary: Summary) -> None:
+    """Print what a run did: counts, sources, seconds, warnings, and where the files are."""
+    table = Table(title=str(summary.part), title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    landed, built = summary.landed, summary.built
+    if landed:
+        bad = sum(landed.bad_values.values())
+        table.add_row("landed", f"{landed.rows} rows, {landed.rejected} rejected, {bad} bad values")
+    for step, enriched in summary.enriched.items():
+        rows = ", ".join(f"{n} {name}" for name, n in enriched.rows.items())
+        sources = "; ".join(
+            f"{o.source} {o.status}, {o.found} of {o.asked}" for o in enriched.outcomes
+        )
+        table.add_row(step, printable(f"{rows} ({sources or 'no source configured'})"))
+    for name, count in summary.tables.items():
+        table.add_row(name, f"{count} rows")
+    if built:
+        warned = len(built.tests_warned)
+        table.add_row(
+            "dbt",
+            f"{built.models} models built, {built.tests_passed} tests passed, {warned} warned",
+        )
+    table.add_row(
+        "seconds", ", ".join(f"{step} {taken:.1f}" for step, taken in summary.seconds.items())
+    )
+    for warning in summary.warnings:
+        table.add_row("[yellow]warning", escape(printable(warning)))
+    console.print(table)
+    console.print(f"files: {summary.folder}", markup=False, highlight=False, soft_wrap=True)

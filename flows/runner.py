@@ -1,0 +1,151 @@
+"""The one runner: which steps a run has, and in which order. Who calls them is handed in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Protocol, TypeVar
+
+from flows import steps
+from flows.steps import Run
+from flows.summary import Enriched, Summary
+from spot_oa.dates import Slice
+from spot_oa.lock import warehouse_lock
+from spot_oa.pipelines import get_pipeline
+from spot_oa.settings import Settings
+from spot_oa.warehouse import open_warehouse
+
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """How steps are called: plainly, or as Prefect tasks."""
+
+    def call(self, name: str, step: Callable[[], T]) -> T:
+        """Run one step to its end."""
+        ...
+
+    def call_together(self, steps: Mapping[str, Callable[[], T]]) -> Mapping[str, T]:
+        """Run steps side by side to the end of all; the first error is raised."""
+        ...
+
+
+class Reporter(Protocol):
+    """Who is told how the run goes."""
+
+    def note(self, message: str) -> None:
+        """Something worth a line."""
+        ...
+
+    def progress(self, message: str) -> None:
+        """Something worth a glance while the step runs."""
+        ...
+
+    def started(self, step: str) -> None:
+        """A step begins."""
+        ...
+
+    def finished(self, step: str, seconds: float, detail: str) -> None:
+        """A step has ended well."""
+        ...
+
+
+class PlainCaller:
+    """Calls the steps as the functions that they are."""
+
+    def call(self, name: str, step: Callable[[], T]) -> T:  # noqa: ARG002 - a task's name
+        """See `Caller`."""
+        return step()
+
+    def call_together(self, steps: Mapping[str, Callable[[], T]]) -> Mapping[str, T]:
+        """See `Caller`."""
+        with ThreadPoolExecutor(max_workers=max(1, len(steps))) as pool:
+            futures = {name: pool.submit(step) for name, step in steps.items()}
+        return {name: future.result() for name, future in futures.items()}
+
+
+def run_day(
+    settings: Settings,
+    pipeline: str,
+    date: dt.date,
+    reporter: Reporter,
+    *,
+    limit: int | None = None,
+    caller: Caller | None = None,
+) -> Summary:
+    """Run a pipeline for a date: its slice of every table is replaced and the day published.
+
+    Args:
+        settings: The configuration.
+        pipeline: The pipeline's name.
+        date: The day.
+        reporter: Told how it goes.
+        limit: How many results to take; the configured number if None.
+        caller: Calls the steps; plainly if None.
+
+    Returns:
+        What was done.
+
+    Raises:
+        SpotOaError: The run failed; the published day is as it was.
+    """
+    caller = caller or PlainCaller()
+    part = Slice(pipeline, date)
+    taken = settings.limit if limit is None else limit
+    run = Run(
+        settings,
+        get_pipeline(pipeline, settings.pipelines_dir),
+        part,
+        taken,
+        open_warehouse(settings),
+    )
+    summary = Summary(part, uuid.uuid4().hex[:12], taken, settings.target, dt.datetime.now(dt.UTC))
+    with warehouse_lock(settings.warehouse, f"run {part}", settings.lock_timeout, reporter.note):
+        _run_steps(run, summary, caller, reporter)
+    return summary
+
+
+def _run_steps(run: Run, summary: Summary, caller: Caller, reporter: Reporter) -> None:
+    def timed(name: str, step: Callable[[], T], describe: Callable[[T], str]) -> Callable[[], T]:
+        def call() -> T:
+            reporter.started(name)
+            begin = time.perf_counter()
+            result = step()
+            summary.seconds[name] = time.perf_counter() - begin
+            reporter.finished(name, summary.seconds[name], describe(result))
+            return result
+
+        return call
+
+    def call(name: str, step: Callable[[], T], describe: Callable[[T], str]) -> T:
+        return caller.call(name, timed(name, step, describe))
+
+    prepared = call("prepare", partial(steps.prepare, run), lambda _: "sources read")
+    summary.without_telemetry = prepared.without_telemetry
+    summary.landed = call(
+        "land",
+        partial(steps.land, run),
+        lambda landed: f"{landed.rows} rows, {landed.rejected} rejected",
+    )
+    summary.enriched.update(
+        caller.call_together(
+            {
+                name: timed(name, partial(steps.enrich, run, name, enricher), _describe_enriched)
+                for name, enricher in prepared.enrichers.items()
+            }
+        )
+    )
+    summary.built = call(
+        "dbt build",
+        partial(steps.build, run, reporter.progress),
+        lambda built: f"{built.models} models, {built.tests_passed} tests passed",
+    )
+    call("publish", partial(steps.publish, run, summary), lambda _: f"to {summary.folder}")
+
+
+def _describe_enriched(enriched: Enriched) -> str:
+    return ", ".join(f"{rows} rows of {table}" for table, rows in enriched.rows.items())

@@ -1,0 +1,155 @@
+"""The steps of a run, as plain functions over a `Run`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+import pyarrow as pa
+
+import python_enrichers
+from flows import dbt_runner
+from flows.dbt_runner import Built, OnNode
+from flows.summary import Enriched, Summary
+from python_enrichers.base import Enricher, Indicators
+from spot_oa import landing
+from spot_oa import publish as publishing
+from spot_oa.dates import Slice
+from spot_oa.landing import Landed
+from spot_oa.pipelines import IndicatorType, Pipeline, load_pipelines
+from spot_oa.settings import Settings
+from spot_oa.warehouse import Warehouse
+from spot_oa.warehouse.tables import LOOKUPS, python_tables, results_table
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every step is handed."""
+
+    settings: Settings
+    pipeline: Pipeline
+    part: Slice
+    limit: int
+    warehouse: Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The enrichers of the pipeline, their sources read, and the dates without telemetry."""
+
+    enrichers: Mapping[str, Enricher]
+    without_telemetry: Sequence[dt.date]
+
+
+def prepare(run: Run) -> Prepared:
+    """Open all that the run needs before it replaces anything.
+
+    Raises:
+        SpotOaError: A context file, a geo database, the telemetry or the warehouse is unusable.
+    """
+    enrichers = {
+        step: python_enrichers.load_enricher(step, run.settings) for step in run.pipeline.enrich
+    }
+    run.warehouse.prepare(python_tables(load_pipelines(run.settings.pipelines_dir)))
+    missing = run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
+    return Prepared(enrichers, missing)
+
+
+def land(run: Run) -> Landed:
+    """Replace the landed results of the slice.
+
+    Raises:
+        LandingError: The results file is missing or unreadable.
+    """
+    return landing.land(run.pipeline, run.part, run.settings.ml_uri, run.limit, run.warehouse)
+
+
+def enrich(run: Run, step: str, enricher: Enricher) -> Enriched:
+    """Look up the distinct indicators of the slice and replace it in the step's lookups.
+
+    Raises:
+        EnrichmentError: A local source is unusable.
+        WarehouseError: The lookups could not be written; the slice is as it was.
+    """
+    enrichment = enricher.enrich(_indicators(run, step))
+    tables = [LOOKUPS[name] for name in enrichment.tables]
+    with run.warehouse.replacing(run.part, *tables) as writer:
+        for table in tables:
+            frame = enrichment.tables[table.name]
+            schema = pa.schema([table.arrow_schema.field(name) for name in frame.columns])
+            writer.append(table, pa.Table.from_pandas(frame, schema, preserve_index=False))
+    rows = {name: len(frame) for name, frame in enrichment.tables.items()}
+    return Enriched(rows, enrichment.outcomes)
+
+
+def build(run: Run, on_node: OnNode) -> Built:
+    """Build and test the marts of the slice.
+
+    Raises:
+        BuildError: A model or a test failed.
+    """
+    return dbt_runner.build(run.settings, run.pipeline.name, [run.part.date], on_node)
+
+
+def publish(run: Run, summary: Summary) -> None:
+    """Publish the day and note where and what in the summary.
+
+    Raises:
+        PublishError: The old day stands.
+    """
+    landed = summary.landed
+    meta = {
+        "pipeline": run.pipeline.name,
+        "date": run.part.date.isoformat(),
+        "limit": str(run.limit),
+        "source_sha256": landed.source_sha256 if landed else "",
+    }
+
+    def manifest(rows: Mapping[str, int]) -> Mapping[str, object]:
+        summary.finished = dt.datetime.now(dt.UTC)
+        return {
+            "pipeline": run.pipeline.name,
+            "date": run.part.date.isoformat(),
+            "run_id": summary.run_id,
+            "target": summary.target,
+            "limit": run.limit,
+            "started": summary.started.isoformat(timespec="seconds"),
+            "finished": summary.finished.isoformat(timespec="seconds"),
+            "input": asdict(landed) if landed else None,
+            "tables": {
+                name: {"file": f"{name}.parquet", "rows": count} for name, count in rows.items()
+            },
+            "sources": [
+                asdict(outcome) | {"step": step}
+                for step, enriched in summary.enriched.items()
+                for outcome in enriched.outcomes
+            ],
+            "warnings": summary.warnings,
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("spot-oa", "dbt-core", "duckdb")},
+            },
+        }
+
+    summary.folder, summary.tables = publishing.publish(
+        run.pipeline,
+        run.part,
+        run.settings.data_dir,
+        run.warehouse,
+        meta=meta,
+        manifest=manifest,
+    )
+
+
+def _indicators(run: Run, step: str) -> Indicators:
+    """The distinct indicators of the step, most suspicious first, by kind."""
+    found: dict[IndicatorType, dict[str, None]] = {}
+    table = results_table(run.pipeline)
+    for column, kind in run.pipeline.enrich[step].items():
+        found.setdefault(kind, {}).update(
+            dict.fromkeys(run.warehouse.distinct(table, column, run.part))
+        )
+    return {kind: list(values) for kind, values in found.items()}

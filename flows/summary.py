@@ -1,0 +1,64 @@
+"""What a run did: gathered by the runner, shown by the CLI and Prefect, kept in the manifest."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.dbt_runner import Built
+from python_enrichers.base import Outcome, Status
+from spot_oa.dates import Slice
+from spot_oa.landing import Landed
+
+
+@dataclass(frozen=True, slots=True)
+class Enriched:
+    """One enrichment step: rows written by lookup table, and how its sources fared."""
+
+    rows: Mapping[str, int]
+    outcomes: Sequence[Outcome]
+
+
+@dataclass(slots=True)
+class Summary:
+    """The run of a slice; fields are filled in as the steps end."""
+
+    part: Slice
+    run_id: str
+    limit: int
+    target: str
+    started: dt.datetime
+    finished: dt.datetime | None = None
+    without_telemetry: Sequence[dt.date] = ()
+    landed: Landed | None = None
+    enriched: dict[str, Enriched] = field(default_factory=dict)
+    built: Built | None = None
+    folder: Path | None = None
+    tables: Mapping[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What an operator should look at, one line each."""
+        return list(self._warnings())
+
+    def _warnings(self) -> Iterator[str]:
+        for date in self.without_telemetry:
+            yield f"no telemetry for {date}: what is made of raw events is empty"
+        if self.landed:
+            if self.landed.rejected:
+                yield f"{self.landed.rejected} lines rejected, see raw.results_rejects"
+            for column, count in self.landed.bad_values.items():
+                yield f"{count} bad values in {column} became NULL"
+            if self.landed.invalid_utf8:
+                yield f"{self.landed.invalid_utf8} lines with bytes that are not UTF-8"
+        for step, enriched in self.enriched.items():
+            for outcome in enriched.outcomes:
+                if outcome.status is not Status.OK:
+                    yield f"{step}: {outcome.source}: {outcome.status} {outcome.detail}".rstrip()
+                if outcome.skipped:
+                    yield f"{step}: {outcome.skipped} unusable lines in {outcome.source}"
+        if self.built:
+            yield from self.built.tests_warned

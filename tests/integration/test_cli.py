@@ -1,0 +1,150 @@
+"""The console script as an operator meets it, in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spot_oa.demo import DEMO_DATES, generate
+
+FIRST, SECOND = DEMO_DATES
+SCRIPT = Path(sys.executable).with_name("spot-oa")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("cli")
+    generate(home, pipelines=("flow",), rows_per_day=1000, suspicious=40)
+    return home
+
+
+def spot_oa(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPT, *arguments],
+        cwd=home,
+        env=os.environ | {"SPOT_OA_HOME": str(home)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_run_prints_lines_a_summary_and_where_the_files_are(home: Path) -> None:
+    done = spot_oa(home, "run", "flow", "--date", FIRST.isoformat())
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = home / "data" / "flow" / FIRST.strftime("%Y%m%d")
+    assert done.stdout.splitlines()[-1] == f"files: {folder}"
+    assert re.search(rf"^flow {FIRST}: land: \d+ rows, 1 rejected \(", done.stdout, re.MULTILINE)
+    for word in ("flow_scores", "flow_edge", "flow_chords", "tests passed", "seconds", "warning"):
+        assert word in done.stdout
+    assert sorted(path.name for path in folder.iterdir())[-1] == "manifest.json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "flow", "--date", "2016-02-30"], "date '2016-02-30' is no day: write it as"),
+        (["run", "flow", "--date", "\x1b[31mred"], r"date '\\x1b[31mred' is no day"),
+        (["run", "nosuch", "--date", "20160708"], "pipeline 'nosuch' is unknown: take one of"),
+        (["run", "flow", "--date", "20160708", "--limit", "-1"], "--limit -1 is negative"),
+        (["run", "flow", "--date", "20160708", "--limit", "x"], "--limit"),
+        (["run", "flow"], "--date"),
+        (["backfill", "flow", "--from", "20160709", "--to", "20160708"], "swap them"),
+        (["nosuch"], "nosuch"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_2(home: Path, arguments: list[str], says: str) -> None:
+    done = spot_oa(home, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("spot-oa: ")
+
+
+def test_a_failed_run_is_one_line_and_exit_1(home: Path) -> None:
+    done = spot_oa(home, "run", "flow", "--date", "2001-01-01")
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"spot-oa: flow 2001-01-01: ML results \S+: no such file; .*\n", done.stderr
+    )
+
+
+def test_debug_shows_the_traceback(home: Path) -> None:
+    done = spot_oa(home, "--debug", "run", "flow", "--date", "2001-01-01")
+    assert done.returncode == 1
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("spot-oa: flow 2001-01-01: ML results")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SPOT_OA_LIMIT", "lots"), ("SPOT_OA_TARGET", "oracle")]
+)
+def test_a_bad_setting_is_named(home: Path, name: str, value: str) -> None:
+    done = spot_oa(home, "run", "flow", "--date", "20160708", **{name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"spot-oa: {name}={value}: ")
+
+
+def test_a_backfill_goes_on_after_a_bad_day(home: Path) -> None:
+    before = FIRST.replace(day=FIRST.day - 1)
+    done = spot_oa(home, "backfill", "flow", "--from", before.isoformat(), "--to", str(SECOND))
+    assert done.returncode == 1
+    first, last = done.stderr.splitlines()
+    assert f"flow {before}: ML results" in first
+    assert last == f"spot-oa: 1 runs failed: flow {before}; the others are done"
+    assert (home / "data" / "flow" / SECOND.strftime("%Y%m%d") / "manifest.json").exists()
+
+
+def test_two_runs_at_once_take_turns(home: Path) -> None:
+    runs = [
+        subprocess.Popen(
+            [SCRIPT, "run", "flow", "--date", str(date)],
+            env=os.environ | {"SPOT_OA_HOME": str(home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for date in (FIRST, SECOND, FIRST)
+    ]
+    outcomes = [(*run.communicate(timeout=120), run.returncode) for run in runs]
+    assert [code for *_, code in outcomes] == [0, 0, 0], [error for _, error, _ in outcomes]
+    assert any("waiting for run flow" in output for output, *_ in outcomes)
+
+
+def test_an_open_warehouse_is_said_to_be_open(home: Path) -> None:
+    reader = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", reader, str(home / "warehouse.duckdb")],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        done = spot_oa(home, "run", "flow", "--date", str(FIRST))
+        other.kill()
+    assert done.returncode == 1
+    assert "another program has it open" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_is_quick_to_import(home: Path) -> None:
+    code = (
+        "import sys, flows.cli; "
+        "print([m for m in ('pandas', 'duckdb', 'dbt', 'prefect', 'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=home)
+    assert done.stdout == "[]\n"
+    assert spot_oa(home, "--help").returncode == 0
+
+
+def test_doctor_says_what_is_missing(home: Path, tmp_path: Path) -> None:
+    well = spot_oa(home, "doctor")
+    assert "ok      telemetry of flow" in well.stdout
+    ill = spot_oa(tmp_path, "doctor")
+    assert ill.returncode == 1
+    assert "missing telemetry of flow" in ill.stdout

@@ -1,0 +1,174 @@
+"""The dbt project by itself: unit tests, dates, ranges, --empty, contracts, plans."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from flows.dbt_runner import dbt_arguments, environment
+from flows.runner import run_day
+from spot_oa.demo import DEMO_DATES, generate
+from spot_oa.pipelines import load_pipelines
+from spot_oa.settings import Settings, load_settings
+from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse.tables import LOOKUPS, REJECTS, python_tables, results_table
+from tests.conftest import PROJECT
+from tests.support.report import Told
+
+FIRST, SECOND = DEMO_DATES
+PIPELINES = load_pipelines()
+DATES = f"{{date_from: {FIRST}, date_to: {SECOND}}}"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home in which every pipeline has run on both demo dates."""
+    home = tmp_path_factory.mktemp("dbt")
+    generate(home, pipelines=tuple(PIPELINES), rows_per_day=1000, suspicious=40)
+    settings = load_settings(home=home)
+    for pipeline in PIPELINES:
+        for date in DEMO_DATES:
+            run_day(settings, pipeline, date, Told())
+    return settings
+
+
+def dbt(settings: Settings, *command: str) -> tuple[int, str]:
+    """Run dbt in a process of its own; its exit code and what it printed."""
+    arguments = [part for part in dbt_arguments(settings, command) if part != "none"]
+    arguments.remove("--log-level")
+    script = Path(sys.executable).with_name("dbt")
+    with environment(settings):
+        done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+def rows(settings: Settings, table: str) -> Counter[tuple[object, ...]]:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        return Counter(connection.execute(f"from oa.{table}").fetchall())
+
+
+def marts() -> list[str]:
+    return [table for pipeline in PIPELINES.values() for table in pipeline.tables]
+
+
+def test_unit_tests_pass(settings: Settings) -> None:
+    code, output = dbt(settings, "test", "--select", "test_type:unit", "--vars", DATES)
+    assert code == 0, output
+    assert int(re.findall(r"PASS=(\d+)", output)[0]) >= 2 * len(marts())
+
+
+def test_every_mart_has_two_unit_tests() -> None:
+    tested: Counter[str] = Counter()
+    for file in (PROJECT / "models").rglob("*__unit_tests.yml"):
+        for test in yaml.safe_load(file.read_text("utf-8"))["unit_tests"]:
+            tested[test["model"]] += 1
+    assert [mart for mart in marts() if tested[mart] < 2] == []
+
+
+def test_a_range_gives_what_its_dates_give(settings: Settings) -> None:
+    before = {table: rows(settings, table) for table in marts()}
+    for pipeline in PIPELINES.values():
+        open_warehouse(settings).expose_telemetry(pipeline, DEMO_DATES)
+    code, output = dbt(settings, "build", "--exclude-resource-type", "unit_test", "--vars", DATES)
+    assert code == 0, output
+    assert {table: rows(settings, table) for table in marts()} == before
+
+
+@pytest.mark.parametrize("options", [(), ("--vars", "{date: 20160708}")])
+def test_an_empty_build_and_a_full_refresh_clear_nothing(
+    settings: Settings, options: tuple[str, ...]
+) -> None:
+    before = {table: rows(settings, table) for table in marts()}
+    code, output = dbt(settings, "run", "--empty", *options)
+    assert code == 0, output
+    assert {table: rows(settings, table) for table in marts()} == before
+    for pipeline in PIPELINES.values():
+        open_warehouse(settings).expose_telemetry(pipeline, [FIRST])
+    code, output = dbt(settings, "run", "--full-refresh", "--vars", "{date: 20160708}")
+    assert code == 0, output
+    assert {table: rows(settings, table) for table in marts()} == before
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((), "no date given: pass --vars"),
+        (("--vars", "{date: 2016-7}"), "is no day: write it as"),
+        (("--vars", "{date: '1) or (1=1'}"), "is no day: write it as"),
+        (("--vars", "{date_from: 2016-07-09, date_to: 2016-07-08}"), "swap them"),
+    ],
+)
+def test_a_build_without_a_usable_date_is_an_error(
+    settings: Settings, given: tuple[str, ...], says: str
+) -> None:
+    code, output = dbt(settings, "run", "--select", "flow_scores", *given)
+    assert code != 0
+    assert says in output
+
+
+@pytest.mark.parametrize("mart", marts())
+def test_only_filters_and_summaries_scan_telemetry_and_once(settings: Settings, mart: str) -> None:
+    """The plan of each model: at most one Parquet scan, none where rows are derived."""
+    code, output = dbt(settings, "compile", "--select", f"+{mart}", "--vars", f"{{date: {FIRST}}}")
+    assert code == 0, output
+    pipeline = next(p for p in PIPELINES.values() if mart in p.tables)
+    open_warehouse(settings).expose_telemetry(pipeline, [FIRST])
+    compiled = settings.target_dir / "target" / "compiled" / "spot_oa" / "models"
+    scans = {}
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        for file in [*compiled.glob("intermediate/*/*.sql"), *compiled.glob(f"marts/*/{mart}.sql")]:
+            if f"int_{pipeline.name}__" in file.name or file.stem == mart:
+                plan = connection.execute("explain " + file.read_text("utf-8")).fetchall()
+                scans[file.stem] = str(plan).count("READ_PARQUET")
+    filters = {name for name, found in scans.items() if found}
+    assert all(found <= 1 for found in scans.values()), scans
+    assert all(name.endswith(("_filtered", "_ingest_summary")) for name in filters), scans
+
+
+def test_contracts_are_the_published_contract(reference: Path) -> None:
+    contract = yaml.safe_load((reference / "contract" / "tables.yml").read_text("utf-8"))
+    described = {}
+    for file in (PROJECT / "models" / "marts").rglob("_*__models.yml"):
+        for model in yaml.safe_load(file.read_text("utf-8"))["models"]:
+            described[model["name"]] = {c["name"]: c["data_type"] for c in model["columns"]}
+    for name, columns in described.items():
+        assert list(columns.items()) == list(contract["tables"][name]["columns"].items()), name
+    for name, pipeline in PIPELINES.items():
+        assert dict(pipeline.telemetry.columns) == contract["telemetry"][name]["columns"]
+        assert set(pipeline.tables) == {
+            table for table, spec in contract["tables"].items() if spec["pipeline"] == name
+        }
+
+
+def test_sources_are_described_as_they_are() -> None:
+    described = {}
+    for file in (PROJECT / "models" / "staging").rglob("_*__sources.yml"):
+        for source in yaml.safe_load(file.read_text("utf-8"))["sources"]:
+            for table in source["tables"]:
+                columns = {c["name"]: c["data_type"] for c in table["columns"]}
+                described[source["name"], table["name"]] = columns
+    ymdh = dict.fromkeys("ymdh", "int")
+    written = {("telemetry", p.name): {**p.telemetry.columns, **ymdh} for p in PIPELINES.values()}
+    written |= {
+        ("landed", p.results_table): dict(results_table(p).columns) for p in PIPELINES.values()
+    }
+    written |= {("landed", REJECTS.name): dict(REJECTS.columns)}
+    written |= {("lookups", name): dict(table.columns) for name, table in LOOKUPS.items()}
+    assert described == written
+
+
+def test_a_warehouse_of_another_shape_is_refused(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path)
+    warehouse = open_warehouse(settings)
+    warehouse.prepare(python_tables(PIPELINES))
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("alter table raw.flow_results add column surplus int")
+    with pytest.raises(Exception, match=r"raw\.flow_results has other columns .*\(surplus\)"):
+        warehouse.prepare(python_tables(PIPELINES))

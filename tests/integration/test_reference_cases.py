@@ -1,0 +1,41 @@
+"""Every reference case, run as an operator would, gives the intended tables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flows.runner import run_day
+from spot_oa.dates import parse_date
+from spot_oa.settings import load_settings
+from tests.conftest import PROJECT
+from tests.support.cases import Case, assert_same, published
+from tests.support.report import Told
+
+pytestmark = pytest.mark.reference
+
+CASES = Path(os.environ.get("SPOT_OA_REFERENCE_DIR", PROJECT.parent / "shared")) / "cases"
+FOLDERS = sorted(path.parent for path in CASES.glob("*/*/run.json"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_case(folder: Path, reference: Path, tmp_path: Path) -> None:
+    case = Case.read(folder)
+    home = tmp_path / "home"
+    case.lay_out(home, reference)
+
+    summary = run_day(
+        load_settings(home=home),
+        case.pipeline.name,
+        parse_date(case.date),
+        Told(),
+        limit=case.run["limit"],
+    )
+
+    assert summary.folder == home / "data" / case.pipeline.name / case.date
+    made, intended = published(summary.folder), case.intended()
+    assert made.keys() == intended.keys()
+    for table, rows in intended.items():
+        assert_same(made[table], rows, table)

@@ -1,0 +1,202 @@
+"""Runs from the results file to the published Parquet, on the demo network."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from flows.runner import run_day
+from flows.summary import Summary
+from spot_oa.demo import DEMO_DATES, generate
+from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
+from spot_oa.pipelines import get_pipeline
+from spot_oa.settings import Settings, load_settings
+from tests.support.report import Told
+
+FIRST, SECOND = DEMO_DATES
+FLOW = get_pipeline("flow")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("demo")
+    generate(home, pipelines=("flow",), rows_per_day=2000, suspicious=60)
+    return home
+
+
+@pytest.fixture(scope="module")
+def ran(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which both dates have been run."""
+    home = tmp_path_factory.mktemp("ran") / "home"
+    shutil.copytree(demo, home)
+    for date in DEMO_DATES:
+        run(load_settings(home=home), date)
+    return home
+
+
+@pytest.fixture
+def home(ran: Path, tmp_path: Path) -> Iterator[Settings]:
+    copy = tmp_path / "home"
+    shutil.copytree(ran, copy)
+    yield load_settings(home=copy)
+
+
+def run(settings: Settings, date: dt.date = FIRST, limit: int | None = None) -> Summary:
+    return run_day(settings, "flow", date, Told(), limit=limit)
+
+
+def day(settings: Settings, date: dt.date = FIRST) -> Path:
+    return settings.data_dir / "flow" / date.strftime("%Y%m%d")
+
+
+def results(settings: Settings, date: dt.date = FIRST) -> Path:
+    folder = Path(settings.ml_uri) / "flow" / "scored_results" / date.strftime("%Y%m%d")
+    return folder / "scores" / "flow_results.csv"
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob("*.parquet"))
+    }
+
+
+def count(settings: Settings, table: str, date: dt.date = FIRST) -> int:
+    file = day(settings, date) / f"{table}.parquet"
+    return int(duckdb.sql(f"select count(*) from '{file}'").fetchall()[0][0])
+
+
+def test_a_rerun_gives_the_same_bytes(home: Settings) -> None:
+    before = digests(day(home))
+    assert before.keys() == {f"{table}.parquet" for table in FLOW.tables}
+    summary = run(home)
+    assert digests(day(home)) == before
+    assert summary.landed is not None
+    assert summary.landed.rows > 0
+    assert [path.name for path in sorted(day(home).parent.iterdir())] == sorted(
+        date.strftime("%Y%m%d") for date in DEMO_DATES
+    )
+
+
+def test_an_emptied_results_file_empties_all_but_the_summary(home: Settings) -> None:
+    summary_rows = count(home, "flow_ingest_summary")
+    other = digests(day(home, SECOND))
+    results(home).write_text("")
+    run(home)
+    assert [count(home, table) for table in ("flow_scores", "flow_edge", "flow_chords")] == [0] * 3
+    assert count(home, "flow_ingest_summary") == summary_rows > 0
+    assert digests(day(home, SECOND)) == other
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        dates = "select distinct d from {table} order by d"
+        found = connection.execute(dates.format(table="oa.flow_scores")).fetchall()
+        assert found == [(SECOND.day,)]
+
+
+def test_limit_zero_is_a_day_without_suspects(home: Settings) -> None:
+    assert run(home, limit=0).tables["flow_scores"] == 0
+
+
+def test_the_manifest_tells_what_was_done(home: Settings) -> None:
+    manifest = json.loads((day(home) / "manifest.json").read_text("utf-8"))
+    assert (
+        manifest["input"]["source_sha256"] == hashlib.sha256(results(home).read_bytes()).hexdigest()
+    )
+    assert manifest["limit"] == 500
+    for table, entry in manifest["tables"].items():
+        assert entry == {"file": f"{table}.parquet", "rows": count(home, table)}
+    assert manifest["started"] <= manifest["finished"]
+    assert any("lines rejected" in warning for warning in manifest["warnings"])
+    assert {source["source"] for source in manifest["sources"]} >= {"iploc", "ipranges"}
+
+
+def test_published_columns_are_the_contract_and_the_dbt_contract(home: Settings) -> None:
+    for table in FLOW.tables:
+        described = duckdb.sql(f"describe from '{day(home) / table}.parquet'").fetchall()
+        assert [row[0] for row in described][-3:] == ["y", "m", "d"]
+
+
+def test_telemetry_that_is_not_there_is_a_warning(home: Settings) -> None:
+    part = Path(home.raw_uri) / "flow" / f"y={FIRST.year}" / f"m={FIRST.month}" / f"d={FIRST.day}"
+    shutil.rmtree(part)
+    summary = run(home)
+    assert summary.tables["flow_scores"] > 0
+    assert summary.tables["flow_ingest_summary"] == 0
+    assert f"no telemetry for {FIRST}" in "\n".join(summary.warnings)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "says"),
+    [
+        (lambda s: results(s).unlink(), LandingError, "flow_results.csv: no such file"),
+        (
+            lambda s: (results(s).unlink(), results(s).mkdir()),
+            LandingError,
+            "is a folder, a file is needed",
+        ),
+        (lambda s: _replace_by_folder(s.context_dir / "iploc.csv"), EnrichmentError, "iploc.csv"),
+        (
+            lambda s: _replace_by_folder(s.context_dir / "networkcontext.csv"),
+            EnrichmentError,
+            "networkcontext.csv",
+        ),
+        (lambda s: shutil.rmtree(Path(s.raw_uri) / "flow"), ConfigError, "SPOT_OA_RAW_URI"),
+        (lambda s: _truncate_telemetry(s), WarehouseError, "not readable Parquet"),
+        (
+            lambda s: s.warehouse.write_bytes(b"no database" * 1000),
+            WarehouseError,
+            "cannot be opened",
+        ),
+    ],
+    ids=["no-results", "results-folder", "iploc", "networkcontext", "raw", "parquet", "warehouse"],
+)
+def test_bad_input_is_one_line_and_leaves_the_day(
+    home: Settings, spoil: object, error: type[Exception], says: str
+) -> None:
+    before = digests(day(home))
+    spoil(home)  # type: ignore[operator]
+    with pytest.raises(error) as caught:
+        run(home)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert digests(day(home)) == before
+
+
+def test_a_broken_geo_database_leaves_everything_as_it_was(home: Settings, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mmdb"
+    broken.write_bytes(b"\x00" * 5000)
+    warehouse = home.warehouse.read_bytes()
+    with pytest.raises(EnrichmentError, match=r"broken\.mmdb"):
+        run(home.model_copy(update={"geo_db": (broken,)}))
+    assert home.warehouse.read_bytes() == warehouse
+
+
+def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    for name in ("models", "macros", "seeds", "tests/dbt", "profiles"):
+        shutil.copytree(home.project_dir / name, project / name)
+    shutil.copy(home.project_dir / "dbt_project.yml", project)
+    scores = project / "models" / "marts" / "flow" / "flow_scores.sql"
+    scores.write_text(scores.read_text().replace("cast(results.rank as int)", "cast(1 as int)"))
+    before = digests(day(home))
+    with pytest.raises(BuildError, match=r"dbt test grain_flow_scores\S* failed \(\d+ rows\)"):
+        run(home.model_copy(update={"project_dir": project}))
+    assert digests(day(home)) == before
+
+
+def _replace_by_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def _truncate_telemetry(settings: Settings) -> None:
+    file = next(
+        Path(settings.raw_uri).glob(f"flow/y={FIRST.year}/m={FIRST.month}/d={FIRST.day}/*/*")
+    )
+    file.write_bytes(file.read_bytes()[:100])
