@@ -34,8 +34,10 @@ lint: $(READY) ## check style and types of Python, SQL and YAML
 	$(BIN)/yamllint --strict .
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
-docs: $(READY) ## write the dbt docs as one static page to spot-oa-home/dbt/target
-	$(BIN)/python -m flows.dbt_docs
+docs: $(READY) ## write the dbt docs of the demo as one static page, target/static_index.html
+	@test -f spot-oa-home/warehouse.duckdb || $(BIN)/spot-oa demo
+	$(BIN)/dbt docs generate --static --quiet --profiles-dir profiles --vars '{date: 2016-07-08}'
+	@echo "open target/static_index.html"
 
 lock: $(READY) ## pin the newest packages that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

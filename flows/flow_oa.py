@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from prefect import flow
 
+from flows.parameters import Limit, RunDate
 from flows.runner import run_day
 from flows.tasks import LogReporter, PrefectCaller
 from spot_oa.dates import Slice
@@ -13,7 +12,7 @@ from spot_oa.settings import load_settings
 
 
 @flow(name="flow-oa", flow_run_name="flow {date}")
-def flow_oa(date: dt.date, limit: int | None = None) -> None:
+def flow_oa(date: RunDate, limit: Limit | None = None) -> None:
     """Land, enrich, build and publish a date of the flow pipeline.
 
     Args:

@@ -14,8 +14,11 @@ class SpotOaError(Exception):
         self.transient = transient
 
 
-class UsageError(SpotOaError):
-    """The caller asked for something that cannot be asked for (exit code 2)."""
+class UsageError(SpotOaError, ValueError):
+    """The caller asked for something that cannot be asked for (exit code 2).
+
+    Also a ValueError, so that pydantic reports it as a bad parameter.
+    """
 
 
 class ConfigError(SpotOaError):

@@ -214,7 +214,11 @@ def _open(uri: str, part: Slice) -> Iterator[_Source]:
     where = f"{part}: ML results {printable(uri)}"
     with ExitStack() as stack:
         with _faults(where):
-            stream = stack.enter_context(fsspec.open(uri, "rb"))
+            system, path = fsspec.core.url_to_fs(uri)
+            # Some file systems open a folder as an empty file: a day without suspects it is not.
+            if system.isdir(path):
+                raise IsADirectoryError(path)
+            stream = stack.enter_context(system.open(path, "rb"))
         yield _Source(stream, where)
 
 
@@ -234,7 +238,8 @@ def _faults(where: str) -> Iterator[None]:
         raise LandingError(
             f"{where}: {printable(error)}; correct SPOT_OA_ML_URI or install the file system"
         ) from error
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # WebHDFS reports what the name node says, as when it is on standby, by RuntimeError.
         raise LandingError(
             f"{where}: cannot be read ({printable(error)}); try again", transient=True
         ) from error
