@@ -71,16 +71,29 @@ def demo(
     generate_only: Annotated[
         bool, typer.Option("--generate-only", help="Write the data, run nothing.")
     ] = False,
-    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Raw flows a day.")] = 20_000,
+    rows: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Raw events per pipeline and day.")
+    ] = 20_000,
 ) -> None:
     """Make a small synthetic network below SPOT_OA_HOME and run every pipeline on it."""
-    from spot_oa.demo import generate  # noqa: PLC0415
+    from spot_oa.demo import DEMO_DATES, demo_settings, generate  # noqa: PLC0415
 
-    console, settings = _console(), _settings()
-    made = generate(settings.home, pipelines=_pipelines("all"), rows_per_day=rows)
-    console.print(str(made), markup=False, highlight=False, soft_wrap=True)
+    console, settings = _console(), demo_settings(_settings().home)
+    made = generate(
+        settings.home,
+        pipelines=_pipelines("all"),
+        rows_per_day=rows,
+        suspicious=min(200, rows),
+    )
+    for day in made.days:
+        stories = ", ".join(f"{story} {events}" for story, events in day.planted.items())
+        console.print(
+            f"{day.pipeline} {day.date}: {day.events} events, {day.lines} results ({stories})",
+            highlight=False,
+        )
+    console.print(f"demo data: {made.home}", markup=False, highlight=False, soft_wrap=True)
     if not generate_only:
-        _run_days(_pipelines("all"), list(made.dates), None)
+        _run_days(_pipelines("all"), DEMO_DATES, None, settings=settings)
 
 
 @app.command()
@@ -99,13 +112,18 @@ def doctor() -> None:
 
 
 def _run_days(
-    pipelines: Iterable[str], dates: Iterable[dt.date], limit: int | None, *, go_on: bool = False
+    pipelines: Iterable[str],
+    dates: Iterable[dt.date],
+    limit: int | None,
+    *,
+    go_on: bool = False,
+    settings: Settings | None = None,
 ) -> None:
     from flows.report import reporter, show_summary  # noqa: PLC0415
     from flows.runner import run_day  # noqa: PLC0415
     from spot_oa.dates import Slice  # noqa: PLC0415
 
-    console, settings = _console(), _settings()
+    console, settings = _console(), settings or _settings()
     failed = []
     for date in dates:
         for pipeline in pipelines:

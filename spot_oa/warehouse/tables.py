@@ -62,47 +62,49 @@ REJECTS = Table(
     {"line_no": "bigint", "reason": "string", "line": "string", **_SHARED},
 )
 
+_LOOKUP_COLUMNS: Mapping[str, Mapping[str, Type]] = {
+    "ip_geo": {
+        "ip": "string",
+        "geoloc": "string",
+        "domain": "string",
+        "country_code": "string",
+        "country": "string",
+        "region": "string",
+        "city": "string",
+        "latitude": "double",
+        "longitude": "double",
+        "asn": "bigint",
+        "as_org": "string",
+        "isp": "string",
+        "source": "string",
+        "source_built_at": "timestamp",
+    },
+    "network_context": {"ip": "string", "is_internal": "int", "label": "string"},
+    "reputation": {
+        "indicator": "string",
+        "indicator_type": "string",
+        "reputation": "string",
+        "severity": "int",
+    },
+    "reputation_verdicts": {
+        "indicator": "string",
+        "indicator_type": "string",
+        "service": "string",
+        "severity": "int",
+        "label": "string",
+        "confidence": "double",
+        "category": "string",
+        "matched": "string",
+        "fetched_at": "timestamp",
+        "expires_at": "timestamp",
+        "outcome": "string",
+    },
+    "domain": {"name": "string", "registered_domain": "string", "public_suffix": "string"},
+}
+
 LOOKUPS: Mapping[str, Table] = {
     name: Table("lookups", name, {**columns, **_SHARED})
-    for name, columns in {
-        "ip_geo": {
-            "ip": "string",
-            "geoloc": "string",
-            "domain": "string",
-            "country_code": "string",
-            "country": "string",
-            "region": "string",
-            "city": "string",
-            "latitude": "double",
-            "longitude": "double",
-            "asn": "bigint",
-            "as_org": "string",
-            "isp": "string",
-            "source": "string",
-            "source_built_at": "timestamp",
-        },
-        "network_context": {"ip": "string", "is_internal": "int", "label": "string"},
-        "reputation": {
-            "indicator": "string",
-            "indicator_type": "string",
-            "reputation": "string",
-            "severity": "int",
-        },
-        "reputation_verdicts": {
-            "indicator": "string",
-            "indicator_type": "string",
-            "service": "string",
-            "severity": "int",
-            "label": "string",
-            "confidence": "double",
-            "category": "string",
-            "matched": "string",
-            "fetched_at": "timestamp",
-            "expires_at": "timestamp",
-            "outcome": "string",
-        },
-        "domain": {"name": "string", "registered_domain": "string", "public_suffix": "string"},
-    }.items()
+    for name, columns in _LOOKUP_COLUMNS.items()
 }
 
 

@@ -26,6 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spot_oa(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SCRIPT, *arguments],
+        check=False,
         cwd=home,
         env=os.environ | {"SPOT_OA_HOME": str(home)} | environment,
         capture_output=True,
@@ -117,7 +118,10 @@ def test_two_runs_at_once_take_turns(home: Path) -> None:
 
 
 def test_an_open_warehouse_is_said_to_be_open(home: Path) -> None:
-    reader = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(60)"
+    reader = (
+        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); "
+        "print('open', flush=True); time.sleep(60)"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", reader, str(home / "warehouse.duckdb")],
         stdout=subprocess.PIPE,
@@ -137,7 +141,9 @@ def test_help_is_quick_to_import(home: Path) -> None:
         "import sys, flows.cli; "
         "print([m for m in ('pandas', 'duckdb', 'dbt', 'prefect', 'pyarrow') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=home)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=home
+    )
     assert done.stdout == "[]\n"
     assert spot_oa(home, "--help").returncode == 0
 
@@ -148,3 +154,14 @@ def test_doctor_says_what_is_missing(home: Path, tmp_path: Path) -> None:
     ill = spot_oa(tmp_path, "doctor")
     assert ill.returncode == 1
     assert "missing telemetry of flow" in ill.stdout
+
+
+def test_the_demo_runs_and_does_not_touch_a_home_of_ones_own(home: Path, tmp_path: Path) -> None:
+    done = spot_oa(home, "demo", "--rows", "1000")
+    assert done.returncode == 1
+    assert "holds data of your own" in done.stderr
+    for _ in range(2):
+        done = spot_oa(tmp_path, "demo", "--rows", "1000", SPOT_OA_RAW_URI="/nowhere")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "exfiltration" in done.stdout
+        assert f"files: {tmp_path / 'data' / 'flow' / '20160709'}" in done.stdout

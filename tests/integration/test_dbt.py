@@ -45,7 +45,9 @@ def dbt(settings: Settings, *command: str) -> tuple[int, str]:
     arguments.remove("--log-level")
     script = Path(sys.executable).with_name("dbt")
     with environment(settings):
-        done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [script, *arguments], check=False, capture_output=True, text=True, timeout=300
+        )
     return done.returncode, done.stdout + done.stderr
 
 

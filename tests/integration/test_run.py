@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -42,10 +41,10 @@ def ran(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(ran: Path, tmp_path: Path) -> Iterator[Settings]:
+def home(ran: Path, tmp_path: Path) -> Settings:
     copy = tmp_path / "home"
     shutil.copytree(ran, copy)
-    yield load_settings(home=copy)
+    return load_settings(home=copy)
 
 
 def run(settings: Settings, date: dt.date = FIRST, limit: int | None = None) -> Summary:
@@ -131,6 +130,18 @@ def test_telemetry_that_is_not_there_is_a_warning(home: Settings) -> None:
     assert f"no telemetry for {FIRST}" in "\n".join(summary.warnings)
 
 
+def _replace_by_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def _truncate_telemetry(settings: Settings) -> None:
+    file = next(
+        Path(settings.raw_uri).glob(f"flow/y={FIRST.year}/m={FIRST.month}/d={FIRST.day}/*/*")
+    )
+    file.write_bytes(file.read_bytes()[:100])
+
+
 @pytest.mark.parametrize(
     ("spoil", "error", "says"),
     [
@@ -147,7 +158,7 @@ def test_telemetry_that_is_not_there_is_a_warning(home: Settings) -> None:
             "networkcontext.csv",
         ),
         (lambda s: shutil.rmtree(Path(s.raw_uri) / "flow"), ConfigError, "SPOT_OA_RAW_URI"),
-        (lambda s: _truncate_telemetry(s), WarehouseError, "not readable Parquet"),
+        (_truncate_telemetry, WarehouseError, "not readable Parquet"),
         (
             lambda s: s.warehouse.write_bytes(b"no database" * 1000),
             WarehouseError,
@@ -188,15 +199,3 @@ def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: P
     with pytest.raises(BuildError, match=r"dbt test grain_flow_scores\S* failed \(\d+ rows\)"):
         run(home.model_copy(update={"project_dir": project}))
     assert digests(day(home)) == before
-
-
-def _replace_by_folder(file: Path) -> None:
-    file.unlink()
-    file.mkdir()
-
-
-def _truncate_telemetry(settings: Settings) -> None:
-    file = next(
-        Path(settings.raw_uri).glob(f"flow/y={FIRST.year}/m={FIRST.month}/d={FIRST.day}/*/*")
-    )
-    file.write_bytes(file.read_bytes()[:100])

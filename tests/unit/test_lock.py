@@ -36,9 +36,8 @@ def hold(warehouse: Path, seconds: float) -> subprocess.Popen[str]:
 def test_the_second_run_waits_and_says_for_whom(tmp_path: Path) -> None:
     warehouse = tmp_path / "w.duckdb"
     notes: list[str] = []
-    with hold(warehouse, 1) as other:
-        with warehouse_lock(warehouse, "run dns", 30, notes.append):
-            assert other.poll() is not None or other.wait(5) == 0
+    with hold(warehouse, 1) as other, warehouse_lock(warehouse, "run dns", 30, notes.append):
+        assert other.poll() is not None or other.wait(5) == 0
     assert len(notes) == 1
     assert f"waiting for run flow 2016-07-08 (process {other.pid})" in notes[0]
 
@@ -46,11 +45,11 @@ def test_the_second_run_waits_and_says_for_whom(tmp_path: Path) -> None:
 def test_waiting_ends_with_a_transient_error(tmp_path: Path) -> None:
     warehouse = tmp_path / "w.duckdb"
     with hold(warehouse, 60) as other:
-        with pytest.raises(
-            WarehouseError, match=r"still used by run flow .* after 0.2 s"
-        ) as caught:
-            with warehouse_lock(warehouse, "run dns", 0.2, lambda _: None):
-                pass
+        with (
+            pytest.raises(WarehouseError, match=r"still used by run flow .* after 0.2 s") as caught,
+            warehouse_lock(warehouse, "run dns", 0.2, lambda _: None),
+        ):
+            pass
         other.kill()
     assert caught.value.transient
 
@@ -66,7 +65,7 @@ def test_a_killed_run_lets_go(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WarehouseError, match="cannot lock it") as caught:
-        with warehouse_lock(tmp_path / "file" / "w.duckdb", "run", 1, lambda _: None):
-            pass
+    lock = warehouse_lock(tmp_path / "file" / "w.duckdb", "run", 1, lambda _: None)
+    with pytest.raises(WarehouseError, match="cannot lock it") as caught, lock:
+        pass
     assert "\n" not in str(caught.value)

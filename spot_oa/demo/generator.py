@@ -1,0 +1,335 @@
+"""Write the demo: block by block, so that memory does not grow with the day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product, zip_longest
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from spot_oa.dates import Slice
+from spot_oa.demo.network import Floats, write_context
+from spot_oa.demo.stories import Event, planted
+from spot_oa.demo.telemetry import TELEMETRIES, Telemetry, batch
+from spot_oa.errors import ConfigError, printable
+from spot_oa.settings import Settings, load_settings
+
+DEMO_DATES = (dt.date(2016, 7, 8), dt.date(2016, 7, 9))
+MARK = ".spot-oa-demo"
+"""File that marks a home as the demo's own."""
+BLOCK = 500_000
+"""Rows in memory at a time, and in a row group."""
+LINES = 200_000
+"""Results lines made at a time."""
+BROKEN_LINE = 4
+"""Index of the results line that breaks off, so that the quarantine is not empty."""
+
+# Events of each hour (UTC), relative: nightly jobs, a working day, a lunch break.
+_RHYTHM = np.array(
+    [18, 16, 15, 14, 15, 19, 30, 52, 78, 88, 90, 84, 66, 80, 88, 84, 74, 58, 42, 34, 30, 27, 24, 21]
+)
+_BEFORE = np.concatenate([[0], np.cumsum(_RHYTHM)]) / _RHYTHM.sum()
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was written of one pipeline and date.
+
+    Attributes:
+        pipeline: flow, proxy or dns.
+        date: The day.
+        events: Rows of telemetry.
+        lines: Lines of results.
+        raw: The folder of the day's telemetry.
+        results: The results file.
+        planted: Story (a key of `STORIES`) -> events of it in the telemetry.
+        told: Story -> events of it in the results, the line that breaks off included.
+    """
+
+    pipeline: str
+    date: dt.date
+    events: int
+    lines: int
+    raw: Path
+    results: Path
+    planted: Mapping[str, int]
+    told: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What was written, and where."""
+
+    home: Path
+    context: tuple[Path, ...]
+    days: tuple[Day, ...]
+
+
+def generate(
+    home: Path,
+    *,
+    dates: Sequence[dt.date] = DEMO_DATES,
+    pipelines: Sequence[str] = tuple(TELEMETRIES),
+    rows_per_day: int = 20_000,
+    suspicious: int = 200,
+    seed: int = 1,
+) -> Generated:
+    """Write telemetry, ML results and context files of the demo network below `home`.
+
+    The same arguments give the same bytes, and a day's files depend on its date, the sizes and
+    the seed only. Files of the same pipelines and dates, and the context files, are replaced.
+
+    Args:
+        home: Folder that gets `raw`, `ml` and `context`; made if missing.
+        dates: The days to make.
+        pipelines: Which of flow, proxy and dns.
+        rows_per_day: Events of each pipeline and day; the planted ones are there at any rate.
+        suspicious: Results lines of each pipeline and day, the one that breaks off included.
+        seed: Another seed, another course of the same stories.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ConfigError: An argument makes no sense, or `home` cannot be written.
+    """
+    _check(dates, pipelines, rows_per_day=rows_per_day, suspicious=suspicious, seed=seed)
+    try:
+        context = write_context(home / "context")
+        days = [
+            _write_day(home, pipeline, date, rows=rows_per_day, lines=suspicious, seed=seed)
+            for pipeline in dict.fromkeys(pipelines)
+            for date in dict.fromkeys(dates)
+        ]
+    except OSError as error:
+        reason = printable(error)
+        raise ConfigError(f"demo home {home}: {reason}; choose a folder you can write") from error
+    return Generated(home, context, tuple(days))
+
+
+def demo_settings(home: Path) -> Settings:
+    """Settings for running the demo below `home`, whatever else is configured.
+
+    Args:
+        home: A folder for the demo alone: it is marked as such.
+
+    Returns:
+        Settings in which every path lies below `home`.
+
+    Raises:
+        ConfigError: `home` holds somebody's own data, which the demo would replace.
+    """
+    mark = home / MARK
+    if not mark.exists():
+        own = [name for name in ("raw", "ml", "context") if (home / name).exists()]
+        if own:
+            raise ConfigError(
+                f"SPOT_OA_HOME={home} holds data of your own ({', '.join(own)}) that the demo "
+                "would replace; set SPOT_OA_HOME to another folder"
+            )
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            mark.write_text("spot-oa demo: its files are replaced when the demo is run again\n")
+        except OSError as error:
+            reason = printable(error)
+            raise ConfigError(
+                f"demo home {home}: {reason}; choose a folder you can write"
+            ) from error
+    return load_settings(
+        home=home,
+        raw_uri=str(home / "raw"),
+        ml_uri=str(home / "ml"),
+        context_dir=home / "context",
+        geo_db=(),
+        data_dir=home / "data",
+        warehouse=home / "warehouse.duckdb",
+        pipelines_dir=None,
+    )
+
+
+def _check(dates: Sequence[dt.date], pipelines: Sequence[str], **numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 0:
+            raise ConfigError(f"demo {name}={number}: it cannot be negative")
+    if numbers["suspicious"] > numbers["rows_per_day"]:
+        shown = " > ".join(f"{name}={numbers[name]}" for name in ("suspicious", "rows_per_day"))
+        raise ConfigError(f"demo {shown}: results are events, ask for fewer")
+    if not dates or not pipelines:
+        raise ConfigError("demo: name at least one date and one pipeline")
+    for name in pipelines:
+        if name not in TELEMETRIES:
+            known = ", ".join(TELEMETRIES)
+            raise ConfigError(f"demo pipeline {printable(name)!r} is unknown: take {known}")
+
+
+def _write_day(
+    home: Path, pipeline: str, date: dt.date, *, rows: int, lines: int, seed: int
+) -> Day:
+    telemetry = TELEMETRIES[pipeline]
+    events = planted(pipeline, date, seed)
+    ordinary = max(rows - len(events), 0)
+    # Half of the lines tell the stories, and more only if there is nothing else to tell.
+    told = min(len(events), max(lines // 2, lines - ordinary))
+    events = _scored(events, told)
+    raw = _emptied(home / "raw" / pipeline, date, telemetry.digits)
+    kept = []
+    for hour in range(24):
+        key = [seed, date.toordinal(), list(TELEMETRIES).index(pipeline), hour]
+        rng = np.random.default_rng(np.random.SeedSequence(key))
+        count = int(ordinary * _BEFORE[hour + 1]) - int(ordinary * _BEFORE[hour])
+        own = [event for event in events if event.second // 3600 == hour]
+        start = dt.datetime.combine(date, dt.time(hour), dt.UTC)
+        folder = raw / f"h={hour:0{telemetry.digits}}"
+        hourly = _write_hour(folder, telemetry, rng, start=start, count=count, events=own)
+        for block, score, others in hourly:
+            # Each block's share, rounded up: the surplus is cut off when the day is sorted.
+            share = -((told - lines) * others // max(ordinary, 1))
+            told_here = int(np.isfinite(score).sum()) - others
+            kept.append(_rarest(block.select(telemetry.results.split()), score, told_here + share))
+    results = home / "ml" / pipeline / "scored_results" / Slice(pipeline, date).compact / "scores"
+    shutil.rmtree(results, ignore_errors=True)
+    results /= f"{pipeline}_results.csv"
+    _write_results(results, telemetry, kept, lines)
+    return Day(
+        pipeline,
+        date,
+        ordinary + len(events),
+        lines,
+        raw,
+        results,
+        Counter(event.story for event in events),
+        Counter(event.story for event in events if np.isfinite(event.score)),
+    )
+
+
+def _scored(events: Sequence[Event], told: int) -> list[Event]:
+    """Give `told` events scores below all ordinary ones, the stories taking turns."""
+    stories: dict[str, list[Event]] = {}
+    for event in events:
+        stories.setdefault(event.story, []).append(event)
+    turns = [event for turn in zip_longest(*stories.values()) for event in turn if event]
+    first = [event._replace(score=i * 1.37e-12) for i, event in enumerate(turns[:told], 1)]
+    return first + turns[told:]
+
+
+def _emptied(root: Path, date: dt.date, digits: int) -> Path:
+    """The day's folder below `root`, after all there is of the day, in any spelling, is gone."""
+    for month, day in product(("", "02"), repeat=2):
+        old = root / f"y={date.year}" / f"m={date.month:{month}}" / f"d={date.day:{day}}"
+        if old.exists():
+            shutil.rmtree(old)
+    return root / f"y={date.year}" / f"m={date.month:0{digits}}" / f"d={date.day:0{digits}}"
+
+
+def _write_hour(
+    folder: Path,
+    telemetry: Telemetry,
+    rng: np.random.Generator,
+    *,
+    start: dt.datetime,
+    count: int,
+    events: Sequence[Event],
+) -> Iterator[tuple[pa.RecordBatch, Floats, int]]:
+    """Write `count` ordinary events and the planted ones of an hour, in order of time.
+
+    Yields:
+        Blocks: the events, their scores (infinite: not in the results), how many are ordinary.
+    """
+    own = [event.second - 3600 * start.hour for event in events]
+    # 16 bits, because numpy sorts those by radix.
+    drawn = np.concatenate([own, rng.integers(0, 3600, count)]).astype(np.int16)
+    order = np.argsort(drawn, kind="stable")
+    places = {int(row): events[order[row]] for row in np.flatnonzero(order < len(own))}
+    seconds = drawn[order].astype(np.int32) + 3600 * start.hour
+    if not len(seconds):
+        return
+    folder.mkdir(parents=True)
+    path = folder / "part-0.parquet"
+    schema = batch(telemetry.draw, rng, start.date(), seconds[:0], {})[0].schema
+    with pq.ParquetWriter(path, schema, compression="snappy", store_schema=False) as file:
+        for first in range(0, len(seconds), BLOCK):
+            part = seconds[first : first + BLOCK]
+            here = {row - first: e for row, e in places.items() if 0 <= row - first < BLOCK}
+            values = {row: event.values for row, event in here.items()}
+            block, score = batch(telemetry.draw, rng, start.date(), part, values)
+            file.write_batch(block)
+            score[list(here)] = [event.score for event in here.values()]
+            yield block, score, len(score) - len(here)
+
+
+def _rarest(rows: pa.RecordBatch, score: Floats, count: int) -> pa.RecordBatch:
+    """The `count` rows of the lowest scores; each text once, so that millions can be kept."""
+    chosen = np.argpartition(score, max(count - 1, 0))[:count]
+    arrays = [
+        column.dictionary_encode() if pa.types.is_string(column.type) else column
+        for column in rows.take(pa.array(chosen)).columns
+    ]
+    names = [*rows.schema.names, "score"]
+    return pa.RecordBatch.from_arrays([*arrays, pa.array(score[chosen])], names=names)
+
+
+def _write_results(
+    path: Path, telemetry: Telemetry, kept: list[pa.RecordBatch], count: int
+) -> None:
+    """Write `count` rows as the scorer does: tab separated, ascending by score, nothing quoted."""
+    columns = pa.Table.from_batches(kept).unify_dictionaries().columns
+    names = kept[0].schema.names
+    kept.clear()  # and column by column, so that millions of rows are not held twice
+    for i in range(len(columns)):
+        columns[i] = columns[i].combine_chunks()
+    rows = pa.RecordBatch.from_arrays(columns, names=names)
+    order = np.argsort(rows["score"].to_numpy(), kind="stable")[:count]
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        for start in range(0, count, LINES):
+            lines = _lines(telemetry, rows.take(pa.array(order[start : start + LINES])))
+            if start == 0 and count > BROKEN_LINE:
+                whole = lines[BROKEN_LINE].as_py()
+                stub = pa.array([whole[: whole.rindex("\t")] + "\n"])
+                lines = pa.concat_arrays([lines[:BROKEN_LINE], stub, lines[BROKEN_LINE + 1 :]])
+            # Every line has its line end, so the array's characters are the file's text.
+            _, ends, text = lines.buffers()
+            file.write(memoryview(text)[: np.frombuffer(ends, np.int32)[len(lines)]])
+
+
+def _lines(telemetry: Telemetry, rows: pa.RecordBatch) -> pa.Array:
+    """Results lines with their line ends, shape (n,)."""
+    fields = []
+    for name in telemetry.results.split():
+        column = rows[name]
+        text = java_text(column) if pa.types.is_floating(column.type) else column.cast(pa.string())
+        fields.append(text.fill_null("-" if name == telemetry.dash else "null"))
+    if telemetry.word is not None:
+        fields.append(telemetry.word(rows))
+    score = pc.binary_join_element_wise(java_text(rows["score"]), "\n", "")
+    return pc.binary_join_element_wise(*fields, score, "\t")
+
+
+def java_text(numbers: pa.Array) -> pa.Array:
+    """Write numbers as Java writes a Double or a Float: `0.5`, `1.2E-7`, `100.0`.
+
+    Args:
+        numbers: Floating point, each NULL, 0 or in [1e-99, 1e7); shape (n,).
+
+    Returns:
+        Texts, shape (n,); NULL stays NULL.
+    """
+    text = numbers.cast(pa.string())
+    # Arrow writes the same digits, but goes over to exponents below 1e-6, Java below 1e-3.
+    for pattern, replacement in (
+        (r"^(\d+)$", r"\1.0"),
+        (r"^0\.000([1-9])(\d*)$", r"\1.\2E-4"),
+        (r"^0\.0000([1-9])(\d*)$", r"\1.\2E-5"),
+        (r"^0\.00000([1-9])(\d*)$", r"\1.\2E-6"),
+        (r"^(\d)\.?(\d*)e", r"\1.\2E"),
+    ):
+        text = pc.replace_substring_regex(text, pattern=pattern, replacement=replacement)
+    return pc.replace_substring(text, pattern=".E", replacement=".0E")
