@@ -91,6 +91,10 @@ def test_ranges_touch_both_ends_of_the_address_space() -> None:
     assert lookup(["::/1", "8000::/1"], ["::", "7fff::", "8000::", last]) == [0, 0, 1, 1]
 
 
+def test_what_is_no_address_lies_in_no_range() -> None:
+    assert lookup(["::/0", "0.0.0.0/0"], ["host", ""]) == [-1, -1]
+
+
 def test_ipv6_ranges_hold_no_ipv4_and_the_other_way_round() -> None:
     addresses = ["10.0.0.1", "::ffff:10.0.0.1", "::a00:1", "2001:db8::1"]
     assert lookup(["::/0"], addresses) == [-1, -1, 0, 0]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,16 @@ def test_an_unreadable_file_is_an_error(path: Path) -> None:
         read_context_file(path, pair)
 
 
+@pytest.fixture
+def _in_tokyo() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_in_tokyo")
 def test_the_outcome_tells_entries_and_age(path: Path) -> None:
     path.write_text("1,a\n2,b\nx,y\n")
     os.utime(path, (0, dt.datetime(2016, 7, 8, 23, 59, tzinfo=dt.UTC).timestamp()))

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from python_enrichers import load_enricher
-from python_enrichers.base import Enrichment
+from python_enrichers.base import Enrichment, Outcome
 from python_enrichers.geo import Known, geoloc, place_in_record
 from spot_oa.errors import EnrichmentError
 from spot_oa.settings import Settings, load_settings
@@ -226,6 +228,7 @@ NAMES = {"names": {"de": "M\u00fcnchen", "en": "Munich"}}
             {},
             id="another layout",
         ),
+        pytest.param({"isp": 7, "region": ["Bavaria"]}, {}, id="no texts"),
         pytest.param({"subdivisions": [], "city": {"names": {"de": "M"}}}, {}, id="no English"),
         pytest.param({"autonomous_system_number": 1 << 100}, {}, id="no asn"),
         pytest.param(None, {}, id="no record"),
@@ -248,6 +251,28 @@ def test_an_unusable_database_is_found_at_load(tmp_path: Path, content: bytes | 
     assert "SPOT_OA_GEO_DB" in message
     assert "\n" not in message
     assert not caught.value.transient
+
+
+class Ipv4Reader:
+    """An IPv4 database, of which no test file is at hand: it cannot be asked about IPv6."""
+
+    def metadata(self) -> SimpleNamespace:
+        return SimpleNamespace(build_epoch=0, database_type="test", ip_version=4)
+
+    def get(self, address: str) -> dict[str, str]:
+        return {"city": str(ipaddress.IPv4Address(address))}
+
+
+def test_an_ipv4_database_knows_nothing_of_ipv6(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maxminddb.open_database", lambda _: Ipv4Reader())
+    found = enrich(with_databases(settings, Path("v4.mmdb")), "::ffff:10.0.0.1", "2001:db8::1")
+    assert row(found, "::ffff:10.0.0.1")["city"] == "10.0.0.1"
+    assert row(found, "2001:db8::1") == {"ip": "2001:db8::1"}
+    assert found.outcomes == [
+        Outcome("v4", asked=2, found=1, detail="test, built 1970-01-01"),
+    ]
 
 
 def with_databases(settings: Settings, *paths: Path) -> Settings:

@@ -40,14 +40,14 @@ def test_ranges_are_internal_with_both_ends(
     write_context(
         "ipranges.csv",
         "start,end,label\n10.0.0.5,10.0.0.7,Lab\n\n2001:db8::,2001:db8::ff,Six\n"
-        "10.0.0.9,10.0.0.8,reversed\n10.0.0.9,short\n10.0.0.0/8,10.0.0.255,no address\n",
+        "10.0.0.9,10.0.0.8,reversed\n10.0.0.9,10.0.0.9\n10.0.0.0/8,10.0.0.255,no address\n",
     )
-    found = enrich(settings, "10.0.0.4", "10.0.0.5", "10.0.0.7", "10.0.0.8", "2001:db8::ff", "host")
+    found = enrich(settings, "10.0.0.4", "10.0.0.5", "10.0.0.7", "10.0.0.9", "2001:db8::ff", "host")
     assert internal(found) == {
         "10.0.0.4": 0,
         "10.0.0.5": 1,
         "10.0.0.7": 1,
-        "10.0.0.8": 0,
+        "10.0.0.9": 0,
         "2001:db8::ff": 1,
         "host": 0,
     }

@@ -111,6 +111,7 @@ example.net/path,Path,1
 2001:db8::/32,Six,2
 tunnel.example.org:8443,Port,3
 ftp://files.example.info/pub,Ftp,1
+example.edu/p?,Query,1
 """
 
 
@@ -144,6 +145,8 @@ ftp://files.example.info/pub,Ftp,1
         ("tunnel.example.org:443", None),
         ("ftp://files.example.info/pub/x", "ftp://files.example.info/pub"),
         ("files.example.info/pub/x", None),
+        ("example.edu/p?", "example.edu/p?"),
+        ("example.edu/p?x", None),
         ("-", None),
         ("", None),
         ("/" * 65_536, None),
@@ -278,10 +281,10 @@ def test_a_feed_whose_name_would_break_the_text_is_refused(
 class NamesOnly:
     """A service as a later module may bring one."""
 
-    name = "names"
     kinds = frozenset[IndicatorType](["name"])
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.asked: list[Sequence[str]] = []
 
     def lookup(self, indicators: Indicators) -> Verdicts:
@@ -302,7 +305,7 @@ class NamesOnly:
 
 
 def test_a_service_is_asked_only_what_it_takes() -> None:
-    service = NamesOnly()
-    found = Reputation([service]).enrich({"name": ["a.com"], "address": ["10.0.0.1"]})
-    assert service.asked == [["a.com"]]
-    assert texts(found) == {"a.com": "names:Odd:2", "10.0.0.1": ""}
+    services = [NamesOnly("two"), NamesOnly("one")]
+    found = Reputation(services).enrich({"name": ["a.com"], "address": ["10.0.0.1"]})
+    assert [service.asked for service in services] == [[["a.com"]], [["a.com"]]]
+    assert texts(found) == {"a.com": "one:Odd:2::two:Odd:2", "10.0.0.1": ""}

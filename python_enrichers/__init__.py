@@ -1,0 +1,38 @@
+"""Enrichment: indicators in, rows of the lookup tables out.
+
+Importing this package is cheap: what a step needs is imported when the step is loaded.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from spot_oa.errors import ConfigError
+
+if TYPE_CHECKING:
+    from python_enrichers.base import Enricher
+    from spot_oa.settings import Settings
+
+STEPS = ("geo", "network_context", "reputation", "domain")
+"""The enrichment steps; each is a module of this package with a function `load(settings)`."""
+
+
+def load_enricher(step: str, settings: Settings) -> Enricher:
+    """Load an enrichment step, reading its sources once.
+
+    Args:
+        step: One of `STEPS`, as under `enrich` in a pipeline description.
+        settings: Where the sources are.
+
+    Returns:
+        The enricher, ready to look indicators up.
+
+    Raises:
+        ConfigError: There is no such step.
+        EnrichmentError: A configured source cannot be used.
+    """
+    if step not in STEPS:
+        raise ConfigError(f"enrichment step {step!r} is unknown: take one of {', '.join(STEPS)}")
+    enricher: Enricher = import_module(f"{__name__}.{step}").load(settings)
+    return enricher

@@ -1,0 +1,174 @@
+"""Addresses as sortable bytes, and which of many ranges holds an address.
+
+IPv4 and IPv6 share one form, 16 bytes in network order, in which IPv4 is `::ffff:a.b.c.d`; so a
+v4-mapped IPv6 text equals its IPv4, and the order of the bytes is the order of the addresses.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from heapq import heappop, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+Packed = bytes
+"""An address: 16 bytes in network order."""
+
+Span = tuple[Packed, Packed]
+"""A range of addresses of one family: first and last, both included."""
+
+WIDTH = 16
+V4_PREFIX = bytes(10) + b"\xff\xff"
+V4_FIRST, V4_LAST = V4_PREFIX + bytes(4), V4_PREFIX + b"\xff" * 4
+
+
+def pack(text: str) -> Packed | None:
+    """Read an address.
+
+    Args:
+        text: IPv4 in dotted quads or IPv6; no scope id, no blanks, no leading zeros.
+
+    Returns:
+        Its 16 bytes, or None if the text is no address.
+    """
+    try:
+        if ":" in text:
+            return socket.inet_pton(socket.AF_INET6, text)
+        return V4_PREFIX + socket.inet_pton(socket.AF_INET, text)
+    except (OSError, ValueError):
+        return None
+
+
+def is_v4(address: Packed) -> bool:
+    """Whether the address is an IPv4 one, however it was written."""
+    return address.startswith(V4_PREFIX)
+
+
+def unpack(address: Packed) -> str:
+    """Write an address in its usual form, IPv4 as dotted quads."""
+    if is_v4(address):
+        return socket.inet_ntop(socket.AF_INET, address[len(V4_PREFIX) :])
+    return socket.inet_ntop(socket.AF_INET6, address)
+
+
+def span(first: Packed | None, last: Packed | None) -> Span:
+    """Make a range of its first and last address.
+
+    Raises:
+        ValueError: One is no address, they are of two families, or in the wrong order.
+    """
+    if first is None or last is None:
+        raise ValueError("no address")
+    if first > last or is_v4(first) != is_v4(last):
+        raise ValueError("no range")
+    return first, last
+
+
+def parse_span(text: str) -> Span:
+    """Read an address, a subnet `a/b` (host bits are allowed) or a range `a-b`.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    start, dash, end = text.partition("-")
+    if dash:
+        return span(pack(start.strip()), pack(end.strip()))
+    address, slash, bits = text.partition("/")
+    packed = pack(address)
+    if not slash or packed is None:
+        return span(packed, packed)
+    width = 128 if ":" in address else 32
+    if not (bits.isascii() and bits.isdigit()) or int(bits) > width:
+        raise ValueError("no prefix length")
+    number, hosts = int.from_bytes(packed), (1 << (width - int(bits))) - 1
+    return (number & ~hosts).to_bytes(WIDTH), (number | hosts).to_bytes(WIDTH)
+
+
+class RangeIndex:
+    """Finds, for many addresses at once, the narrowest of many ranges that holds each.
+
+    Of equally wide ranges that hold an address the last given wins. A range of IPv6 addresses
+    holds no IPv4 address, even where it runs across `::ffff:0:0/96`.
+    """
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        starts = _array([start for start, _ in spans])
+        ends = _array([end for _, end in spans])
+        # The ranges cut the address space into segments; inside one, the same range always wins.
+        # A bound is an address and one byte, 0 for the place before it and 1 for the one after,
+        # which spares adding 1 to 128-bit numbers and lets an address, padded with NUL, be sought.
+        cuts = np.concatenate([_bounds(starts, after=0), _bounds(ends, after=1)])
+        self._bounds, places = np.unique(cuts, return_inverse=True)
+        opens, closes = places[: len(spans)], places[len(spans) :]
+        winners = _winners(opens, closes, _narrowest_first(starts, ends), len(self._bounds))
+        # Segment 0 lies before the first bound.
+        self._winners = np.concatenate([[-1], winners])
+        self._v4_ranges = np.concatenate([_v4(starts), [True]])
+
+    def lookup(self, addresses: Sequence[Packed | None]) -> NDArray[np.int64]:
+        """Find the winning range of each address.
+
+        Args:
+            addresses: Packed addresses; None where a text was no address.
+
+        Returns:
+            Positions in the ranges given at construction, -1 where no range holds the address.
+        """
+        packed = _array([address or bytes(WIDTH) for address in addresses])
+        found = self._winners[np.searchsorted(self._bounds, packed, side="right")]
+        absent = np.array([address is None for address in addresses], dtype=bool)
+        # Any IPv4 range is narrower than an IPv6 one around it, so it would have won.
+        foreign = _v4(packed)
+        foreign[foreign] = ~self._v4_ranges[found[foreign]]
+        found[absent | foreign] = -1
+        return found
+
+
+def _array(addresses: Sequence[Packed]) -> NDArray[np.bytes_]:
+    return np.array(addresses, dtype=f"S{WIDTH}")
+
+
+def _v4(packed: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    return (packed >= V4_FIRST) & (packed <= V4_LAST)
+
+
+def _bounds(packed: NDArray[np.bytes_], *, after: int) -> NDArray[np.bytes_]:
+    cut = np.full((len(packed), WIDTH + 1), after, dtype=np.uint8)
+    cut[:, :WIDTH] = packed.view(np.uint8).reshape(-1, WIDTH)
+    return cut.view(f"S{WIDTH + 1}").ravel()
+
+
+def _narrowest_first(starts: NDArray[np.bytes_], ends: NDArray[np.bytes_]) -> NDArray[np.int64]:
+    first, last = (packed.view(">u8").reshape(-1, 2) for packed in (starts, ends))
+    low = last[:, 1] - first[:, 1]
+    high = last[:, 0] - first[:, 0] - (last[:, 1] < first[:, 1])
+    return np.lexsort((-np.arange(len(starts)), low, high))
+
+
+def _winners(
+    opens: NDArray[np.int64],
+    closes: NDArray[np.int64],
+    best_first: NDArray[np.int64],
+    segments: int,
+) -> NDArray[np.int64]:
+    """Find the best range of each segment; range i covers segments opens[i] to closes[i] - 1."""
+    winners = np.full(segments, -1, dtype=np.int64)
+    if (closes - opens == 1).all():
+        winners[opens[best_first[::-1]]] = best_first[::-1]
+        return winners
+    # A sweep over the segments, with a heap of the open ranges by rank: 0 is the best.
+    ranks = np.argsort(opens[best_first], kind="stable").tolist()
+    open_at, close_at = opens[best_first].tolist(), closes[best_first].tolist()
+    heap: list[int] = []
+    ahead = 0
+    for segment in range(segments):
+        while ahead < len(ranks) and open_at[ranks[ahead]] == segment:
+            heappush(heap, ranks[ahead])
+            ahead += 1
+        while heap and close_at[heap[0]] <= segment:
+            heappop(heap)
+        if heap:
+            winners[segment] = best_first[heap[0]]
+    return winners

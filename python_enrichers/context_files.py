@@ -1,0 +1,86 @@
+"""Small CSV files that operators write by hand: nothing in a line is fatal."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from python_enrichers.base import Outcome
+from spot_oa.errors import EnrichmentError, printable
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFile(Generic[Entry]):
+    """What a context file holds.
+
+    `skipped` counts the lines that could not be used; `written_at` is in UTC, without a zone.
+    """
+
+    name: str
+    entries: Sequence[Entry]
+    skipped: int
+    written_at: dt.datetime
+
+    def outcome(self, asked: int, found: int) -> Outcome:
+        """Say how the file fared for `asked` indicators, of which it knew `found`."""
+        detail = f"{len(self.entries)} entries, written {self.written_at.date()}"
+        return Outcome(self.name, asked=asked, found=found, skipped=self.skipped, detail=detail)
+
+
+def naive_utc(timestamp: float) -> dt.datetime:
+    """Turn seconds since 1970 into a UTC time as the warehouse stores it, without a zone."""
+    return dt.datetime.fromtimestamp(timestamp, dt.UTC).replace(tzinfo=None)
+
+
+def read_context_file(path: Path, parse: Callable[[list[str]], Entry]) -> ContextFile[Entry] | None:
+    """Read a CSV file line by line, each line on its own.
+
+    A quote that is never closed therefore ends with its line. Blank lines are skipped, and so is
+    the first line if it does not parse: it is a header. Bytes that are no UTF-8 are kept as
+    backslash escapes.
+
+    Args:
+        path: The file; it may be missing.
+        parse: Makes an entry of a line's columns, blanks around them removed; raises ValueError
+            if the line is of no use.
+
+    Returns:
+        Entries in the order of the file, or None if there is no file.
+
+    Raises:
+        EnrichmentError: The file is there and cannot be read.
+    """
+    entries: list[Entry] = []
+    skipped = 0
+    header_possible = True
+    try:
+        with path.open(encoding="utf-8-sig", errors="backslashreplace") as lines:
+            written_at = naive_utc(os.fstat(lines.fileno()).st_mtime)
+            for line in lines:
+                if line.isspace():
+                    continue
+                try:
+                    entries.append(parse(_columns(line)))
+                except (ValueError, csv.Error):
+                    skipped += not header_possible
+                header_possible = False
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EnrichmentError(
+            f"context file {printable(path)} cannot be read ({error.strerror}); "
+            "make it a readable file or remove it"
+        ) from error
+    return ContextFile(path.stem, entries, skipped, written_at)
+
+
+def _columns(line: str) -> list[str]:
+    fields = next(csv.reader([line], skipinitialspace=True)) if '"' in line else line.split(",")
+    return [field.strip() for field in fields]

@@ -1,0 +1,61 @@
+"""The registered domain of a DNS name, by the public suffix list that tldextract carries."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult
+
+import tldextract
+
+from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
+from spot_oa.settings import Settings
+
+# With the list's private part: under cloudfront.net or github.io every customer is a domain.
+_EXTRACT = tldextract.TLDExtract(
+    suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True
+)
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Find the part of a name that somebody registered.
+
+    Args:
+        name: A DNS name as it was asked for, which may hold any character.
+
+    Returns:
+        Registered domain and public suffix in the spelling of the name, each empty if there is
+        none: `("example.co.uk", "co.uk")` for `shop.example.co.uk`, twice empty for `localhost`.
+    """
+    # As a host, not as text that may be a URL: RFC 2317 names such as `1/26.2.0.192.in-addr.arpa`
+    # have slashes.
+    parts = _EXTRACT.extract_urllib(SplitResult("", name, "", "", ""))
+    return parts.top_domain_under_public_suffix, parts.suffix
+
+
+class Domains:
+    """Splits DNS names."""
+
+    def enrich(self, indicators: Indicators) -> Enrichment:
+        """Split names; see `Enricher.enrich`."""
+        names = indicators.get("name", ())
+        split = [split_name(name) for name in names]
+        registered = [domain for domain, _ in split]
+        rows = lookup_frame(
+            "domain",
+            {
+                "name": names,
+                "registered_domain": registered,
+                "public_suffix": [suffix for _, suffix in split],
+            },
+        )
+        outcome = Outcome(
+            "public suffix list",
+            asked=len(names),
+            found=sum(map(bool, registered)),
+            detail=f"as of tldextract {tldextract.__version__}",
+        )
+        return Enrichment({"domain": rows}, [outcome])
+
+
+def load(settings: Settings) -> Domains:  # noqa: ARG001 - every loader takes the settings
+    """Take the list that is installed; there is nothing to configure."""
+    return Domains()

@@ -1,0 +1,265 @@
+"""Where an address is and who runs it: `iploc.csv` and MaxMind databases, merged field by field.
+
+Of several sources that know a field the first one wins: `iploc.csv`, then the databases in the
+order of `SPOT_OA_GEO_DB`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypedDict, cast
+
+import maxminddb
+import pandas as pd
+
+from python_enrichers.addresses import (
+    V4_FIRST,
+    WIDTH,
+    Packed,
+    RangeIndex,
+    Span,
+    is_v4,
+    pack,
+    span,
+    unpack,
+)
+from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
+from python_enrichers.context_files import ContextFile, naive_utc, read_context_file
+from spot_oa.errors import EnrichmentError, printable
+from spot_oa.settings import Settings
+
+PLACE = ("country_code", "country", "region", "city", "latitude", "longitude", "isp", "domain")
+"""What the columns of `iploc.csv` after start and end are; the owner of a range is an ISP."""
+TEXTS = ("country_code", "country", "region", "city", "domain", "isp", "as_org")
+NUMBERS = ("latitude", "longitude", "asn")
+V4_SHIFT = int.from_bytes(V4_FIRST)
+MAX_ASN = (1 << 32) - 1
+
+
+class Known(TypedDict, total=False):
+    """What a source knows of an address; a field it does not know is not there."""
+
+    country_code: str
+    country: str
+    region: str
+    city: str
+    latitude: float
+    longitude: float
+    """Degrees, there both or neither."""
+    domain: str
+    isp: str
+    asn: int
+    as_org: str
+
+
+class Source(Protocol):
+    """One file of places."""
+
+    name: str
+    built_at: dt.datetime
+
+    def lookup(self, addresses: Sequence[Packed | None]) -> list[Known]:
+        """Say what is known of each address, nothing being an empty record."""
+        ...
+
+    def outcome(self, asked: int, found: int) -> Outcome:
+        """Say how the source fared for `asked` addresses, of which it knew `found`."""
+        ...
+
+
+class IpLocation:
+    """`iploc.csv`: ranges as integers, and ten columns in all."""
+
+    def __init__(self, file: ContextFile[tuple[Span, tuple[str, ...]]]) -> None:
+        self.name = file.name
+        self.built_at = file.written_at
+        self.outcome = file.outcome
+        self._index = RangeIndex([place for place, _ in file.entries])
+        self._rows = [row for _, row in file.entries]
+
+    def lookup(self, addresses: Sequence[Packed | None]) -> list[Known]:
+        """See `Source.lookup`."""
+        places = self._index.lookup(addresses).tolist()
+        return [
+            _known(**dict(zip(PLACE, self._rows[at], strict=True))) if at >= 0 else Known()
+            for at in places
+        ]
+
+
+class MaxMindDatabase:
+    """One `.mmdb` file of any layout."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        self._path = path
+        try:
+            self._reader = maxminddb.open_database(path)
+            metadata = self._reader.metadata()
+            self.built_at = naive_utc(metadata.build_epoch)
+        except (OSError, OverflowError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            raise self._unusable(error) from error
+        self._type = metadata.database_type
+        self._v4_only = metadata.ip_version == 4  # noqa: PLR2004 - the field's own value
+
+    def lookup(self, addresses: Sequence[Packed | None]) -> list[Known]:
+        """See `Source.lookup`; an IPv4 database knows nothing of IPv6.
+
+        Raises:
+            EnrichmentError: A record is corrupt.
+        """
+        get = self._reader.get
+        try:
+            return [
+                Known()
+                if address is None or (self._v4_only and not is_v4(address))
+                else place_in_record(get(unpack(address)))
+                for address in addresses
+            ]
+        except (ValueError, maxminddb.InvalidDatabaseError) as error:
+            raise self._unusable(error) from error
+
+    def outcome(self, asked: int, found: int) -> Outcome:
+        """See `Source.outcome`."""
+        detail = f"{printable(self._type)}, built {self.built_at.date()}"
+        return Outcome(self.name, asked=asked, found=found, detail=detail)
+
+    def _unusable(self, error: Exception) -> EnrichmentError:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return EnrichmentError(
+            f"geo database {printable(self._path)} cannot be used ({printable(reason)}); "
+            "get the file anew, or take it out of SPOT_OA_GEO_DB"
+        )
+
+
+class Geo:
+    """Looks addresses up in every source."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+
+    def enrich(self, indicators: Indicators) -> Enrichment:
+        """Look addresses up; see `Enricher.enrich`.
+
+        Raises:
+            EnrichmentError: A database is corrupt.
+        """
+        addresses = indicators.get("address", ())
+        packed = [pack(address) for address in addresses]
+        asked = len(packed) - packed.count(None)
+        merged: list[Known] = [{} for _ in packed]
+        contributors: list[list[Source]] = [[] for _ in packed]
+        outcomes = []
+        for source in self._sources:
+            answers = source.lookup(packed)
+            for known, so_far, contributed in zip(answers, merged, contributors, strict=True):
+                if known.keys() - so_far.keys():
+                    so_far.update(known | so_far)
+                    contributed.append(source)
+            outcomes.append(source.outcome(asked, sum(map(bool, answers))))
+        return Enrichment({"ip_geo": _rows(addresses, merged, contributors)}, outcomes)
+
+
+def load(settings: Settings) -> Geo:
+    """Open every source.
+
+    Raises:
+        EnrichmentError: One is there, or configured, and cannot be used.
+    """
+    iploc = read_context_file(settings.context_dir / "iploc.csv", _iploc_line)
+    databases = [MaxMindDatabase(path) for path in settings.geo_db]
+    return Geo([*([IpLocation(iploc)] if iploc else []), *databases])
+
+
+def place_in_record(record: object) -> Known:
+    """Read a record of a MaxMind database, nested as MaxMind's or flat as @ip-location-db's."""
+    if not isinstance(record, dict):
+        return {}
+    country, subdivisions = record.get("country"), record.get("subdivisions")
+    # In the flat layout a record is its own location and its own traits.
+    location, traits = record.get("location", record), record.get("traits", record)
+    return _known(
+        latitude=_item(location, "latitude"),
+        longitude=_item(location, "longitude"),
+        asn=_item(traits, "autonomous_system_number"),
+        country_code=_item(country, "iso_code") or record.get("country_code"),
+        country=_english(country),
+        region=_english(_first(subdivisions)) or record.get("region") or record.get("state1"),
+        city=_english(record.get("city")),
+        domain=_item(traits, "domain"),
+        isp=_item(traits, "isp") or _item(traits, "organization"),
+        as_org=_item(traits, "autonomous_system_organization"),
+    )
+
+
+def geoloc(known: Known) -> str:
+    """Write a place as `Region;City Owner`, without the parts that are not known."""
+    owner = known.get("isp") or known.get("as_org", "")
+    parts = (known.get("region", ""), known.get("city", ""), owner)
+    region, city, owner = (part.replace(";", "") for part in parts)
+    return " ".join(filter(None, (";".join(filter(None, (region, city))), owner)))
+
+
+def _iploc_line(columns: list[str]) -> tuple[Span, tuple[str, ...]]:
+    start, end, *place = columns
+    if len(place) < len(PLACE):
+        raise ValueError("too few columns")
+    first, last = _integer(start), _integer(end)
+    # What ends beyond 32 bits is IPv6, so `0` can begin either.
+    shift = V4_SHIFT if last < 1 << 32 else 0
+    return span(_packed(first + shift), _packed(last + shift)), tuple(place[: len(PLACE)])
+
+
+def _integer(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("no integer")
+    return int(text)
+
+
+def _packed(number: int) -> Packed | None:
+    return number.to_bytes(WIDTH) if number < 1 << 8 * WIDTH else None
+
+
+def _item(container: Any, key: str) -> Any:
+    return container.get(key) if isinstance(container, dict) else None
+
+
+def _first(container: Any) -> Any:
+    return container[0] if isinstance(container, list) and container else None
+
+
+def _english(place: Any) -> Any:
+    return place if isinstance(place, str) else _item(_item(place, "names"), "en")
+
+
+def _known(*, latitude: Any = None, longitude: Any = None, asn: Any = None, **texts: Any) -> Known:
+    known: dict[str, Any] = {
+        field: text for field, text in texts.items() if text and isinstance(text, str)
+    }
+    try:
+        position = float(latitude), float(longitude)
+    except (TypeError, ValueError):
+        position = math.nan, math.nan
+    if all(map(math.isfinite, position)):
+        known["latitude"], known["longitude"] = position
+    if isinstance(asn, int) and asn <= MAX_ASN:
+        known["asn"] = asn
+    return cast("Known", known)
+
+
+def _rows(
+    addresses: Sequence[str], places: Sequence[Known], contributors: Sequence[Sequence[Source]]
+) -> pd.DataFrame:
+    return lookup_frame(
+        "ip_geo",
+        {
+            "ip": addresses,
+            "geoloc": map(geoloc, places),
+            **{field: [known.get(field, "") for known in places] for field in TEXTS},
+            **{field: [known.get(field) for known in places] for field in NUMBERS},
+            "source": ["+".join(source.name for source in used) for used in contributors],
+            "source_built_at": [used[0].built_at if used else None for used in contributors],
+        },
+    )
