@@ -30,7 +30,7 @@ class ContextFile(Generic[Entry]):
 
     def outcome(self, asked: int, found: int) -> Outcome:
         """Say how the file fared for `asked` indicators, of which it knew `found`."""
-        detail = f"{len(self.entries)} entries, written {self.written_at.date()}"
+        detail = f"entries: {len(self.entries)}, written {self.written_at.date()}"
         return Outcome(self.name, asked=asked, found=found, skipped=self.skipped, detail=detail)
 
 

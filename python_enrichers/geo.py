@@ -244,7 +244,7 @@ def _known(*, latitude: Any = None, longitude: Any = None, asn: Any = None, **te
         position = math.nan, math.nan
     if all(map(math.isfinite, position)):
         known["latitude"], known["longitude"] = position
-    if isinstance(asn, int) and asn <= MAX_ASN:
+    if isinstance(asn, int) and 0 <= asn <= MAX_ASN:
         known["asn"] = asn
     return cast("Known", known)
 

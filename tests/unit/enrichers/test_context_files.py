@@ -103,5 +103,5 @@ def test_the_outcome_tells_entries_and_age(path: Path) -> None:
     assert file is not None
     assert file.written_at == dt.datetime(2016, 7, 8, 23, 59)  # noqa: DTZ001 - stored without zone
     assert file.outcome(asked=7, found=3) == Outcome(
-        "numbers", asked=7, found=3, skipped=1, detail="2 entries, written 2016-07-08"
+        "numbers", asked=7, found=3, skipped=1, detail="entries: 2, written 2016-07-08"
     )

@@ -117,7 +117,7 @@ def test_broken_lines_of_iploc_are_counted(settings: Settings, write_context: Wr
     assert row(found, "::15")["city"] == "Frankfurt"
     (outcome,) = found.outcomes
     assert (outcome.asked, outcome.found, outcome.skipped) == (3, 2, 5)
-    assert outcome.detail.startswith("2 entries, written ")
+    assert outcome.detail.startswith("entries: 2, written ")
 
 
 @pytest.mark.parametrize(

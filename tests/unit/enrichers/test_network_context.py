@@ -53,7 +53,7 @@ def test_ranges_are_internal_with_both_ends(
     }
     (outcome,) = found.outcomes
     assert (outcome.source, outcome.asked, outcome.found, outcome.skipped) == ("ipranges", 5, 3, 3)
-    assert outcome.detail.startswith("2 entries, written ")
+    assert outcome.detail.startswith("entries: 2, written ")
 
 
 CONTEXT = """IP,Name,Extra

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import pandas as pd
 import pytest
@@ -179,7 +180,7 @@ def test_broken_lines_are_counted(settings: Settings, write_context: WriteContex
     found = enrich(settings, "address", *(f"10.0.0.{host}" for host in range(1, 7)))
     (outcome,) = found.outcomes
     assert (outcome.source, outcome.asked, outcome.found, outcome.skipped) == ("feed", 6, 1, 6)
-    assert outcome.detail.startswith("1 entries, written ")
+    assert outcome.detail.startswith("entries: 1, written ")
     assert texts(found) == {"10.0.0.1": "feed:Good:-1"} | {f"10.0.0.{n}": "" for n in range(2, 7)}
 
 
@@ -281,7 +282,7 @@ def test_a_feed_whose_name_would_break_the_text_is_refused(
 class NamesOnly:
     """A service as a later module may bring one."""
 
-    kinds = frozenset[IndicatorType](["name"])
+    kinds: AbstractSet[IndicatorType] = frozenset({"name"})
 
     def __init__(self, name: str) -> None:
         self.name = name
