@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spot_oa.dates import parse_date
+from spot_oa.dates import date_range, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -44,10 +44,17 @@ def _main(
 
 
 @app.command()
-def run(pipeline: PipelineArgument, date: DateOption, limit: LimitOption = None) -> None:
+def run(
+    pipeline: PipelineArgument,
+    date: DateOption,
+    limit: LimitOption = None,
+    force_enrich: Annotated[
+        bool, typer.Option("--force-enrich", help="Ask enrichment services anew.")
+    ] = False,
+) -> None:
     """Run a pipeline for a date: land, enrich, build, publish."""
-    names = _pipelines(pipeline)
-    _run_days(names, [parse_date(date)], _checked(limit))
+    day = parse_date(date)
+    _run_days(_pipelines(pipeline), [day], _checked(limit), force_enrich=force_enrich)
 
 
 @app.command()
@@ -56,14 +63,16 @@ def backfill(
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day.")],
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day, included.")],
     limit: LimitOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run days again that have not changed.")
+    ] = False,
 ) -> None:
-    """Run a pipeline for every date of a range; a bad day does not stop the others."""
-    begin, end = parse_date(first), parse_date(last)
-    if end < begin:
-        raise UsageError(f"--to {end} is before --from {begin}: swap them")
-    names = _pipelines(pipeline)
-    dates = [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
-    _run_days(names, dates, _checked(limit), go_on=True)
+    """Run a pipeline for every date of a range; a bad day does not stop the others.
+
+    Days whose inputs and settings are what they were when they were published are skipped.
+    """
+    dates = date_range(parse_date(first), parse_date(last))
+    _run_days(_pipelines(pipeline), dates, _checked(limit), go_on=True, skip_unchanged=not force)
 
 
 @app.command()
@@ -117,6 +126,8 @@ def _run_days(
     limit: int | None,
     *,
     go_on: bool = False,
+    skip_unchanged: bool = False,
+    force_enrich: bool = False,
     settings: Settings | None = None,
 ) -> None:
     from flows.report import reporter, show_summary  # noqa: PLC0415
@@ -129,7 +140,15 @@ def _run_days(
         for pipeline in pipelines:
             try:
                 with reporter(console, Slice(pipeline, date)) as told:
-                    summary = run_day(settings, pipeline, date, told, limit=limit)
+                    summary = run_day(
+                        settings,
+                        pipeline,
+                        date,
+                        told,
+                        limit=limit,
+                        force_enrich=force_enrich,
+                        skip_unchanged=skip_unchanged,
+                    )
             except SpotOaError as error:
                 if not go_on:
                     raise

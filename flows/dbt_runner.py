@@ -9,22 +9,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from spot_oa.errors import BuildError, printable
+from spot_oa.errors import BuildError, Node, printable
 from spot_oa.settings import Settings
 
 OnNode = Callable[[str], None]
 """Told in one line of each node that finishes."""
 
-_GOOD = {"success", "pass"}
+_DONE_WELL = {"success", "pass", "warn", "skipped", "no-op"}
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did: nodes by outcome. A failed one is an error, not an outcome."""
+    """What a build did; a failed node is an error, not an outcome."""
 
-    models: int
-    tests_passed: int
-    tests_warned: Sequence[str]
+    nodes: Sequence[Node]
+
+    @property
+    def models(self) -> int:
+        """How many models and seeds were built."""
+        return sum(node.kind != "test" for node in self.nodes)
+
+    @property
+    def tests_passed(self) -> int:
+        """How many data tests passed."""
+        return sum(node.kind == "test" and node.status == "pass" for node in self.nodes)
+
+    @property
+    def tests_warned(self) -> Sequence[Node]:
+        """The data tests that warned."""
+        return [node for node in self.nodes if node.status == "warn"]
 
 
 def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
@@ -116,24 +129,28 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
 
 
 def _built(results: Sequence[Any], settings: Settings) -> Built:
-    failed = [r for r in results if r.status not in {*_GOOD, "warn", "skipped", "no-op"}]
+    nodes = [
+        Node(
+            kind=str(result.node.resource_type),
+            name=result.node.name,
+            status=str(result.status),
+            seconds=result.execution_time,
+            rows=getattr(result, "failures", None),
+            message=_one_line(result.message or ""),
+        )
+        for result in results
+    ]
+    failed = tuple(node for node in nodes if node.status not in _DONE_WELL)
     if failed:
         first = failed[0]
-        what = f"{first.node.resource_type} {first.node.name}"
-        rows = f" ({first.failures} rows)" if getattr(first, "failures", None) else ""
+        rows = f" ({first.rows} rows)" if first.rows else ""
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         raise BuildError(
-            f"dbt {what} failed{rows}{more}: {_one_line(first.message)}; "
-            f"see {settings.target_dir / 'logs' / 'dbt.log'}"
+            f"dbt {first.kind} {first.name} failed{rows}{more}: {first.message}; "
+            f"see {settings.target_dir / 'logs' / 'dbt.log'}",
+            failed=failed,
         )
-    tests = [r for r in results if r.node.resource_type == "test"]
-    return Built(
-        models=len(results) - len(tests),
-        tests_passed=sum(r.status == "pass" for r in tests),
-        tests_warned=tuple(
-            f"{r.node.name}: {_one_line(r.message)}" for r in tests if r.status == "warn"
-        ),
-    )
+    return Built(nodes)
 
 
 def _tell(event: Any, on_node: OnNode) -> None:

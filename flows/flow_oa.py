@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow
+from prefect.client.schemas.objects import State
 
-from flows.parameters import Limit, RunDate
-from flows.runner import run_day
-from flows.tasks import LogReporter, PrefectCaller
-from spot_oa.dates import Slice
-from spot_oa.settings import load_settings
+from flows.parameters import Force, Limit, RunDate
+from flows.tasks import run_as_flow, run_name
 
 
-@flow(name="flow-oa", flow_run_name="flow {date}")
-def flow_oa(date: RunDate, limit: Limit | None = None) -> None:
-    """Land, enrich, build and publish a date of the flow pipeline.
-
-    Args:
-        date: The day (UTC), 2016-07-08 or 20160708.
-        limit: How many results to take; the configured number if left out.
-    """
-    reporter = LogReporter(Slice("flow", date))
-    run_day(load_settings(), "flow", date, reporter, limit=limit, caller=PrefectCaller())
+@flow(name="flow-oa", flow_run_name=run_name("flow"))
+def flow_oa(
+    date: RunDate | None = None, limit: Limit | None = None, force_enrich: Force = False
+) -> State[Any]:
+    """Land, enrich, build and publish a day of the NetFlow pipeline."""
+    return run_as_flow("flow", date, limit, force_enrich=force_enrich)

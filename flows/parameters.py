@@ -25,3 +25,7 @@ RunDate = Annotated[
 ]
 
 Limit = Annotated[int, Field(ge=0, description="How many results to take.")]
+
+Force = Annotated[
+    bool, Field(description="Ask enrichment services anew, whatever is cached of their answers.")
+]

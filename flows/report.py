@@ -103,6 +103,9 @@ def reporter(console: Console, part: Slice) -> PlainReporter:
 
 def show_summary(console: Console, summary: Summary) -> None:
     """Print what a run did: counts, sources, seconds, warnings, and where the files are."""
+    if summary.unchanged:
+        console.print(f"{summary.part}: {summary.headline}", markup=False, highlight=False)
+        return
     table = Table(title=str(summary.part), title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")

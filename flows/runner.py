@@ -14,8 +14,10 @@ from flows import steps
 from flows.steps import Run
 from flows.summary import Enriched, Summary
 from spot_oa.dates import Slice
+from spot_oa.fingerprint import fingerprint, published_unchanged
 from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import get_pipeline
+from spot_oa.publish import published_folder
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 
@@ -75,6 +77,8 @@ def run_day(
     reporter: Reporter,
     *,
     limit: int | None = None,
+    force_enrich: bool = False,
+    skip_unchanged: bool = False,
     caller: Caller | None = None,
 ) -> Summary:
     """Run a pipeline for a date: its slice of every table is replaced and the day published.
@@ -85,6 +89,8 @@ def run_day(
         date: The day.
         reporter: Told how it goes.
         limit: How many results to take; the configured number if None.
+        force_enrich: Ask enrichment services anew, whatever is cached of their answers.
+        skip_unchanged: Leave a published day alone whose inputs and settings are what they were.
         caller: Calls the steps; plainly if None.
 
     Returns:
@@ -102,10 +108,18 @@ def run_day(
         part,
         taken,
         open_warehouse(settings),
+        force_enrich,
     )
     summary = Summary(part, uuid.uuid4().hex[:12], taken, settings.target, dt.datetime.now(dt.UTC))
     with warehouse_lock(settings.warehouse, f"run {part}", settings.lock_timeout, reporter.note):
-        _run_steps(run, summary, caller, reporter)
+        summary.fingerprint = fingerprint(settings, run.pipeline, part, taken, run.warehouse)
+        folder = published_folder(settings.data_dir, part)
+        manifest = published_unchanged(folder, summary.fingerprint) if skip_unchanged else None
+        if manifest is None:
+            _run_steps(run, summary, caller, reporter)
+        else:
+            summary.unchanged, summary.folder = True, folder
+            summary.tables = {name: table["rows"] for name, table in manifest["tables"].items()}
     return summary
 
 

@@ -34,6 +34,8 @@ class Run:
     part: Slice
     limit: int
     warehouse: Warehouse
+    force_enrich: bool = False
+    """Ask enrichment services anew, whatever is cached of their answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def publish(run: Run, summary: Summary) -> None:
             "pipeline": run.pipeline.name,
             "date": run.part.date.isoformat(),
             "run_id": summary.run_id,
+            "fingerprint": summary.fingerprint,
             "target": summary.target,
             "limit": run.limit,
             "started": summary.started.isoformat(timespec="seconds"),

@@ -30,6 +30,7 @@ class Summary:
     limit: int
     target: str
     started: dt.datetime
+    fingerprint: str = ""
     finished: dt.datetime | None = None
     without_telemetry: Sequence[dt.date] = ()
     landed: Landed | None = None
@@ -38,6 +39,16 @@ class Summary:
     folder: Path | None = None
     tables: Mapping[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    unchanged: bool = False
+    """The published day was left alone: its inputs and settings are what they were."""
+
+    @property
+    def headline(self) -> str:
+        """The run in a few words."""
+        if self.unchanged:
+            return "unchanged, left as published"
+        rows = self.landed.rows if self.landed else 0
+        return f"{rows} results, {len(self.warnings)} warnings"
 
     @property
     def warnings(self) -> list[str]:
@@ -61,4 +72,4 @@ class Summary:
                 if outcome.skipped:
                     yield f"{step}: {outcome.skipped} unusable lines in {outcome.source}"
         if self.built:
-            yield from self.built.tests_warned
+            yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)

@@ -1,32 +1,115 @@
-"""The steps as Prefect tasks: thin shells, so that what they do needs no server to be tested."""
+"""The runner's seams filled in with Prefect: steps as task runs, reports as logs and artifacts.
+
+Thin shells, so that what they wrap needs no server to be tested.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from prefect import Task
+from prefect import Task, runtime
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
 
-from spot_oa.dates import Slice
-from spot_oa.errors import printable
+from flows.artifacts import show_failure, show_summary
+from flows.runner import run_day
+from spot_oa.dates import Slice, parse_date
+from spot_oa.errors import SpotOaError, printable
+from spot_oa.settings import load_settings
 
 T = TypeVar("T")
 
 
+def run_as_flow(
+    pipeline: str,
+    date: dt.date | None,
+    limit: int | None,
+    *,
+    force_enrich: bool = False,
+    skip_unchanged: bool = False,
+) -> State[Any]:
+    """Run a pipeline inside a flow run.
+
+    Args:
+        pipeline: The pipeline's name.
+        date: The day; the one before the scheduled start if None.
+        limit: How many results to take; the configured number if None.
+        force_enrich: Ask enrichment services anew, whatever is cached of their answers.
+        skip_unchanged: Leave a published day alone whose inputs and settings are what they were.
+
+    Returns:
+        The final state: Completed, or Failed with the one-line reason as its message.
+    """
+    day = date or yesterday()
+    part = Slice(pipeline, day)
+    try:
+        settings = load_settings()
+        summary = run_day(
+            settings,
+            pipeline,
+            day,
+            LogReporter(part),
+            limit=limit,
+            force_enrich=force_enrich,
+            caller=PrefectCaller(settings.retry_delays),
+            skip_unchanged=skip_unchanged,
+        )
+    except SpotOaError as error:
+        show_failure(part, error)
+        return Failed(message=printable(error))
+    show_summary(summary)
+    return Completed(message=f"{part}: {summary.headline}")
+
+
+def yesterday() -> dt.date:
+    """The day (UTC) before the flow run was to start: a run that starts late keeps its day."""
+    scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
+    return (scheduled.astimezone(dt.UTC) - dt.timedelta(days=1)).date()
+
+
+def run_name(pipeline: str = "") -> Callable[[], str]:
+    """Makes names of flow runs that say pipeline (its parameter, if none is given) and date."""
+
+    def name() -> str:
+        parameters = runtime.flow_run.parameters
+        date = parameters.get("date") or yesterday()
+        return f"{pipeline or parameters['pipeline']} {parse_date(date)}"
+
+    return name
+
+
 class PrefectCaller:
-    """Calls each step as a task run of the flow run that it is used in."""
+    """Calls each step as a task run; a transient error is retried on that step alone."""
+
+    def __init__(self, retry_delays: Sequence[float]) -> None:
+        self._retry_delays = list(retry_delays)
 
     def call(self, name: str, step: Callable[[], T]) -> T:
         """See `Caller`."""
-        return _as_task(name, step)()
+        return self._task(name, step)()
 
     def call_together(self, steps: Mapping[str, Callable[[], T]]) -> Mapping[str, T]:
         """See `Caller`."""
-        futures = {name: _as_task(name, step).submit() for name, step in steps.items()}
+        futures = {name: self._task(name, step).submit() for name, step in steps.items()}
         return {name: future.result() for name, future in futures.items()}
+
+    def _task(self, name: str, step: Callable[[], T]) -> Task[[], T]:
+        return Task(
+            step,
+            name=name,
+            task_run_name=name,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=len(self._retry_delays),
+            retry_delay_seconds=self._retry_delays,
+            retry_jitter_factor=0.2,
+            retry_condition_fn=_is_transient,
+        )
 
 
 class LogReporter:
@@ -53,5 +136,5 @@ class LogReporter:
         self._log.info("%s: %s: %s (%.1f s)", self._part, step, printable(detail), seconds)
 
 
-def _as_task(name: str, step: Callable[[], T]) -> Task[[], T]:
-    return Task(step, name=name, cache_policy=NO_CACHE, persist_result=False)
+def _is_transient(task: Task[..., Any], run: object, state: State[Any]) -> bool:  # noqa: ARG001
+    return isinstance(state.data, SpotOaError) and state.data.transient

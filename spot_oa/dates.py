@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from spot_oa.errors import UsageError, printable
 
-DATE_PATTERN = r"^(\d{4})-?(\d{2})-?(\d{2})$"
+_MONTH, _DAY = "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
+DATE_PATTERN = f"^[0-9]{{4}}(-{_MONTH}-{_DAY}|{_MONTH}{_DAY})$"
+"""Both spellings of a date, for who can check no more than a pattern."""
 _DATE = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
 
 
@@ -33,6 +35,17 @@ def parse_date(text: object) -> dt.date:
         except ValueError:
             pass
     raise UsageError(f"date {printable(text)!r} is no day: write it as 2016-07-08 or 20160708")
+
+
+def date_range(first: dt.date, last: dt.date) -> list[dt.date]:
+    """All days from the first to the last, both included.
+
+    Raises:
+        UsageError: The last is before the first.
+    """
+    if last < first:
+        raise UsageError(f"the last date {last} is before the first, {first}: swap them")
+    return [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ Every message is one line that says what failed, with which value, and what to d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class SpotOaError(Exception):
     """Root of the tree. `transient` errors may succeed when retried, all others are terminal."""
@@ -37,8 +40,24 @@ class WarehouseError(SpotOaError):
     """The warehouse cannot be opened, written or read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What became of a model or test: `rows` is how many failed a test."""
+
+    kind: str
+    name: str
+    status: str
+    seconds: float
+    rows: int | None
+    message: str
+
+
 class BuildError(SpotOaError):
-    """Dbt could not build the models, or a data test failed."""
+    """Dbt could not build the models, or a data test failed; `failed` says which."""
+
+    def __init__(self, message: str, *, failed: Sequence[Node] = ()) -> None:
+        super().__init__(message)
+        self.failed = failed
 
 
 class PublishError(SpotOaError):

@@ -23,6 +23,11 @@ _RENAME_EXCHANGE = 2  # Linux, renameat2(2)
 _RENAME_SWAP = 2  # macOS, renamex_np(2)
 
 
+def published_folder(data_dir: Path, part: Slice) -> Path:
+    """Where the tables of a slice are published."""
+    return data_dir / part.pipeline / part.compact
+
+
 def publish(
     pipeline: Pipeline,
     part: Slice,
@@ -51,7 +56,7 @@ def publish(
         PublishError: The files could not be written or swapped in; the old set stands.
         WarehouseError: A table could not be read; the old set stands.
     """
-    day = data_dir / pipeline.name / part.compact
+    day = published_folder(data_dir, part)
     stage = day.with_name(f".{part.compact}.new")
     try:
         # A run that died leaves its stage behind, or after a swap the old day in its place.

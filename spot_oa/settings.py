@@ -15,12 +15,17 @@ SCHEMAS = ("raw", "lookups", "reference", "staging", "intermediate", "oa", "main
 """Schema names in the warehouse: its file's stem must be none of them."""
 
 
+def _split_numbers(value: Any) -> Any:
+    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def _split_paths(value: Any) -> Any:
     if isinstance(value, str):
         return [part.strip() for part in value.replace(os.pathsep, ",").split(",") if part.strip()]
     return value
 
 
+NumberList = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_split_numbers)]
 PathList = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 
 
@@ -46,6 +51,8 @@ class Settings(BaseSettings):
     limit: int = Field(default=500, ge=0)
     lock_timeout: float = Field(default=3600, ge=0)
     """Seconds to wait for another run to let go of the warehouse."""
+    retry_delays: NumberList = (10, 60, 300)
+    """Seconds before each retry of a step that failed for a passing reason (Prefect only)."""
     pipelines_dir: Path | None = None
     """Pipeline descriptions that replace or join the built-in ones of the same file name."""
     project_dir: Path = Path(__file__).resolve().parent.parent

@@ -62,6 +62,10 @@ class Warehouse(Protocol):
         """
         ...
 
+    def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
+        """Something that JSON can hold and that changes when the day's telemetry does."""
+        ...
+
     def replacing(self, part: Slice, *tables: Table) -> AbstractContextManager[SliceWriter]:
         """Replace the slice in all these tables at once, or not at all.
 

@@ -142,6 +142,16 @@ class DuckDBWarehouse:
             connection.execute(f"create or replace view raw.{pipeline.name} as {query}")
         return [date for date, of_date in globs.items() if not of_date]
 
+    def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
+        """See `Warehouse.telemetry_state`: the files with their sizes and times of change."""
+        root = self._telemetry(pipeline)
+        files = sorted(
+            (file, file.stat())
+            for hour in (_hours(root, date) if root.is_dir() else [])
+            for file in hour.glob("*.parquet")
+        )
+        return [(str(file), found.st_size, found.st_mtime_ns) for file, found in files]
+
     @contextmanager
     def replacing(self, part: Slice, *tables: Table) -> Iterator[_SliceWriter]:
         """See `Warehouse.replacing`; one transaction."""
@@ -195,13 +205,18 @@ def _local(uri: str) -> Path:
     return Path(parts.path if parts.scheme else uri)
 
 
-def _hour_globs(root: Path, date: dt.date) -> list[str]:
-    """Patterns of the Parquet files of a day, its partitions compared as integers."""
+def _hours(root: Path, date: dt.date) -> list[Path]:
+    """The hour folders of a day, its partitions compared as integers."""
     days = [root]
     for key, value in (("y", date.year), ("m", date.month), ("d", date.day)):
         pattern = re.compile(rf"{key}=0*{value}")
         days = [c for day in days for c in sorted(day.iterdir()) if pattern.fullmatch(c.name)]
-    hours = [hour for day in days for hour in sorted(day.glob("h=*"))]
+    return [hour for day in days for hour in sorted(day.glob("h=*"))]
+
+
+def _hour_globs(root: Path, date: dt.date) -> list[str]:
+    """Patterns of the Parquet files of a day."""
+    hours = _hours(root, date)
     return [f"{_plain(hour)}/*.parquet" for hour in hours if any(hour.glob("*.parquet"))]
 
 

@@ -1,0 +1,95 @@
+"""What a flow run leaves in Prefect's UI: a summary, dbt's nodes, and failed tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from flows.summary import Summary
+from spot_oa.dates import Slice
+from spot_oa.errors import BuildError, Node, SpotOaError, printable
+
+
+def show_summary(summary: Summary) -> None:
+    """Leave the run's summary and dbt's nodes as artifacts."""
+    create_markdown_artifact(
+        summary_markdown(summary), key=_key("summary", summary.part), description=summary.headline
+    )
+    if summary.built:
+        create_table_artifact(
+            node_table(summary.built.nodes),
+            key=_key("dbt", summary.part),
+            description="Models and tests of the build",
+        )
+
+
+def show_failure(part: Slice, error: SpotOaError) -> None:
+    """Leave the failed models and tests of a build as an artifact."""
+    if isinstance(error, BuildError) and error.failed:
+        create_table_artifact(
+            node_table(error.failed),
+            key=_key("failed", part),
+            description="Models and tests that failed",
+        )
+
+
+def node_table(nodes: Sequence[Node]) -> list[dict[str, Any]]:
+    """One row per model or test; `failing rows` is empty where there are none."""
+    return [
+        {
+            "node": f"{node.kind} {node.name}",
+            "status": node.status,
+            "seconds": round(node.seconds, 2),
+            "failing rows": node.rows or "",
+            "message": node.message,
+        }
+        for node in nodes
+    ]
+
+
+def summary_markdown(summary: Summary) -> str:
+    """The summary as a page: counts, sources, warnings, seconds, and links to the files."""
+    return "\n".join(_lines(summary))
+
+
+def _lines(summary: Summary) -> Iterator[str]:
+    yield f"# {summary.part}"
+    if summary.unchanged:
+        yield "Inputs and settings are what they were: the published day was left alone."
+        return
+    landed = summary.landed
+    if landed:
+        yield f"{landed.rows} results landed, {landed.rejected} lines rejected, "
+        yield f"from `{_cell(landed.source_uri)}` (limit {summary.limit})."
+    yield from _table("table", "rows", "file")
+    for name, rows in summary.tables.items():
+        file = summary.folder / f"{name}.parquet" if summary.folder else None
+        yield f"| {name} | {rows} | {f'[{file.name}]({file.as_uri()})' if file else ''} |"
+    yield from _table("source", "step", "outcome", "asked", "found", "detail")
+    for step, enriched in summary.enriched.items():
+        for o in enriched.outcomes:
+            detail = _cell(o.detail)
+            yield f"| {_cell(o.source)} | {step} | {o.status} | {o.asked} | {o.found} | {detail} |"
+    yield from _table("step", "seconds")
+    for step, seconds in summary.seconds.items():
+        yield f"| {step} | {seconds:.1f} |"
+    warnings = summary.warnings
+    yield f"\n## {len(warnings)} warnings"
+    for warning in warnings:
+        yield f"- {_cell(warning)}"
+
+
+def _table(*columns: str) -> Iterator[str]:
+    yield ""
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
+
+
+def _cell(text: str) -> str:
+    return printable(text).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
+
+
+def _key(what: str, part: Slice) -> str:
+    return f"{part.pipeline.replace('_', '-')}-{part.date.isoformat()}-{what}"

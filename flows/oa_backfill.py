@@ -1,0 +1,55 @@
+"""The Prefect flow that runs pipelines over a range of dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.parameters import Limit, RunDate
+from flows.tasks import run_as_flow, run_name
+from spot_oa.dates import date_range
+from spot_oa.errors import UsageError
+
+PipelineName = Literal["flow", "proxy", "dns"]
+
+
+@flow(name="oa-day", flow_run_name=run_name())
+def oa_day(pipeline: str, date: dt.date, limit: int | None, force: bool) -> State[Any]:
+    """One pipeline and day of a backfill."""
+    return run_as_flow(pipeline, date, limit, skip_unchanged=not force)
+
+
+@flow(name="oa-backfill", flow_run_name="backfill {date_from} to {date_to}")
+def oa_backfill(
+    date_from: RunDate,
+    date_to: RunDate,
+    pipelines: list[PipelineName] | None = None,
+    limit: Limit | None = None,
+    force: Annotated[bool, Field(description="Run days again that have not changed.")] = False,
+) -> State[Any]:
+    """Run pipelines for every date of a range, in order.
+
+    A bad day does not stop the others. Days whose inputs and settings are what they were when they
+    were published are skipped, so a backfill that was stopped goes on where it was.
+    """
+    try:
+        dates = date_range(date_from, date_to)
+    except UsageError as error:
+        return Failed(message=str(error))
+    names = pipelines or ["flow", "proxy", "dns"]
+    failed = []
+    for date in dates:
+        for name in names:
+            # In this process: a deployment run of its own would wait for the worker's free slot.
+            state = oa_day(name, date, limit, force, return_state=True)
+            if not state.is_completed():
+                failed.append(f"{name} {date}: {state.message}")
+    runs = len(dates) * len(names)
+    if failed:
+        return Failed(message=f"{len(failed)} of {runs} runs failed: {' | '.join(failed)}")
+    return Completed(message=f"{runs} runs done")

@@ -1,0 +1,19 @@
+"""The Prefect flow of the HTTP proxy pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.parameters import Force, Limit, RunDate
+from flows.tasks import run_as_flow, run_name
+
+
+@flow(name="proxy-oa", flow_run_name=run_name("proxy"))
+def proxy_oa(
+    date: RunDate | None = None, limit: Limit | None = None, force_enrich: Force = False
+) -> State[Any]:
+    """Land, enrich, build and publish a day of the HTTP proxy pipeline."""
+    return run_as_flow("proxy", date, limit, force_enrich=force_enrich)

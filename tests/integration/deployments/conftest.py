@@ -1,0 +1,56 @@
+"""One real Prefect server and one real worker for all tests of this folder."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flows.local_server import prefect_environment, register, server, worker
+from spot_oa.demo import generate
+from spot_oa.settings import Settings, load_settings
+from tests.support.prefect_api import Api
+from tests.support.webhdfs import WebHdfs, webhdfs
+
+
+@dataclass(frozen=True)
+class Site:
+    """A home with demo data, its ML results behind WebHDFS, and a server to run it."""
+
+    settings: Settings
+    environment: dict[str, str]
+    api: Api
+    results: WebHdfs
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def server_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("site")
+    generate(home, rows_per_day=3000, suspicious=100)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with webhdfs(home / "ml") as results:
+        settings = load_settings(home=home, ml_uri=results.url)
+        environment = prefect_environment(settings, port) | {
+            "SPOT_OA_ML_URI": results.url,
+            "SPOT_OA_RETRY_DELAYS": "1,1,1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        log = home / "worker.log"
+        log.touch()
+        api = Api(environment["PREFECT_API_URL"])
+        with server(environment, port):
+            register(settings, environment)
+            yield Site(settings, environment, api, results, log)
+
+
+@pytest.fixture(scope="module")
+def site(server_only: Site) -> Iterator[Site]:
+    """The site with a worker."""
+    with server_only.log.open("a") as output, worker(server_only.environment, output):
+        yield server_only
