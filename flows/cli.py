@@ -26,6 +26,9 @@ app = typer.Typer(
     help="Operational analytics of suspicious network connections.",
 )
 
+geo = typer.Typer(no_args_is_help=True, help="Geo databases.")
+app.add_typer(geo, name="geo")
+
 DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
 LimitOption = Annotated[
     int | None,
@@ -103,6 +106,24 @@ def demo(
     console.print(f"demo data: {made.home}", markup=False, highlight=False, soft_wrap=True)
     if not generate_only:
         _run_days(_pipelines("all"), DEMO_DATES, None, settings=settings)
+
+
+@geo.command("fetch")
+def geo_fetch(
+    source: Annotated[
+        str, typer.Option(metavar="SOURCE", help="dbip-city, asn-country or maxmind.")
+    ],
+) -> None:
+    """Fetch geo databases, and show their licence."""
+    from python_enrichers.geo_fetch import fetch  # noqa: PLC0415
+
+    console = _console()
+
+    def show(text: str) -> None:
+        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+    paths = fetch(source, _settings(), show)
+    show(f"SPOT_OA_GEO_DB={','.join(map(str, paths))} makes runs use them")
 
 
 @app.command()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import python_enrichers
+from python_enrichers.base import Indicators, Outcome, Status
 from spot_oa.errors import SpotOaError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
+
+PROBE: Indicators = {"address": ["127.0.0.1"]}
+"""What local sources are asked about: never sent further than to the operator's own resolver."""
 
 
 def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
@@ -36,9 +40,26 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
             partial(warehouse.check_telemetry, pipeline),
         )
     for step in python_enrichers.STEPS:
-        yield _attempt(
-            f"sources of {step}", partial(python_enrichers.load_enricher, step, settings)
-        )
+        yield from _sources(settings, step)
+
+
+def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
+    """Each source of a step: whether it can be reached, its age, the budget that is left."""
+    try:
+        if step == "reputation":
+            from python_enrichers.reputation import examine as services  # noqa: PLC0415 - heavy
+
+            outcomes: Sequence[Outcome] = list(services.examine(settings))
+        else:
+            outcomes = python_enrichers.load_enricher(step, settings).enrich(PROBE).outcomes
+    except SpotOaError as error:
+        yield False, f"sources of {step}: {error}"
+        return
+    yield True, f"sources of {step}: {len(outcomes) or 'none configured'}"
+    for outcome in outcomes:
+        usable = outcome.status in (Status.OK, Status.PARTIAL)
+        state = "" if outcome.status is Status.OK else f"{outcome.status}, "
+        yield usable, f"  {outcome.source}: {state}{outcome.detail}"
 
 
 def _attempt(what: str, look: Callable[[], object]) -> tuple[bool, str]:

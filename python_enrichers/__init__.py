@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from spot_oa.settings import Settings
 
 STEPS = ("geo", "network_context", "reputation", "domain")
-"""The enrichment steps; each is a module of this package with a function `load(settings)`."""
+"""The enrichment steps; each is a module of this package with a function `load`."""
 
 
-def load_enricher(step: str, settings: Settings) -> Enricher:
+def load_enricher(step: str, settings: Settings, *, fresh: bool = False) -> Enricher:
     """Load an enrichment step, reading its sources once.
 
     Args:
         step: One of `STEPS`, as under `enrich` in a pipeline description.
         settings: Where the sources are.
+        fresh: Ask services anew, whatever is cached of their answers.
 
     Returns:
         The enricher, ready to look indicators up.
@@ -34,5 +35,5 @@ def load_enricher(step: str, settings: Settings) -> Enricher:
     """
     if step not in STEPS:
         raise ConfigError(f"enrichment step {step!r} is unknown: take one of {', '.join(STEPS)}")
-    enricher: Enricher = import_module(f"{__name__}.{step}").load(settings)
+    enricher: Enricher = import_module(f"{__name__}.{step}").load(settings, fresh=fresh)
     return enricher

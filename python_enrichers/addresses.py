@@ -6,6 +6,7 @@ v4-mapped IPv6 text equals its IPv4, and the order of the bytes is the order of 
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Sequence
 from heapq import heappop, heappush
@@ -51,6 +52,16 @@ def unpack(address: Packed) -> str:
     if is_v4(address):
         return socket.inet_ntop(socket.AF_INET, address[len(V4_PREFIX) :])
     return socket.inet_ntop(socket.AF_INET6, address)
+
+
+def is_public(address: Packed) -> bool:
+    """Whether an address is one that the whole Internet sees, and no multicast."""
+    known = ipaddress.ip_address(unpack(address))
+    if known.is_multicast or known.is_reserved or not known.is_global:
+        return False
+    if isinstance(known, ipaddress.IPv4Address):
+        return True
+    return not (known.is_site_local or known.sixtofour or known.teredo)
 
 
 def span(first: Packed | None, last: Packed | None) -> Span:

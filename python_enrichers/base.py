@@ -54,7 +54,27 @@ class Status(StrEnum):
     """How a source fared."""
 
     OK = "ok"
+    PARTIAL = "partial"
+    """It was not asked for all: its budget or its time was spent."""
+    STALE = "stale"
+    """It could not be renewed, an older copy was used."""
+    UNAVAILABLE = "unavailable"
+    UNAUTHORISED = "unauthorised"
+    MALFORMED = "malformed"
+    TIMEOUT = "timeout"
     FAILED = "failed"
+
+
+class SourceError(Exception):
+    """A source outside could not be used; the run goes on without it.
+
+    The reason is one line, and never has a key, a header or a query in it.
+    """
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(f"{status}: {reason}")
+        self.status = status
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +91,8 @@ class Outcome:
     found: int = 0
     skipped: int = 0
     detail: str = ""
+    attribution: str = ""
+    """What its licence wants said wherever its data is shown."""
 
 
 @dataclass(frozen=True, slots=True)

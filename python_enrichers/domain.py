@@ -56,6 +56,6 @@ class Domains:
         return Enrichment({"domain": rows}, [outcome])
 
 
-def load(settings: Settings) -> Domains:  # noqa: ARG001 - every loader takes the settings
+def load(settings: Settings, *, fresh: bool = False) -> Domains:  # noqa: ARG001 - as every loader
     """Take the list that is installed; there is nothing to configure."""
     return Domains()

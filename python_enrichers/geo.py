@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, cast
@@ -28,6 +29,7 @@ from python_enrichers.addresses import (
 )
 from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
 from python_enrichers.context_files import ContextFile, naive_utc, read_context_file
+from python_enrichers.licences import DBIP, MAXMIND
 from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
 
@@ -35,6 +37,8 @@ PLACE = ("country_code", "country", "region", "city", "latitude", "longitude", "
 """What the columns of `iploc.csv` after start and end are; the owner of a range is an ISP."""
 TEXTS = ("country_code", "country", "region", "city", "domain", "isp", "as_org")
 NUMBERS = ("latitude", "longitude", "asn")
+ATTRIBUTIONS = (("DBIP", DBIP.attribution), ("GeoLite2", MAXMIND.attribution))
+"""What the licences of databases want said, by a part of their type."""
 V4_SHIFT = int.from_bytes(V4_FIRST)
 MAX_ASN = (1 << 32) - 1
 
@@ -123,8 +127,10 @@ class MaxMindDatabase:
 
     def outcome(self, asked: int, found: int) -> Outcome:
         """See `Source.outcome`."""
-        detail = f"{printable(self._type)}, built {self.built_at.date()}"
-        return Outcome(self.name, asked=asked, found=found, detail=detail)
+        age = (naive_utc(time.time()) - self.built_at).days
+        detail = f"{printable(self._type)}, built {self.built_at.date()}, {age} days old"
+        attribution = next((text for kind, text in ATTRIBUTIONS if kind in self._type), "")
+        return Outcome(self.name, asked=asked, found=found, detail=detail, attribution=attribution)
 
     def _unusable(self, error: Exception) -> EnrichmentError:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -162,7 +168,7 @@ class Geo:
         return Enrichment({"ip_geo": _rows(addresses, merged, contributors)}, outcomes)
 
 
-def load(settings: Settings) -> Geo:
+def load(settings: Settings, *, fresh: bool = False) -> Geo:  # noqa: ARG001 - as every loader
     """Open every source.
 
     Raises:

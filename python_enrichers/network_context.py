@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from python_enrichers.addresses import RangeIndex, Span, pack, parse_span, span
+import numpy as np
+from numpy.typing import NDArray
+
+from python_enrichers.addresses import RangeIndex, Span, is_public, pack, parse_span, span, unpack
 from python_enrichers.base import Enrichment, Indicators, lookup_frame
 from python_enrichers.context_files import ContextFile, read_context_file
+from python_enrichers.netbox import Labelled, read_netbox
+from python_enrichers.reverse_dns import ReverseDns, open_reverse_dns
 from spot_oa.settings import Settings
-
-Labelled = tuple[Span, str]
 
 
 class NetworkContext:
-    """Looks addresses up in `ipranges.csv` and `networkcontext.csv`; either may be missing."""
+    """Looks addresses up in `ipranges.csv`, and their names in several places.
+
+    Args:
+        internal: `ipranges.csv`, if it is there.
+        labelled: Networks with labels; the first that knows an address wins.
+        reverse_dns: Asked for the names of addresses without a label.
+        ask_public: Whether it is also asked for addresses that are not internal.
+    """
 
     def __init__(
-        self, internal: ContextFile[Span] | None, labelled: ContextFile[Labelled] | None
+        self,
+        internal: ContextFile[Span] | None,
+        labelled: Sequence[ContextFile[Labelled]],
+        reverse_dns: ReverseDns | None = None,
+        *,
+        ask_public: bool = False,
     ) -> None:
         self._internal = internal
         self._internal_index = RangeIndex(internal.entries if internal else [])
-        self._labelled = labelled
-        entries = labelled.entries if labelled else []
-        self._label_index = RangeIndex([network for network, _ in entries])
-        # The last label is the one for position -1, not found.
-        self._labels = np.array([*(label for _, label in entries), ""], dtype=object)
+        self._labelled = [
+            # The last label is the one for position -1, not found.
+            (
+                file,
+                RangeIndex([network for network, _ in file.entries]),
+                np.array([*(label for _, label in file.entries), ""], dtype=object),
+            )
+            for file in labelled
+        ]
+        self._reverse_dns = reverse_dns
+        self._ask_public = ask_public
 
     def enrich(self, indicators: Indicators) -> Enrichment:
         """Look addresses up; see `Enricher.enrich`.
@@ -35,33 +56,55 @@ class NetworkContext:
         packed = [pack(address) for address in addresses]
         asked = len(packed) - packed.count(None)
         internal = self._internal_index.lookup(packed) >= 0
-        label_at = self._label_index.lookup(packed)
+        outcomes = [self._internal.outcome(asked, int(internal.sum()))] if self._internal else []
+        label: NDArray[np.object_] = np.full(len(packed), "", dtype=object)
+        for file, index, labels in self._labelled:
+            at = index.lookup(packed)
+            label = np.where(label == "", labels[at], label)
+            outcomes.append(file.outcome(asked, int((at >= 0).sum())))
+        if self._reverse_dns:
+            forms = [
+                unpack(address)
+                if address and not named and (self._ask_public or ours or not is_public(address))
+                else ""
+                for address, named, ours in zip(packed, label, internal, strict=True)
+            ]
+            names, outcome = self._reverse_dns.names([*dict.fromkeys(filter(None, forms))])
+            label = np.where(label == "", [names.get(form, "") for form in forms], label)
+            outcomes.append(outcome)
         rows = lookup_frame(
             "network_context",
-            {
-                "ip": addresses,
-                "is_internal": internal.astype(int),
-                "label": self._labels[label_at],
-            },
+            {"ip": addresses, "is_internal": internal.astype(int), "label": label},
         )
-        outcomes = [
-            source.outcome(asked, int(found.sum()))
-            for source, found in ((self._internal, internal), (self._labelled, label_at >= 0))
-            if source
-        ]
         return Enrichment({"network_context": rows}, outcomes)
 
 
-def load(settings: Settings) -> NetworkContext:
-    """Read the two context files.
+def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:  # noqa: ARG001 - as every loader
+    """Read the context files and the NetBox export.
 
     Raises:
         EnrichmentError: One is there and cannot be read.
+        ConfigError: The resolver's address is none.
     """
-    return NetworkContext(
-        read_context_file(settings.context_dir / "ipranges.csv", _internal),
+    files = (
         read_context_file(settings.context_dir / "networkcontext.csv", _labelled),
+        read_netbox(settings),
     )
+    return NetworkContext(
+        internal_ranges(settings),
+        [file for file in files if file],
+        open_reverse_dns(settings),
+        ask_public=settings.dns_public,
+    )
+
+
+def internal_ranges(settings: Settings) -> ContextFile[Span] | None:
+    """Read `ipranges.csv`, the operator's own addresses; None if there is no such file.
+
+    Raises:
+        EnrichmentError: It is there and cannot be read.
+    """
+    return read_context_file(settings.context_dir / "ipranges.csv", _internal)
 
 
 def _internal(columns: list[str]) -> Span:

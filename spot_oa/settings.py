@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from spot_oa.errors import ConfigError, printable
 
 SCHEMAS = ("raw", "lookups", "reference", "staging", "intermediate", "oa", "main")
 """Schema names in the warehouse: its file's stem must be none of them."""
 
+SECRET = ("services", "proxy", "maxmind_license_key")
+"""Settings whose values are never shown."""
+
 
 def _split_numbers(value: Any) -> Any:
     return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _split_words(value: Any) -> Any:
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
 
 
 def _split_paths(value: Any) -> Any:
@@ -27,6 +55,48 @@ def _split_paths(value: Any) -> Any:
 
 NumberList = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_split_numbers)]
 PathList = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
+WordList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
+
+
+class _AsWritten(EnvSettingsSource):
+    """Leaves the values of options as they are: a key like `12e45` is no number."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        return super().decode_complex_value(field_name, field, value) if field else value
+
+    def explode_env_vars(
+        self, field_name: str, field: FieldInfo, env_vars: Mapping[str, str | None]
+    ) -> dict[str, Any]:
+        """Nest the variables of a field; `on` gives way to options, options give way to `off`."""
+        prefix = f"{self.env_prefix}{field_name}".lower()
+        whole = {
+            name: value for name, value in env_vars.items() if name.rpartition("__")[0] == prefix
+        }
+        on = [name for name, value in whole.items() if _is(value, "on")]
+        off = tuple(f"{name}__" for name, value in whole.items() if _is(value, "off"))
+        given = {
+            name: value
+            for name, value in env_vars.items()
+            if name not in on and not name.startswith(off)
+        }
+        exploded = super().explode_env_vars(field_name, field, given)
+        return {name.rpartition("__")[2]: {} for name in on} | exploded
+
+
+def _is(value: str | None, word: str) -> bool:
+    return value is not None and value.strip().lower() == word
+
+
+class _AsWrittenInFile(_AsWritten, DotEnvSettingsSource):
+    """The same for the `.env` file."""
+
+
+def _secret(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name).lower(): _secret(option) for name, option in value.items()}
+    if isinstance(value, SecretStr):
+        return value
+    return SecretStr(value if isinstance(value, str) else json.dumps(value))
 
 
 class Settings(BaseSettings):
@@ -37,7 +107,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="SPOT_OA_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="SPOT_OA_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
     )
 
     home: Path = Path("spot-oa-home")
@@ -55,8 +130,84 @@ class Settings(BaseSettings):
     """Seconds before each retry of a step that failed for a passing reason (Prefect only)."""
     pipelines_dir: Path | None = None
     """Pipeline descriptions that replace or join the built-in ones of the same file name."""
+    services: dict[str, dict[str, Any]] = {}
+    """Reputation services in use: name -> option -> value, texts and secrets as SecretStr.
+
+    `SPOT_OA_SERVICES__<NAME>__<OPTION>` sets an option, `SPOT_OA_SERVICES__<NAME>=on` none.
+    """
+    internal_domains: WordList = ()
+    """Names under these domains are never sent to a service."""
+    service_seconds: float = Field(default=120, gt=0)
+    """How long one service may take in a run; what is not asked by then stays so."""
+    service_threads: int = Field(default=4, ge=1, le=16)
+    """How many questions a service is asked at a time."""
+    ttl_suspicious: float = Field(default=24, ge=0)
+    """Hours for which a verdict of severity 2 or 3 is not asked for again."""
+    ttl_harmless: float = Field(default=72, ge=0)
+    """Hours for which any other verdict is not asked for again."""
+    ttl_not_found: float = Field(default=24, ge=0)
+    """Hours for which what a service does not know is not asked for again."""
+    http_timeout: float = Field(default=20, gt=0)
+    """Seconds to wait for a server's next bytes."""
+    http_attempts: int = Field(default=3, ge=1)
+    """How often a request is made that fails with 429, 5xx or no answer."""
+    retry_after_max: float = Field(default=30, ge=0)
+    """The longest Retry-After, in seconds, that is waited for."""
+    proxy: SecretStr | None = None
+    """URL of the proxy for all requests to services and downloads."""
+    ca_bundle: FilePath | None = None
+    """Certificates to trust instead of the ones that come with requests."""
+    dns_resolver: str = ""
+    """Address (`a`, `a:port`, `[a]:port`) of the resolver asked for names of addresses; none if
+    empty."""
+    dns_public: bool = False
+    """Also ask for names of addresses that are not internal: their owners can see it."""
+    dns_budget: int = Field(default=500, ge=0)
+    """How many addresses the resolver is asked for in a run."""
+    dns_seconds: float = Field(default=30, gt=0)
+    """How long the resolver may take in a run."""
+    dbip_url: str = "https://download.db-ip.com/free"
+    maxmind_url: str = "https://download.maxmind.com/geoip/databases"
+    maxmind_account_id: str = ""
+    maxmind_license_key: SecretStr | None = None
+    maxmind_editions: WordList = ("GeoLite2-City", "GeoLite2-ASN")
     project_dir: Path = Path(__file__).resolve().parent.parent
     """The dbt project: the folder that holds dbt_project.yml."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, the first that has one wins."""
+        return (
+            init_settings,
+            _AsWritten(settings_cls),
+            _AsWrittenInFile(settings_cls),
+            file_secret_settings,
+        )
+
+    @field_validator("services", mode="before")
+    @classmethod
+    def _options(cls, services: Any) -> Any:
+        if not isinstance(services, dict):
+            raise ValueError("a service is set by SPOT_OA_SERVICES__<NAME>__<OPTION>")
+        options: dict[str, Any] = {}
+        for name, given in services.items():
+            if isinstance(given, str) and _is(given, "off"):
+                continue
+            if isinstance(given, dict):
+                options[str(name).lower()] = _secret(given)
+            else:
+                raise ValueError(
+                    f"SPOT_OA_SERVICES__{printable(name).upper()}: write on or off, or set its "
+                    "options as SPOT_OA_SERVICES__<NAME>__<OPTION>"
+                )
+        return options
 
     @model_validator(mode="before")
     @classmethod
@@ -79,6 +230,11 @@ class Settings(BaseSettings):
                 f"({', '.join(SCHEMAS)}), because DuckDB could not tell them apart"
             )
         return self
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where answers, feeds and budgets are kept between runs."""
+        return self.home / "cache"
 
     @property
     def target_dir(self) -> Path:
@@ -104,6 +260,12 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         if not first["loc"]:
             raise ConfigError(printable(first["ctx"]["error"])) from error
-        name = "SPOT_OA_" + str(first["loc"][0]).upper()
-        value = printable(first["input"])
-        raise ConfigError(f"{name}={value}: {first['msg']}; correct it or unset it") from error
+        field = str(first["loc"][0])
+        shown = "" if field in SECRET else f"={printable(first['input'])}"
+        raise ConfigError(
+            f"SPOT_OA_{field.upper()}{shown}: {first['msg']}; correct it or unset it"
+        ) from None if field in SECRET else error
+    except SettingsError as error:
+        raise ConfigError(
+            f"{printable(error).partition(' from source')[0]}: correct SPOT_OA_... or unset it"
+        ) from None

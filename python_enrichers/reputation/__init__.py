@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import time
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import pandas as pd
 
 from python_enrichers.base import Enrichment, Indicators, lookup_frame
-from python_enrichers.reputation.base import Answer, ReputationService
+from python_enrichers.context_files import naive_utc
+from python_enrichers.reputation.base import (
+    Answer,
+    ListSource,
+    LiveService,
+    ReputationService,
+    Verdicts,
+)
+from python_enrichers.reputation.lists import synchronise
+from python_enrichers.reputation.live import Live
 from python_enrichers.reputation.local_feed import load_feeds
+from python_enrichers.reputation.registry import load_services
+from python_enrichers.reputation.sendable import Sendable
+from spot_oa.errors import ConfigError, printable
 from spot_oa.settings import Settings
 
 
@@ -23,46 +39,89 @@ class Reputation:
     def enrich(self, indicators: Indicators) -> Enrichment:
         """Ask about indicators; see `Enricher.enrich`.
 
-        Each service is asked about the kinds of indicator that it takes.
+        Each service is asked about the kinds of indicator that it takes; those that answer over
+        the network are asked side by side, after the lists have answered.
         """
-        verdicts = [
-            service.lookup(
+
+        def ask(service: ReputationService) -> Verdicts:
+            return service.lookup(
                 {kind: texts for kind, texts in indicators.items() if kind in service.kinds}
             )
-            for service in self._services
-        ]
+
+        started = naive_utc(time.time())
+        live = [service for service in self._services if isinstance(service, Live)]
+        said = {service.name: ask(service) for service in self._services if service not in live}
+        with ThreadPoolExecutor(max_workers=len(live) or 1) as pool:
+            said |= zip((service.name for service in live), pool.map(ask, live), strict=True)
+        verdicts = [said[service.name] for service in self._services]
         rows = pd.concat(
             [lookup_frame("reputation_verdicts", {}), *(verdict.rows for verdict in verdicts)],
             ignore_index=True,
         )
         return Enrichment(
-            {"reputation": combine(indicators, rows), "reputation_verdicts": rows},
+            {"reputation": combine(indicators, rows, started), "reputation_verdicts": rows},
             [verdict.outcome for verdict in verdicts],
         )
 
 
-def load(settings: Settings) -> Reputation:
-    """Open every configured service.
+def load(settings: Settings, *, fresh: bool = False) -> Reputation:
+    """Open every configured service; lists that are due are fetched.
+
+    Args:
+        settings: Which services, and their options.
+        fresh: Ask live services anew, whatever is cached of their answers.
 
     Raises:
-        EnrichmentError: One cannot be used.
+        ConfigError: A service's options are not usable.
+        EnrichmentError: A local feed or the cache cannot be used.
     """
-    return Reputation(load_feeds(settings.context_dir / "reputation"))
+    local = load_feeds(settings.context_dir / "reputation")
+    services = load_services(settings)
+    lists = [service for service in services if isinstance(service, ListSource)]
+    live = [service for service in services if isinstance(service, LiveService)]
+    _check_names([service.name for service in (*local, *services)])
+    return Reputation([*local, *synchronise(lists, settings), *_live(live, settings, fresh=fresh)])
 
 
-def combine(indicators: Indicators, verdicts: pd.DataFrame) -> pd.DataFrame:
+def _live(services: Sequence[LiveService], settings: Settings, *, fresh: bool) -> list[Live]:
+    if not services:
+        return []
+    from python_enrichers.reputation.verdict_cache import VerdictCache  # noqa: PLC0415 - slow
+
+    sendable = Sendable.of(settings)
+    caches = {service.name: VerdictCache(settings, service.name) for service in services}
+    return [
+        Live(service, settings, sendable, caches[service.name], fresh=fresh) for service in services
+    ]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"reputation service {name!r} is there twice: rename or remove one")
+        if not re.fullmatch("[^:;/.][^:;/]*", name):
+            raise ConfigError(f"reputation service {printable(name)!r}: its name is no service's")
+
+
+def combine(
+    indicators: Indicators, verdicts: pd.DataFrame, now: dt.datetime | None = None
+) -> pd.DataFrame:
     """Put the verdicts on each indicator into one text.
+
+    Verdicts that have expired count for nothing.
 
     Args:
         indicators: All that were asked about.
         verdicts: Rows as in lookups.reputation_verdicts, in the order of the services' names.
+        now: UTC without a zone; the present if None.
 
     Returns:
         Rows as in lookups.reputation: `service:LABEL:severity` of each service that answered,
         joined by `::`, and the highest severity.
     """
     said = defaultdict[tuple[str, str], list[tuple[str, int]]](list)
-    answered = verdicts[verdicts["outcome"] == Answer.ANSWERED]
+    expired = verdicts["expires_at"] < (now or naive_utc(time.time()))
+    answered = verdicts[(verdicts["outcome"] == Answer.ANSWERED) & ~expired]
     fields = ("indicator_type", "indicator", "service", "label", "severity")
     for kind, indicator, service, label, severity in zip(*map(answered.get, fields), strict=True):
         said[kind, indicator].append((f"{service}:{_printed(label)}:{severity}", severity))
@@ -79,6 +138,7 @@ def combine(indicators: Indicators, verdicts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@lru_cache(maxsize=1024)
 def _printed(label: str) -> str:
     """Make a label safe in the text: `::` parts services, `;` would part SQL statements."""
     return re.sub("::+", ":", label.replace(";", "")).strip(":") or "-"

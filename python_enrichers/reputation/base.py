@@ -1,31 +1,84 @@
-"""What a reputation service is, and how its verdicts look."""
+"""What a reputation service is, and how its verdicts look.
+
+A kind of service is a module with a class `Options` and a function `load`, named by an entry point
+in the group `spot_oa.reputation`; it is in use exactly if `SPOT_OA_SERVICES__<NAME>` is set. What
+`load` gives is asked over the network indicator by indicator (`LiveService`), or is a list that is
+fetched now and then and answers from the copy (`ListSource`). Both are wrapped into what
+`Reputation` asks, a `ReputationService`.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Annotated, Protocol, runtime_checkable
 
 import pandas as pd
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
-from python_enrichers.base import Indicators, Outcome
+from python_enrichers.base import Indicators, Outcome, lookup_frame
+from python_enrichers.budget import Limits, Meter
+from python_enrichers.context_files import ContextFile
+from python_enrichers.http import Client
 from spot_oa.pipelines import IndicatorType
+from spot_oa.settings import Settings
+
+ENTRY_POINTS = "spot_oa.reputation"
+
+UNVERIFIED, NONE, LOW, MEDIUM, HIGH = SEVERITIES = range(-1, 4)
 
 
 class Answer(StrEnum):
-    """What a service said of an indicator: column `outcome` of the verdicts."""
+    """What became of a question: column `outcome` of the verdicts."""
 
     ANSWERED = "answered"
     NOT_FOUND = "not found"
+    NOT_ASKED = "not asked"
+    UNAVAILABLE = "unavailable"
+    UNAUTHORISED = "unauthorised"
+    MALFORMED = "malformed"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a service said of an indicator.
+
+    `severity` is -1 unverified, 0 none, 1 low, 2 medium, 3 high; `confidence` is the service's own
+    number, on its own scale; `matched` is the entry of a list that the indicator matched.
+    """
+
+    severity: int
+    label: str
+    confidence: float | None = None
+    category: str | None = None
+    matched: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One row of the verdicts: an answer, and for ANSWERED the verdict.
+
+    Times are UTC without a zone, as the warehouse stores them.
+    """
+
+    kind: IndicatorType
+    indicator: str
+    answer: Answer
+    verdict: Verdict | None = None
+    fetched_at: dt.datetime | None = None
+    expires_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """What a service said: rows as in lookups.reputation_verdicts, one per indicator asked.
 
-    Severity is -1 unverified, 0 none, 1 low, 2 medium, 3 high; severity and label are NULL unless
-    the service answered.
+    Severity and label are NULL unless the service answered.
     """
 
     rows: pd.DataFrame
@@ -33,7 +86,7 @@ class Verdicts:
 
 
 class ReputationService(Protocol):
-    """One source of verdicts; each kind of service is a module beside this one."""
+    """One source of verdicts, as `Reputation` asks it: it never raises for what is outside."""
 
     name: str
     """Unique among the services in use, without `:` and `;`."""
@@ -43,3 +96,152 @@ class ReputationService(Protocol):
     def lookup(self, indicators: Indicators) -> Verdicts:
         """Ask about indicators, all of a kind that the service takes."""
         ...
+
+
+@runtime_checkable
+class LiveService(Protocol):
+    """A service that is asked over the network; it sees only what may be sent."""
+
+    name: str
+    kinds: AbstractSet[IndicatorType]
+    batch_size: int
+    """How many indicators it takes at a time."""
+    meter: Meter
+    """Its budget: what its client counts."""
+
+    def lookup(
+        self, kind: IndicatorType, indicators: Sequence[str]
+    ) -> Mapping[str, Verdict | None]:
+        """Ask about at most `batch_size` indicators.
+
+        Args:
+            kind: What they are.
+            indicators: Addresses in their usual form, names in lower case without the last dot,
+                or URIs with a scheme.
+
+        Returns:
+            The verdict on each, None where the service does not know it.
+
+        Raises:
+            SourceError: There was no usable answer.
+            NotAskedError: There is no budget left.
+            LookupError, TypeError, ValueError, AttributeError: The answer is not of its form.
+        """
+        ...
+
+
+Entry = tuple[str, str, int, object, float | None, str | None]
+"""A line of a list: indicator, label, severity, what it matches (see matching), confidence and
+category.
+
+A plain tuple, which the garbage collector stops tracking: a list has many.
+"""
+
+
+@runtime_checkable
+class ListSource(Protocol):
+    """A list that is fetched at most every so often and answers from the copy."""
+
+    name: str
+    kinds: AbstractSet[IndicatorType]
+    interval: dt.timedelta
+    """The copy is not renewed before it is this old."""
+    max_age: dt.timedelta | None
+    """What a copy older than this says counts no more."""
+    attribution: str
+
+    def fetch(self, path: Path) -> None:
+        """Write the list to a file.
+
+        Raises:
+            SourceError: It could not be got.
+            NotAskedError: There is no budget left.
+        """
+        ...
+
+    def read(self, path: Path) -> ContextFile[Entry] | None:
+        """Read a file that `fetch` wrote; None if there is none.
+
+        Raises:
+            EnrichmentError: It cannot be read.
+            LookupError, TypeError, ValueError, AttributeError: It is not of its form.
+        """
+        ...
+
+
+def _base_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("it has to begin with http:// or https://")
+    return url.rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+"""Where the paths of an API begin."""
+
+
+class ServiceOptions(BaseModel):
+    """What is set for a service as `SPOT_OA_SERVICES__<NAME>__<OPTION>`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LiveOptions(ServiceOptions):
+    """Options that every service has which is asked over the network."""
+
+    daily: int = 1000
+    """Calls a day (UTC)."""
+    per_minute: int = 60
+
+    @property
+    def limits(self) -> Limits:
+        """The two as limits."""
+        return Limits(self.daily, self.per_minute)
+
+
+class Tools(Protocol):
+    """What a service is built with."""
+
+    name: str
+    settings: Settings
+
+    def meter(self, limits: Limits, name: str = "") -> Meter:
+        """A counter of calls; of a second thing of the same service if `name` is given."""
+        ...
+
+    def client(
+        self,
+        meter: Meter | None = None,
+        *,
+        headers: Mapping[str, SecretStr] | None = None,
+    ) -> Client:
+        """A client whose requests the meter counts."""
+        ...
+
+
+class ServiceModule(Protocol):
+    """What an entry point names."""
+
+    Options: type[BaseModel]
+    load: Callable[..., Sequence[LiveService | ListSource]]
+    """Makes the services from an `Options` and the `Tools`; it may raise a ConfigError."""
+
+
+def verdict_rows(service: str, said: Iterable[Said]) -> pd.DataFrame:
+    """Make rows of lookups.reputation_verdicts."""
+    rows = list(said)
+    verdicts = [row.verdict for row in rows]
+    return lookup_frame(
+        "reputation_verdicts",
+        {
+            "indicator": [row.indicator for row in rows],
+            "indicator_type": [row.kind for row in rows],
+            "service": [service] * len(rows),
+            **{
+                field: [getattr(verdict, field, None) for verdict in verdicts]
+                for field in Verdict.__slots__
+            },
+            "fetched_at": [row.fetched_at for row in rows],
+            "expires_at": [row.expires_at for row in rows],
+            "outcome": [row.answer for row in rows],
+        },
+    )

@@ -1,0 +1,287 @@
+"""The one HTTP client: time limits, retries, budget, proxy, certificates, and nothing leaks.
+
+What goes wrong is a `SourceError` whose reason names the host and the kind of fault. The errors of
+the libraries below are not chained to it, because their texts hold addresses and headers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+import urllib3
+from pydantic import SecretStr
+
+from python_enrichers.base import SourceError, Status
+from python_enrichers.budget import Deadline, Meter
+from spot_oa import __version__
+from spot_oa.settings import Settings
+
+USER_AGENT = f"spot-oa/{__version__}"
+MAX_ANSWER = 1 << 26
+"""Bytes of an answer that is read into memory."""
+MAX_DOWNLOAD = 1 << 31
+_PIECE = 1 << 16
+_BACKOFF = tenacity.wait_exponential_jitter(multiplier=0.5, max=10, jitter=0.5)
+
+OK = 200
+UNAUTHORISED = (401, 402, 403)
+TOO_MANY = 429
+SERVER_ERRORS = range(500, 600)
+REDIRECTS = range(300, 400)
+
+
+class _PassingError(SourceError):
+    """A fault that another attempt may not meet."""
+
+    def __init__(self, status: Status, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(status, reason)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request, what takes the bytes of its answer, and how many there may be."""
+
+    method: str
+    url: str
+    take: Callable[[Iterator[bytes]], Any]
+    limit: int
+    missing: Collection[int] = ()
+    refused: Collection[int] = UNAUTHORISED
+    content: Mapping[str, Any] = field(default_factory=dict)
+    follow: bool = False
+
+
+class Client:
+    """Asks one service.
+
+    Args:
+        settings: Time limits, retries, proxy and certificates.
+        deadline: Ends requests and retries.
+        meter: Counts every request; None where nothing is to be counted.
+        headers: Sent with every request; no redirect is followed then.
+        basic: User and password for basic authentication.
+        sleep: Waits between attempts.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        deadline: Deadline,
+        meter: Meter | None = None,
+        *,
+        headers: Mapping[str, SecretStr] | None = None,
+        basic: tuple[str, SecretStr] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._deadline = deadline
+        self._meter = meter
+        self._sleep = sleep
+        # Only a password for basic authentication is left out when a redirect leads elsewhere.
+        self._may_follow = not headers
+        self._session = requests.Session()
+        # Neither proxies from the environment nor passwords from a .netrc.
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = USER_AGENT
+        self._session.headers.update(
+            {name: value.get_secret_value() for name, value in (headers or {}).items()}
+        )
+        if basic:
+            self._session.auth = basic[0], basic[1].get_secret_value()
+        if settings.proxy:
+            proxy = settings.proxy.get_secret_value()
+            self._session.proxies = {"http": proxy, "https": proxy}
+        if settings.ca_bundle:
+            self._session.verify = str(settings.ca_bundle)
+
+    def get_json(
+        self, url: str, params: Mapping[str, Any] | None = None, *, missing: Collection[int] = ()
+    ) -> Any:
+        """Get JSON.
+
+        Args:
+            url: Where; without keys, and with values from traffic quoted.
+            params: The query.
+            missing: HTTP statuses that mean "not found".
+
+        Returns:
+            The decoded answer, None if it was not found.
+
+        Raises:
+            SourceError: There was no usable answer.
+            NotAskedError: The request was not made, there being no budget or time for it.
+        """
+        content = {"params": params}
+        return self._json(
+            _Question("GET", url, b"".join, MAX_ANSWER, missing, UNAUTHORISED, content)
+        )
+
+    def post_json(
+        self, url: str, *, refused: Collection[int] = UNAUTHORISED, **content: Any
+    ) -> Any:
+        """Post a body, otherwise as `get_json`.
+
+        Args:
+            url: Where.
+            refused: HTTP statuses that mean that the key is not accepted.
+            content: `json=` or `data=`, as in requests.
+        """
+        return self._json(_Question("POST", url, b"".join, MAX_ANSWER, (), refused, content))
+
+    def download(self, url: str, path: Path, *, missing: Collection[int] = ()) -> bool:
+        """Write what is at an address to a file, which is left incomplete by a fault.
+
+        Args:
+            url: Where; without keys.
+            path: Written anew.
+            missing: HTTP statuses that mean "not found".
+
+        Returns:
+            Whether it was found.
+
+        Raises:
+            SourceError: It could not be got.
+            NotAskedError: The request was not made.
+        """
+
+        def write(pieces: Iterator[bytes]) -> bool:
+            with path.open("wb") as file:
+                for piece in pieces:
+                    try:
+                        file.write(piece)
+                    except OSError as error:
+                        raise SourceError(
+                            Status.FAILED, f"{path} cannot be written ({error.strerror})"
+                        ) from None
+            return True
+
+        question = _Question("GET", url, write, MAX_DOWNLOAD, missing, follow=self._may_follow)
+        return bool(self._ask(question))
+
+    def _json(self, question: _Question) -> Any:
+        body = self._ask(question)
+        if body is None:
+            return None
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if answer is None:
+            raise SourceError(Status.MALFORMED, f"{_host(question.url)} answered no JSON")
+        return answer
+
+    def _ask(self, question: _Question) -> Any:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._worth_another),
+            stop=tenacity.stop_after_attempt(self._settings.http_attempts),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(self._attempt, question)
+
+    def _attempt(self, question: _Question) -> Any:
+        if self._meter:
+            self._meter.take()
+        host = _host(question.url)
+        patience = max(0.001, min(self._settings.http_timeout, self._deadline.left()))
+        fault: SourceError
+        try:
+            with self._session.request(
+                question.method,
+                question.url,
+                timeout=patience,
+                stream=True,
+                allow_redirects=question.follow,
+                **question.content,
+            ) as response:
+                if response.status_code in question.missing:
+                    return None
+                _check(response, host, question.refused)
+                return question.take(self._pieces(response, host, question.limit))
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            fault = _PassingError(Status.TIMEOUT, f"{host} did not answer in {patience:.0f} s")
+        except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, ValueError):
+            fault = SourceError(Status.FAILED, "its address or key cannot be sent: correct it")
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            fault = _PassingError(Status.UNAVAILABLE, f"{host}: {_kind(error)}")
+        raise fault from None
+
+    def _pieces(self, response: requests.Response, host: str, limit: int) -> Iterator[bytes]:
+        # Piece by piece as they come: a server that dribbles resets no time limit of ours.
+        read = 0
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            read += len(piece)
+            if read > limit:
+                raise SourceError(Status.MALFORMED, f"{host} answered more than {limit} bytes")
+            if not self._deadline.left():
+                raise SourceError(Status.TIMEOUT, f"{host} was not done in the time it has")
+            yield piece
+
+    def _worth_another(self, error: BaseException) -> bool:
+        if not isinstance(error, _PassingError):
+            return False
+        wait = error.retry_after or 0.0
+        return wait <= self._settings.retry_after_max and wait < self._deadline.left()
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, _PassingError) else None
+    return _BACKOFF(state) if asked is None else asked
+
+
+def _check(response: requests.Response, host: str, refused: Collection[int]) -> None:
+    """Raise what a status says.
+
+    Raises:
+        SourceError: It says that this is not the answer.
+    """
+    code = response.status_code
+    answered = f"{host} answered HTTP {code}"
+    if code == TOO_MANY or code in SERVER_ERRORS:
+        raise _PassingError(Status.UNAVAILABLE, answered, _retry_after(response))
+    if code in refused:
+        raise SourceError(Status.UNAUTHORISED, f"{answered}: check its key")
+    if code in REDIRECTS:
+        raise SourceError(Status.UNAVAILABLE, f"{answered}: redirects are not followed")
+    if code != OK:
+        raise SourceError(Status.MALFORMED, answered)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds())
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "the server"
+    except ValueError:
+        return "the server"
+
+
+def _kind(error: Exception) -> str:
+    kinds = {
+        requests.exceptions.ProxyError: "the proxy does not let it through",
+        requests.exceptions.SSLError: "its certificate is not trusted",
+        requests.ConnectionError: "cannot be reached",
+    }
+    return next((text for kind, text in kinds.items() if isinstance(error, kind)), "broke off")

@@ -1,0 +1,60 @@
+"""What state each configured service is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from python_enrichers.base import Outcome, SourceError, Status
+from python_enrichers.budget import NotAskedError
+from python_enrichers.reputation.base import ListSource, LiveService
+from python_enrichers.reputation.lists import synchronise
+from python_enrichers.reputation.local_feed import load_feeds
+from python_enrichers.reputation.registry import load_services
+from spot_oa.pipelines import IndicatorType
+from spot_oa.settings import Settings
+
+PROBES: dict[IndicatorType, str] = {
+    "address": "8.8.8.8",
+    "name": "example.com",
+    "uri": "http://example.com/",
+}
+"""What services are asked about to see whether they answer: well known and of nobody's network."""
+
+
+def examine(settings: Settings) -> Iterator[Outcome]:
+    """Ask every configured service one harmless question, which costs a call of its budget.
+
+    Lists are fetched if they are due.
+
+    Raises:
+        ConfigError: A service's options are not usable.
+        EnrichmentError: A local feed cannot be read.
+    """
+    for feed in load_feeds(settings.context_dir / "reputation"):
+        yield feed.lookup({}).outcome
+    services = load_services(settings)
+    for listed in synchronise([s for s in services if isinstance(s, ListSource)], settings):
+        yield listed.lookup({}).outcome
+    for service in services:
+        if isinstance(service, LiveService):
+            yield _probe(service, settings)
+
+
+def _probe(service: LiveService, settings: Settings) -> Outcome:
+    kind = next(kind for kind in PROBES if kind in service.kinds)
+    service.meter.deadline.start(settings.service_seconds)
+    status, detail = Status.OK, "reachable, its key is accepted"
+    try:
+        service.lookup(kind, [PROBES[kind]])
+    except NotAskedError as error:
+        status, detail = Status.PARTIAL, str(error)
+    except SourceError as error:
+        status, detail = error.status, error.reason
+    except Exception as error:  # noqa: BLE001 - whatever a service does
+        form = type(error).__name__
+        status, detail = Status.MALFORMED, f"its answer is of no known form ({form})"
+    try:
+        detail += f", {service.meter.left()} of {service.meter.limits.daily} calls left today"
+    except SourceError as error:
+        detail += f", {error.reason}"
+    return Outcome(service.name, status, detail=detail)

@@ -1,0 +1,153 @@
+"""Meta ThreatExchange: threat descriptors by the Graph API, in batches."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from pydantic import Field, SecretStr
+
+from python_enrichers.base import SourceError, Status
+from python_enrichers.reputation.base import (
+    HIGH,
+    MEDIUM,
+    NONE,
+    UNVERIFIED,
+    BaseUrl,
+    LiveOptions,
+    LiveService,
+    Tools,
+    Verdict,
+)
+from spot_oa.pipelines import IndicatorType
+
+TYPES: Mapping[IndicatorType, str] = {"address": "IP_ADDRESS", "name": "DOMAIN", "uri": "URI"}
+SEVERITIES = {"UNKNOWN": UNVERIFIED, "NON_MALICIOUS": NONE, "SUSPICIOUS": MEDIUM, "MALICIOUS": HIGH}
+BATCH = 50
+"""Requests in a batch; more are refused."""
+MAX_PAGES = 10
+OK = 200
+UNAUTHORISED = (400, 401, 403)
+"""Statuses of a whole batch: a bad token is a bad request."""
+BAD_TOKEN = 190
+"""The API's own code of error."""
+
+
+class Options(LiveOptions):
+    """The application's id and secret."""
+
+    app_id: str
+    app_secret: SecretStr
+    url: BaseUrl = "https://graph.facebook.com"
+    version: str = "v26.0"
+    page_size: int = Field(default=100, ge=1, le=1000)
+
+
+def load(options: Options, tools: Tools) -> Sequence[LiveService]:
+    """Ask ThreatExchange."""
+    return [ThreatExchange(options, tools)]
+
+
+class ThreatExchange:
+    """Asks for the descriptors that name an indicator exactly; the worst status counts."""
+
+    kinds: AbstractSet[IndicatorType] = frozenset(TYPES)
+    batch_size = BATCH
+
+    def __init__(self, options: Options, tools: Tools) -> None:
+        self.name = tools.name
+        self.meter = tools.meter(options.limits)
+        # The token goes into the body, where neither proxies nor servers log it.
+        self._client = tools.client(self.meter)
+        self._token = f"{options.app_id}|{options.app_secret.get_secret_value()}"
+        self._url = f"{options.url}/{options.version}/"
+        self._page_size = options.page_size
+
+    def lookup(
+        self, kind: IndicatorType, indicators: Sequence[str]
+    ) -> Mapping[str, Verdict | None]:
+        """See `LiveService`."""
+        found = defaultdict[str, list[Mapping[str, Any]]](list)
+        pages = dict.fromkeys(indicators, "")
+        for _ in range(MAX_PAGES):
+            if not pages:
+                break
+            pages = self._page(kind, pages, found)
+        return {indicator: _verdict(found[indicator]) for indicator in indicators}
+
+    def _page(
+        self,
+        kind: IndicatorType,
+        pages: Mapping[str, str],
+        found: Mapping[str, list[Mapping[str, Any]]],
+    ) -> dict[str, str]:
+        """Ask for a page of each indicator; returns those that have another, with its cursor."""
+        batch = [
+            {"method": "GET", "relative_url": self._question(kind, indicator, after)}
+            for indicator, after in pages.items()
+        ]
+        answers = self._client.post_json(
+            self._url,
+            refused=UNAUTHORISED,
+            data={
+                "access_token": self._token,
+                "batch": json.dumps(batch),
+                "include_headers": "false",
+            },
+        )
+        if len(answers) != len(batch):
+            raise SourceError(Status.MALFORMED, "ThreatExchange answered another number of times")
+        following = {}
+        for indicator, answer in zip(pages, answers, strict=True):
+            content = _content(answer)
+            found[indicator].extend(content["data"])
+            if after := _next_page(content.get("paging", {})):
+                following[indicator] = after
+        return following
+
+    def _question(self, kind: IndicatorType, indicator: str, after: str) -> str:
+        question = {
+            "type": TYPES[kind],
+            "text": indicator,
+            "strict_text": "true",
+            "fields": "indicator,status,confidence,severity,review_status",
+            "limit": self._page_size,
+        }
+        return "threat_descriptors?" + urlencode(question | ({"after": after} if after else {}))
+
+
+def _content(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if answer is None:
+        raise SourceError(Status.UNAVAILABLE, "ThreatExchange left a question of a batch out")
+    content: Mapping[str, Any] = json.loads(answer["body"])
+    if answer["code"] == OK:
+        return content
+    reason = f"ThreatExchange answered {int(answer['code'])} in a batch"
+    if content["error"]["code"] == BAD_TOKEN:
+        raise SourceError(Status.UNAUTHORISED, f"{reason}: check its key")
+    raise SourceError(Status.UNAVAILABLE, reason)
+
+
+def _next_page(paging: Mapping[str, Any]) -> str:
+    """The cursor of the next page: never its address, which has the token in it."""
+    if "next" not in paging:
+        return ""
+    cursor = paging.get("cursors", {}).get("after")
+    return str(cursor or parse_qs(urlsplit(paging["next"]).query).get("after", [""])[0])
+
+
+def _verdict(descriptors: Sequence[Mapping[str, Any]]) -> Verdict | None:
+    if not descriptors:
+        return None
+    worst = max(descriptors, key=lambda descriptor: SEVERITIES[descriptor["status"]])
+    confidence = worst.get("confidence")
+    return Verdict(
+        SEVERITIES[worst["status"]],
+        worst["status"],
+        None if confidence is None else float(confidence),
+        worst.get("severity"),
+    )

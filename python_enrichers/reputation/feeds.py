@@ -1,0 +1,187 @@
+"""Any list, fetched or local: plain text, CSV or JSON lines, with a mapping of its columns.
+
+`SPOT_OA_SERVICES__FEEDS__<NAME>__<OPTION>` describes the list `<name>`, which is a service of that
+name.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import ConfigDict, Field, RootModel, SecretStr, model_validator
+
+from python_enrichers.base import SourceError, Status
+from python_enrichers.budget import Limits
+from python_enrichers.context_files import ContextFile
+from python_enrichers.reputation.base import (
+    HIGH,
+    LOW,
+    MEDIUM,
+    NONE,
+    UNVERIFIED,
+    Entry,
+    ListSource,
+    ServiceOptions,
+    Tools,
+)
+from python_enrichers.reputation.list_files import read_records
+from python_enrichers.reputation.listed import EVERY_KIND
+from python_enrichers.reputation.matching import entry
+from spot_oa.pipelines import IndicatorType, Name
+
+FETCHED_DAYS = 30.0
+WORDS = {
+    "unverified": UNVERIFIED,
+    "unknown": UNVERIFIED,
+    "none": NONE,
+    "low": LOW,
+    "medium": MEDIUM,
+    "high": HIGH,
+    "critical": HIGH,
+}
+
+
+class ListOptions(ServiceOptions):
+    """One list.
+
+    Columns are numbers from 0, or names: of the header that CSV then must have, of the fields of
+    JSON lines. Plain text is split at blanks.
+    """
+
+    url: SecretStr | None = None
+    path: Path | None = None
+    format: Literal["text", "csv", "jsonl"] = "text"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    comment: str = "#;"
+    """Lines that begin with one of these characters are none; in plain text it ends the line."""
+    indicator: str = "0"
+    label_column: str = ""
+    severity_column: str = ""
+    category_column: str = ""
+    label: str = "Listed"
+    severity: int = Field(default=MEDIUM, ge=-1, le=3)
+    hours: float = Field(default=24, ge=1)
+    """The list is fetched no more often."""
+    max_age_days: float | None = Field(default=None, gt=0)
+    """What is older counts no more; 30 days for what is fetched, no limit for a local file."""
+    header: str = "Authorization"
+    key: SecretStr | None = None
+    """Sent in `header`."""
+    attribution: str = ""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.url) == bool(self.path):
+            raise ValueError("set either URL or PATH")
+        return self
+
+
+class Options(RootModel[dict[Name, ListOptions]]):
+    """Lists by name."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def load(options: Options, tools: Tools) -> Sequence[ListSource]:
+    """Take every list."""
+    return [AnyList(name, given, tools) for name, given in options.root.items()]
+
+
+class AnyList:
+    """One list."""
+
+    kinds: AbstractSet[IndicatorType] = EVERY_KIND
+
+    def __init__(self, name: str, options: ListOptions, tools: Tools) -> None:
+        self.name = name
+        # A local file is copied each time: its own age is what counts.
+        self.interval = dt.timedelta(hours=options.hours if options.url else 0)
+        days = options.max_age_days or (FETCHED_DAYS if options.url else None)
+        self.max_age = dt.timedelta(days=days) if days else None
+        self.attribution = options.attribution
+        headers = {options.header: options.key} if options.key else None
+        meter = tools.meter(Limits(daily=100, per_minute=10), f"feeds.{name}")
+        self._client = tools.client(meter, headers=headers)
+        self._options = options
+
+    def fetch(self, path: Path) -> None:
+        """See `ListSource`."""
+        if self._options.url:
+            self._client.download(self._options.url.get_secret_value(), path)
+            return
+        try:
+            shutil.copy2(self._options.path or "", path)
+        except OSError as error:
+            reason = f"{self._options.path} cannot be read ({error.strerror})"
+            raise SourceError(Status.UNAVAILABLE, reason) from None
+
+    def read(self, path: Path) -> ContextFile[Entry] | None:
+        """See `ListSource`."""
+        return read_records(self.name, path, _Lines(self._options).entry)
+
+
+class _Lines:
+    """Reads the lines of a list in their order; a header names the columns."""
+
+    def __init__(self, options: ListOptions) -> None:
+        self._options = options
+        columns = (
+            options.indicator,
+            options.label_column,
+            options.severity_column,
+            options.category_column,
+        )
+        by_name = any(column and not column.isdigit() for column in columns)
+        self._header_expected = options.format == "csv" and by_name
+        self._names: Sequence[str] = ()
+
+    def entry(self, line: str) -> Entry | None:
+        """Make an entry of a line."""
+        if line.lstrip().startswith(tuple(self._options.comment)):
+            return None
+        fields = self._fields(line)
+        if self._header_expected:
+            self._header_expected = False
+            self._names = list(fields.values())
+            return None
+        options = self._options
+        severity = _of(fields, options.severity_column)
+        return entry(
+            str(fields[options.indicator]).strip(),
+            _of(fields, options.label_column) or options.label,
+            _severity(severity) if severity else options.severity,
+            None,
+            _of(fields, options.category_column) or None,
+        )
+
+    def _fields(self, line: str) -> Mapping[str, Any]:
+        if self._options.format == "jsonl":
+            record: Mapping[str, Any] = json.loads(line)
+            return record
+        if self._options.format == "csv":
+            delimiter = self._options.delimiter
+            cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        else:
+            for comment in self._options.comment:
+                line = line.partition(comment)[0]
+            cells = line.split()
+        cells = [cell.strip() for cell in cells]
+        by_number = {str(at): cell for at, cell in enumerate(cells)}
+        return by_number | dict(zip(self._names, cells, strict=False))
+
+
+def _of(fields: Mapping[str, Any], column: str) -> str:
+    value = fields.get(column) if column else None
+    return "" if value is None else str(value)
+
+
+def _severity(text: str) -> int:
+    word = text.strip().lower()
+    return WORDS[word] if word in WORDS else int(word)

@@ -1,0 +1,110 @@
+"""GreyNoise, API v3: is an address a scanner of the whole Internet, or a well-known service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from python_enrichers.reputation.base import (
+    HIGH,
+    LOW,
+    MEDIUM,
+    NONE,
+    UNVERIFIED,
+    BaseUrl,
+    LiveOptions,
+    LiveService,
+    Tools,
+    Verdict,
+)
+from spot_oa.pipelines import IndicatorType
+
+SEVERITIES = {
+    "malicious": HIGH,
+    "suspicious": MEDIUM,
+    "unknown": UNVERIFIED,
+    "benign": NONE,
+}
+TRUSTED = "1"
+"""Of business services: as sure as can be; 2 is reasonably sure."""
+
+
+class Options(LiveOptions):
+    """With `bulk`, which needs a paid key, many addresses a call; else the community's API."""
+
+    key: SecretStr | None = None
+    bulk: bool = False
+    url: BaseUrl = "https://api.greynoise.io/v3"
+    daily: int = 50
+    batch_size: int = Field(default=1000, ge=1, le=10_000)
+
+
+def load(options: Options, tools: Tools) -> Sequence[LiveService]:
+    """Ask GreyNoise."""
+    return [Bulk(options, tools)] if options.bulk else [Community(options, tools)]
+
+
+class _GreyNoise:
+    kinds: AbstractSet[IndicatorType] = frozenset({"address"})
+
+    def __init__(self, options: Options, tools: Tools) -> None:
+        self.name = tools.name
+        self.meter = tools.meter(options.limits)
+        headers = {"key": options.key} if options.key else None
+        self._client = tools.client(self.meter, headers=headers)
+        self._url = options.url
+
+
+class Community(_GreyNoise):
+    """Asks address by address."""
+
+    batch_size = 1
+
+    def lookup(
+        self,
+        kind: IndicatorType,  # noqa: ARG002 - there is one
+        indicators: Sequence[str],
+    ) -> Mapping[str, Verdict | None]:
+        """See `LiveService`."""
+        (address,) = indicators
+        answer = self._client.get_json(f"{self._url}/community/{address}", missing=(404,))
+        if answer is None or not (answer["noise"] or answer["riot"]):
+            return {address: None}
+        return {address: _verdict(answer["classification"], answer.get("name"))}
+
+
+class Bulk(_GreyNoise):
+    """Asks about many addresses at a time."""
+
+    def __init__(self, options: Options, tools: Tools) -> None:
+        super().__init__(options, tools)
+        self.batch_size = options.batch_size
+
+    def lookup(
+        self,
+        kind: IndicatorType,  # noqa: ARG002 - there is one
+        indicators: Sequence[str],
+    ) -> Mapping[str, Verdict | None]:
+        """See `LiveService`."""
+        answer = self._client.post_json(f"{self._url}/ip", json={"ips": list(indicators)})
+        records = {record["ip"]: _of_record(record) for record in answer["data"]}
+        # Addresses that nothing is known of may be left out.
+        return {address: records.get(address) for address in indicators}
+
+
+def _of_record(record: Mapping[str, Any]) -> Verdict | None:
+    scanner = record["internet_scanner_intelligence"]
+    business = record["business_service_intelligence"]
+    if scanner["found"]:
+        return _verdict(scanner["classification"], scanner.get("actor"))
+    if business["found"]:
+        severity = NONE if str(business.get("trust_level")) == TRUSTED else LOW
+        return Verdict(severity, "business service", category=business.get("name") or None)
+    return None
+
+
+def _verdict(classification: str, name: str | None) -> Verdict:
+    return Verdict(SEVERITIES[classification], classification, category=name or None)

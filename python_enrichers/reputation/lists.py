@@ -1,0 +1,103 @@
+"""Lists that are fetched: renewed at most every so often, answering from a copy on disk."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from python_enrichers.base import Outcome, SourceError, Status
+from python_enrichers.bounded import work_off
+from python_enrichers.budget import NotAskedError
+from python_enrichers.context_files import ContextFile, naive_utc
+from python_enrichers.reputation.base import Entry, ListSource
+from python_enrichers.reputation.listed import Absent, Listed
+from python_enrichers.reputation.live import answer_of
+from spot_oa.errors import EnrichmentError, printable
+from spot_oa.settings import Settings
+
+
+def synchronise(sources: Sequence[ListSource], settings: Settings) -> list[Listed | Absent]:
+    """Renew the copies that are due, and open all.
+
+    A new copy that cannot be read, or has no entry, does not replace the old one.
+
+    Args:
+        sources: The lists.
+        settings: Where copies are kept, and how long renewing may take.
+
+    Returns:
+        Each list as a service; its outcome says if the copy is stale, or that there is none.
+    """
+    folder = settings.cache_dir / "feeds"
+    renewed: dict[str, ContextFile[Entry] | SourceError] = {}
+
+    def renew(source: ListSource) -> None:
+        try:
+            renewed[source.name] = _renew(source, folder / source.name)
+        except SourceError as error:
+            renewed[source.name] = error
+
+    due = [source for source in sources if _age(folder / source.name) >= source.interval]
+    jobs = [partial(renew, source) for source in due]
+    work_off(jobs, min(len(jobs), settings.service_threads), settings.service_seconds)
+    late = SourceError(Status.TIMEOUT, "it did not come in the time it has")
+    came = {source.name: late for source in due} | renewed
+    return [_open(source, folder / source.name, came.get(source.name)) for source in sources]
+
+
+def _open(
+    source: ListSource, path: Path, came: ContextFile[Entry] | SourceError | None
+) -> Listed | Absent:
+    fault = came if isinstance(came, SourceError) else None
+    file = came if isinstance(came, ContextFile) else _read(source, path)
+    if file is None:
+        fault = fault or SourceError(Status.FAILED, f"the copy {path} cannot be read: remove it")
+        outcome = Outcome(source.name, fault.status, detail=printable(fault.reason))
+        return Absent(source.name, source.kinds, answer_of(fault.status), outcome)
+    return Listed(
+        file,
+        kinds=source.kinds,
+        expires_at=file.written_at + source.max_age if source.max_age else None,
+        stale=f"not renewed ({printable(fault.reason)})" if fault else "",
+        attribution=source.attribution,
+    )
+
+
+def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        source.fetch(fresh)
+        file = _read(source, fresh)
+        if file is None or not file.entries:
+            raise SourceError(Status.MALFORMED, "what came has no entry that can be read")
+        fresh.replace(path)
+    except NotAskedError as error:
+        raise SourceError(Status.PARTIAL, str(error)) from None
+    except OSError as error:
+        raise SourceError(Status.FAILED, f"{path} cannot be written ({error.strerror})") from None
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise SourceError(
+            Status.MALFORMED, f"its answer is of no known form ({type(error).__name__})"
+        ) from None
+    finally:
+        fresh.unlink(missing_ok=True)
+    return file
+
+
+def _read(source: ListSource, path: Path) -> ContextFile[Entry] | None:
+    try:
+        return source.read(path)
+    except (EnrichmentError, LookupError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _age(path: Path) -> dt.timedelta:
+    try:
+        return naive_utc(time.time()) - naive_utc(path.stat().st_mtime)
+    except OSError:
+        return dt.timedelta.max

@@ -1,0 +1,141 @@
+"""LevelBlue (AlienVault) OTX: in which pulses an indicator is, or all pulses subscribed to."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from pydantic import Field, SecretStr
+
+from python_enrichers.budget import Limits
+from python_enrichers.context_files import ContextFile
+from python_enrichers.reputation.base import (
+    MEDIUM,
+    NONE,
+    BaseUrl,
+    Entry,
+    ListSource,
+    LiveOptions,
+    LiveService,
+    Tools,
+    Verdict,
+)
+from python_enrichers.reputation.list_files import read_records, write_records
+from python_enrichers.reputation.listed import EVERY_KIND
+from python_enrichers.reputation.matching import entry
+from spot_oa.pipelines import IndicatorType
+
+LISTED_TYPES = frozenset({"IPv4", "IPv6", "CIDR", "domain", "hostname", "URL", "URI"})
+MAX_PAGES = 200
+
+
+class Options(LiveOptions):
+    """`check` asks indicator by indicator, `pulses` fetches what the account subscribes to."""
+
+    key: SecretStr
+    url: BaseUrl = "https://otx.alienvault.com/api/v1"
+    daily: int = 10_000
+    check: bool = True
+    pulses: bool = False
+    pulse_days: int = Field(default=90, ge=1)
+    """Pulses that have not changed for so long are left out."""
+    severity: int = Field(default=MEDIUM, ge=-1, le=3)
+    """Pulses have no severity of their own."""
+
+
+def load(options: Options, tools: Tools) -> Sequence[LiveService | ListSource]:
+    """Ask about indicators, or take the pulses, or both."""
+    return [
+        *([Otx(options, tools)] if options.check else []),
+        *([Pulses(options, tools)] if options.pulses else []),
+    ]
+
+
+class Otx:
+    """Asks indicator by indicator."""
+
+    kinds: AbstractSet[IndicatorType] = EVERY_KIND
+    batch_size = 1
+
+    def __init__(self, options: Options, tools: Tools) -> None:
+        self.name = tools.name
+        self.meter = tools.meter(options.limits)
+        self._client = tools.client(self.meter, headers={"X-OTX-API-KEY": options.key})
+        self._options = options
+
+    def lookup(
+        self, kind: IndicatorType, indicators: Sequence[str]
+    ) -> Mapping[str, Verdict | None]:
+        """See `LiveService`."""
+        (indicator,) = indicators
+        url = f"{self._options.url}/indicators/{_type(kind, indicator)}/{quote(indicator, safe='')}"
+        answer = self._client.get_json(f"{url}/general", missing=(404,))
+        return {indicator: None if answer is None else self._verdict(answer)}
+
+    def _verdict(self, answer: Mapping[str, Any]) -> Verdict | None:
+        pulses = answer["pulse_info"]
+        count = int(pulses["count"])
+        # Popular sites are named in many pulses, and are on OTX's lists of what is not meant.
+        if answer.get("validation"):
+            return Verdict(NONE, "Whitelisted", float(count))
+        if not count:
+            return None
+        name = next((pulse.get("name") for pulse in pulses["pulses"]), None)
+        return Verdict(self._options.severity, f"{count} pulses", float(count), name)
+
+
+class Pulses:
+    """The indicators of all pulses that the account subscribes to."""
+
+    kinds = EVERY_KIND
+    interval = dt.timedelta(hours=6)
+    max_age: dt.timedelta | None = dt.timedelta(days=7)
+    attribution = "LevelBlue OTX (https://otx.alienvault.com)"
+
+    def __init__(self, options: Options, tools: Tools) -> None:
+        self.name = f"{tools.name}_pulses"
+        meter = tools.meter(Limits(options.daily, options.per_minute), self.name)
+        self._client = tools.client(meter, headers={"X-OTX-API-KEY": options.key})
+        self._options = options
+
+    def fetch(self, path: Path) -> None:
+        """See `ListSource`."""
+        write_records(path, self._records())
+
+    def _records(self) -> Iterator[Mapping[str, str]]:
+        since = dt.datetime.now(dt.UTC) - dt.timedelta(days=self._options.pulse_days)
+        page = 1
+        while page and page <= MAX_PAGES:
+            answer = self._client.get_json(
+                f"{self._options.url}/pulses/subscribed",
+                {"limit": 50, "page": page, "modified_since": since.isoformat(timespec="seconds")},
+            )
+            for pulse in answer["results"]:
+                for found in pulse["indicators"]:
+                    if found["type"] in LISTED_TYPES:
+                        yield {"indicator": found["indicator"], "pulse": pulse["name"]}
+            page = _next_page(answer.get("next"))
+
+    def read(self, path: Path) -> ContextFile[Entry] | None:
+        """See `ListSource`."""
+        return read_records(self.name, path, self._entry)
+
+    def _entry(self, line: str) -> Entry:
+        record = json.loads(line)
+        return entry(record["indicator"], "Pulse", self._options.severity, None, record["pulse"])
+
+
+def _type(kind: IndicatorType, indicator: str) -> str:
+    if kind == "address":
+        return "IPv6" if ":" in indicator else "IPv4"
+    return "hostname" if kind == "name" else "url"
+
+
+def _next_page(address: str | None) -> int:
+    """The number of the next page; its address is not followed, wherever it leads."""
+    return int(parse_qs(urlsplit(address).query)["page"][0]) if address else 0

@@ -1,0 +1,70 @@
+"""URLhaus of abuse.ch: URLs that spread malware, and the hosts that they are on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from pydantic import SecretStr
+
+from python_enrichers.base import SourceError, Status
+from python_enrichers.reputation.base import (
+    HIGH,
+    MEDIUM,
+    BaseUrl,
+    LiveOptions,
+    LiveService,
+    Tools,
+    Verdict,
+)
+from python_enrichers.reputation.listed import EVERY_KIND
+from spot_oa.pipelines import IndicatorType
+
+
+class Options(LiveOptions):
+    """The key is free (https://auth.abuse.ch)."""
+
+    key: SecretStr
+    url: BaseUrl = "https://urlhaus-api.abuse.ch/v1"
+
+
+def load(options: Options, tools: Tools) -> Sequence[LiveService]:
+    """Ask URLhaus."""
+    return [UrlHaus(options, tools)]
+
+
+class UrlHaus:
+    """Asks for a URL, or for an address or name as a host."""
+
+    kinds: AbstractSet[IndicatorType] = EVERY_KIND
+    batch_size = 1
+
+    def __init__(self, options: Options, tools: Tools) -> None:
+        self.name = tools.name
+        self.meter = tools.meter(options.limits)
+        self._client = tools.client(self.meter, headers={"Auth-Key": options.key})
+        self._url = options.url
+
+    def lookup(
+        self, kind: IndicatorType, indicators: Sequence[str]
+    ) -> Mapping[str, Verdict | None]:
+        """See `LiveService`."""
+        (indicator,) = indicators
+        thing = "url" if kind == "uri" else "host"
+        answer = self._client.post_json(f"{self._url}/{thing}/", data={thing: indicator})
+        return {indicator: _verdict(answer)}
+
+
+def _verdict(answer: Mapping[str, Any]) -> Verdict | None:
+    status = answer["query_status"]
+    if status in ("no_results", "invalid_url", "invalid_host"):
+        return None
+    if status != "ok":
+        raise SourceError(Status.MALFORMED, "URLhaus did not understand the question")
+    # Asked for a URL it is the URL itself, asked for a host all URLs there.
+    urls = answer.get("urls", [answer])
+    online = sum(url["url_status"] == "online" for url in urls)
+    threat = next((url.get("threat") for url in urls if url.get("threat")), None)
+    label = "online" if online else "offline"
+    return Verdict(HIGH if online else MEDIUM, label, float(len(urls)), threat)

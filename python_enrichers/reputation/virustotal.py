@@ -1,0 +1,86 @@
+"""VirusTotal, API v3: how many scanners find an address, domain or URL malicious."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from python_enrichers.reputation.base import (
+    HIGH,
+    LOW,
+    MEDIUM,
+    NONE,
+    BaseUrl,
+    LiveOptions,
+    LiveService,
+    Tools,
+    Verdict,
+)
+from spot_oa.pipelines import IndicatorType
+
+COLLECTIONS: Mapping[IndicatorType, str] = {
+    "address": "ip_addresses",
+    "name": "domains",
+    "uri": "urls",
+}
+
+
+class Options(LiveOptions):
+    """Free keys allow 4 calls a minute and 500 a day."""
+
+    key: SecretStr
+    url: BaseUrl = "https://www.virustotal.com/api/v3"
+    daily: int = 500
+    per_minute: int = 4
+    high: int = 5
+    medium: int = 2
+
+
+def load(options: Options, tools: Tools) -> Sequence[LiveService]:
+    """Ask VirusTotal."""
+    return [VirusTotal(options, tools)]
+
+
+class VirusTotal:
+    """Asks indicator by indicator."""
+
+    kinds: AbstractSet[IndicatorType] = frozenset(COLLECTIONS)
+    batch_size = 1
+
+    def __init__(self, options: Options, tools: Tools) -> None:
+        self.name = tools.name
+        self.meter = tools.meter(options.limits)
+        self._client = tools.client(self.meter, headers={"x-apikey": options.key})
+        self._options = options
+
+    def lookup(
+        self, kind: IndicatorType, indicators: Sequence[str]
+    ) -> Mapping[str, Verdict | None]:
+        """See `LiveService`."""
+        (indicator,) = indicators
+        name = url_id(indicator) if kind == "uri" else quote(indicator, safe="")
+        url = f"{self._options.url}/{COLLECTIONS[kind]}/{name}"
+        answer = self._client.get_json(url, missing=(404,))
+        return {indicator: None if answer is None else self._verdict(answer)}
+
+    def _verdict(self, answer: Mapping[str, Any]) -> Verdict:
+        counts: Mapping[str, int] = answer["data"]["attributes"]["last_analysis_stats"]
+        malicious, suspicious = counts["malicious"], counts["suspicious"]
+        thresholds = (
+            (malicious >= self._options.high, HIGH),
+            (malicious >= self._options.medium, MEDIUM),
+            (malicious + suspicious > 0, LOW),
+        )
+        severity = next((severity for reached, severity in thresholds if reached), NONE)
+        total = sum(counts.values())
+        return Verdict(severity, f"{malicious} of {total}", float(malicious))
+
+
+def url_id(url: str) -> str:
+    """The name of a URL in the API: its base64, URL-safe and without padding."""
+    return base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

@@ -1,0 +1,151 @@
+"""Names of addresses from the operator's own resolver, kept by the day on which it was asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import dns.exception
+import dns.name
+import dns.resolver
+import dns.reversename
+
+from python_enrichers.addresses import pack, unpack
+from python_enrichers.base import Outcome, Status
+from python_enrichers.bounded import work_off
+from spot_oa.errors import ConfigError, printable
+from spot_oa.settings import Settings
+
+SOURCE = "reverse dns"
+PATIENCE = 3.0
+"""Seconds that one question may take."""
+ENOUGH_FAULTS = 3
+PORT = 53
+
+Resolve = Callable[[str], str]
+
+
+class ReverseDns:
+    """Asks the resolver for the names of addresses."""
+
+    def __init__(self, settings: Settings, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self._budget = settings.dns_budget
+        self._seconds = settings.dns_seconds
+        self._threads = settings.service_threads
+        self._folder = settings.cache_dir / "dns"
+
+    def names(self, addresses: Sequence[str]) -> tuple[Mapping[str, str], Outcome]:
+        """Find names.
+
+        What was found out today is not asked for again, whatever a run's date.
+
+        Args:
+            addresses: Distinct, the most suspicious first.
+
+        Returns:
+            Names by address, empty where there is none, absent where it was not found out.
+        """
+        snapshot = self._folder / f"{dt.datetime.now(dt.UTC):%Y%m%d}.json"
+        known = _read(snapshot)
+        unknown = [address for address in addresses if address not in known]
+        asked = unknown[: self._budget]
+        found: dict[str, str] = {}
+        faults: list[str] = []
+
+        def ask(address: str) -> None:
+            if len(faults) >= ENOUGH_FAULTS:
+                return
+            try:
+                found[address] = self._resolve(address)
+            except (dns.exception.DNSException, OSError) as error:
+                faults.append(type(error).__name__)
+
+        jobs = [partial(ask, address) for address in asked]
+        work_off(jobs, min(len(jobs), self._threads), self._seconds)
+        # A copy: what is still under way may come in while this goes on.
+        answers = dict(found)
+        names = {
+            address: name
+            for address in addresses
+            if (name := answers.get(address, known.get(address))) is not None
+        }
+        fault = _write(snapshot, known | answers) if answers else ""
+        missing = len(addresses) - len(names)
+        detail = [
+            f"{len(names) - len(answers)} of today's snapshot",
+            f"{missing} not found out" if missing else "",
+            f"the resolver does not answer ({faults[0]})" if faults else "",
+            fault,
+        ]
+        statuses = ((faults, Status.UNAVAILABLE), (fault, Status.FAILED), (missing, Status.PARTIAL))
+        return names, Outcome(
+            SOURCE,
+            next((status for true, status in statuses if true), Status.OK),
+            asked=len(addresses),
+            found=sum(map(bool, names.values())),
+            detail=", ".join(filter(None, detail)),
+        )
+
+
+def open_reverse_dns(settings: Settings) -> ReverseDns | None:
+    """Make the lookup if a resolver is configured.
+
+    Raises:
+        ConfigError: `SPOT_OA_DNS_RESOLVER` is no address.
+    """
+    if not settings.dns_resolver:
+        return None
+    host, port = _host_and_port(settings.dns_resolver)
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [host]
+    resolver.port = port
+    resolver.lifetime = PATIENCE
+
+    def resolve(address: str) -> str:
+        name = dns.reversename.from_address(address)
+        try:
+            answer = resolver.resolve(name, "PTR", search=False)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return ""
+        target: dns.name.Name = answer[0].target
+        # Escaped text: a name may hold any byte.
+        return printable(target.to_text(omit_final_dot=True))
+
+    return ReverseDns(settings, resolve)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, port = text, str(PORT)
+    if text.startswith("[") or text.count(":") == 1:
+        host, _, port = text.rpartition(":") if not text.endswith("]") else (text, "", port)
+    packed = pack(host.strip("[]"))
+    if packed is None or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 1 << 16:
+        raise ConfigError(
+            f"SPOT_OA_DNS_RESOLVER={printable(text)}: is no address; write it as 10.0.0.53, "
+            "10.0.0.53:5353 or [2001:db8::53]:53"
+        )
+    return unpack(packed), int(port)
+
+
+def _read(snapshot: Path) -> dict[str, str]:
+    try:
+        names: dict[str, str] = json.loads(snapshot.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return names if isinstance(names, dict) else {}
+
+
+def _write(snapshot: Path, names: Mapping[str, str]) -> str:
+    """Keep the names; says why if it cannot be done."""
+    fresh = snapshot.with_name(f".{snapshot.name}.new")
+    try:
+        snapshot.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(names, indent=0, sort_keys=True), "utf-8")
+        fresh.replace(snapshot)
+    except OSError as error:
+        return f"snapshot {printable(snapshot)} cannot be written ({error.strerror})"
+    return ""

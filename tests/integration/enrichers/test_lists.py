@@ -1,0 +1,305 @@
+"""Lists: when they are fetched, what a failure leaves, and every form that one may have."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from tests.integration.enrichers.conftest import (
+    KEY,
+    Asked,
+    details,
+    outcomes,
+    statuses,
+    texts,
+    verdicts,
+)
+
+
+class Source:
+    """A server of one list, which counts its downloads."""
+
+    def __init__(self, content: str, status: int = 200) -> None:
+        self.content = content
+        self.status = status
+        self.downloads = 0
+
+    def __call__(self, request: Request) -> Response:
+        self.downloads += 1
+        return Response(self.content, self.status)
+
+
+@pytest.fixture
+def source(httpserver: HTTPServer) -> Source:
+    source = Source("8.8.8.8\n")
+    httpserver.expect_request("/list").respond_with_handler(source)
+    return source
+
+
+@pytest.fixture
+def listed(httpserver: HTTPServer) -> dict[str, dict[str, dict[str, str]]]:
+    return {"feeds": {"mine": {"url": httpserver.url_for("/list")}}}
+
+
+def grow_older(home: Path, hours: float) -> None:
+    then = time.time() - hours * 3600
+    os.utime(home / "cache" / "feeds" / "mine", (then, then))
+
+
+def test_a_copy_answers_until_it_is_due(
+    ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    for hours, downloads in ((0, 1), (0, 1), (23, 1), (25, 2)):
+        if hours:
+            grow_older(ask.home, hours)
+        assert texts(ask(listed, "address", "8.8.8.8")) == {"8.8.8.8": "mine:Listed:2"}
+        assert source.downloads == downloads
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "reason"),
+    [
+        ("8.8.4.4\n", 500, "HTTP 500"),
+        ("8.8.4.4\n", 404, "HTTP 404"),
+        ("", 200, "no entry"),
+        ("\n\n# nothing\n", 200, "no entry"),
+    ],
+)
+def test_a_stale_copy_is_used_with_a_warning(
+    ask: Asked,
+    source: Source,
+    listed: dict[str, dict[str, dict[str, str]]],
+    content: str,
+    status: int,
+    reason: str,
+) -> None:
+    ask(listed, "address", "8.8.8.8")
+    grow_older(ask.home, 100)
+    source.content, source.status = content, status
+    found = ask(listed, "address", "8.8.8.8")
+    assert texts(found) == {"8.8.8.8": "mine:Listed:2"}
+    assert statuses(found) == {"mine": "stale"}
+    assert re.search(f"written .*, 4 days old, not renewed .*{reason}", details(found)[0])
+    assert [path.name for path in (ask.home / "cache" / "feeds").iterdir()] == ["mine"]
+
+
+def test_a_copy_that_is_too_old_counts_for_nothing(
+    ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    ask(listed, "address", "8.8.8.8")
+    grow_older(ask.home, 31 * 24)
+    source.status = 500
+    found = ask(listed, "address", "8.8.8.8")
+    assert outcomes(found) == {"8.8.8.8": "answered"}
+    assert texts(found) == {"8.8.8.8": ""}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(500, "unavailable"), (401, "unauthorised"), (404, "malformed")]
+)
+def test_without_a_copy_nothing_is_said(
+    ask: Asked,
+    source: Source,
+    listed: dict[str, dict[str, dict[str, str]]],
+    status: int,
+    outcome: str,
+) -> None:
+    source.status = status
+    found = ask(listed, "address", "8.8.8.8", "10.0.0.1")
+    assert outcomes(found) == {"8.8.8.8": outcome, "10.0.0.1": outcome}
+    assert statuses(found) == {"mine": outcome}
+
+
+def test_what_cannot_be_read_any_more_is_fetched_anew(
+    ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    ask(listed, "address", "8.8.8.8")
+    copy = ask.home / "cache" / "feeds" / "mine"
+    copy.unlink()
+    assert texts(ask(listed, "address", "8.8.8.8")) == {"8.8.8.8": "mine:Listed:2"}
+    assert source.downloads == 2
+
+
+def test_lists_answer_for_private_addresses_too(
+    ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    source.content = "10.0.0.0/8\n"
+    assert texts(ask(listed, "address", "10.1.2.3")) == {"10.1.2.3": "mine:Listed:2"}
+
+
+TEXT = """# a comment
+8.8.8.8            # why
+198.51.100.0/24 ; SBL1
+evil.com
+http://bad.com/path
+
+not,an,indicator is one too
+"""
+CSV = """; written by hand
+"ip","threat level","kind","why"
+"8.8.8.8","high","c2","Zeus, again"
+"198.51.100.0/24","1","scan","x"
+"evil.com","","",""
+"bad.com/path","odd","",""
+"""
+LINES = "\n".join(
+    json.dumps(record)
+    for record in (
+        {"ioc": "8.8.8.8", "level": 3, "name": "Zeus"},
+        {"ioc": "198.51.100.0/24", "level": None},
+        {"other": 1},
+        ["no object"],
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said", "skipped"),
+    [
+        pytest.param(
+            TEXT,
+            {"label": "Bad", "severity": "1"},
+            {
+                "8.8.8.8": "mine:Bad:1",
+                "198.51.100.9": "mine:Bad:1",
+                "www.evil.com": "mine:Bad:1",
+                "bad.com/path?x": "mine:Bad:1",
+                "bad.com/other": "",
+            },
+            0,
+            id="text",
+        ),
+        pytest.param(
+            "0.0.0.0 evil.com\n0.0.0.0 bad.com\nalone\n",
+            {"indicator": "1"},
+            {"evil.com": "mine:Listed:2", "0.0.0.0": ""},
+            1,
+            id="hosts file",
+        ),
+        pytest.param(
+            CSV,
+            {
+                "format": "csv",
+                "indicator": "ip",
+                "label_column": "kind",
+                "severity_column": "threat level",
+                "category_column": "why",
+            },
+            {
+                "8.8.8.8": "mine:c2:3",
+                "198.51.100.9": "mine:scan:1",
+                "evil.com": "mine:Listed:2",
+                "bad.com/path": "",
+            },
+            1,
+            id="csv",
+        ),
+        pytest.param(
+            "x|8.8.8.8|4\ny|evil.com|3\n",
+            {"format": "csv", "delimiter": "|", "indicator": "1", "severity_column": "2"},
+            {"8.8.8.8": "", "evil.com": "mine:Listed:3"},
+            1,
+            id="csv by number",
+        ),
+        pytest.param(
+            LINES,
+            {
+                "format": "jsonl",
+                "indicator": "ioc",
+                "label_column": "name",
+                "severity_column": "level",
+            },
+            {"8.8.8.8": "mine:Zeus:3", "198.51.100.9": "mine:Listed:2"},
+            2,
+            id="jsonl",
+        ),
+    ],
+)
+@pytest.mark.parametrize("local", [True, False], ids=["local", "fetched"])
+def test_forms_of_lists(
+    ask: Asked,
+    source: Source,
+    listed: dict[str, dict[str, dict[str, str]]],
+    content: str,
+    options: dict[str, str],
+    said: dict[str, str],
+    skipped: int,
+    local: bool,
+) -> None:
+    if local:
+        ask.home.mkdir()
+        (ask.home / "list").write_text(content)
+        place = {"path": str(ask.home / "list")}
+    else:
+        source.content = content
+        place = listed["feeds"]["mine"]
+    found = ask({"feeds": {"mine": place | options}}, "uri", *said)
+    assert texts(found) == said
+    assert found.outcomes[0].skipped == skipped
+
+
+def test_a_category_and_what_matched_are_kept(
+    ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    source.content = CSV
+    options = listed["feeds"]["mine"] | {
+        "format": "csv",
+        "indicator": "ip",
+        "category_column": "why",
+    }
+    found = ask({"feeds": {"mine": options}}, "address", "8.8.8.8")
+    assert verdicts(found, "category", "matched") == {"8.8.8.8": ("Zeus, again", "8.8.8.8")}
+
+
+def test_a_local_file_is_read_anew_each_time_and_shows_its_own_age(ask: Asked) -> None:
+    ask.home.mkdir()
+    path = ask.home / "list"
+    services = {"feeds": {"mine": {"path": str(path)}}}
+    for address in ("8.8.8.8", "1.1.1.1"):
+        path.write_text(address)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        found = ask(services, "address", address)
+        assert texts(found) == {address: "mine:Listed:2"}
+        assert re.fullmatch(r"entries: 1, written 2001-09-09, \d{4} days old", details(found)[0])
+    path.unlink()
+    assert statuses(ask(services, "address", "8.8.8.8")) == {"mine": "stale"}
+
+
+def test_a_list_behind_a_key(ask: Asked, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/list", headers={"X-Key": KEY}).respond_with_data("8.8.8.8\n")
+    options = {"url": httpserver.url_for("/list"), "header": "X-Key", "key": KEY}
+    found = ask({"feeds": {"mine": options}}, "address", "8.8.8.8")
+    assert texts(found) == {"8.8.8.8": "mine:Listed:2"}
+
+
+def test_several_lists_and_a_local_feed(
+    ask: Asked, httpserver: HTTPServer, write_context_in: Callable[..., None]
+) -> None:
+    write_context_in(ask.home, "reputation/ours.csv", "8.8.8.8,Fine,0\n")
+    lists = {}
+    for name in ("one", "two"):
+        httpserver.expect_request(f"/{name}").respond_with_data("8.8.8.0/24\n")
+        lists[name] = {"url": httpserver.url_for(f"/{name}"), "label": name}
+    found = ask({"feeds": lists}, "address", "8.8.8.8")
+    assert texts(found) == {"8.8.8.8": "one:one:2::ours:Fine:0::two:two:2"}
+
+
+def test_a_slow_list_does_not_hold_the_day(ask: Asked, httpserver: HTTPServer) -> None:
+    def answer(_: Request) -> Response:
+        time.sleep(3)
+        return Response("8.8.8.8\n")
+
+    httpserver.expect_request("/list").respond_with_handler(answer)
+    services = {"feeds": {"mine": {"url": httpserver.url_for("/list")}}}
+    begin = time.monotonic()
+    found = ask(services, "address", "8.8.8.8", service_seconds=0.5)
+    assert time.monotonic() - begin < 2.5
+    assert outcomes(found) == {"8.8.8.8": "timeout"}

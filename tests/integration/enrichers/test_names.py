@@ -1,0 +1,255 @@
+"""Names of addresses: the NetBox export, and a DNS server of our own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from python_enrichers import load_enricher
+from python_enrichers.base import Enrichment, Outcome
+from spot_oa.errors import ConfigError, EnrichmentError
+from spot_oa.settings import load_settings
+from tests.unit.enrichers.conftest import column
+
+Write = Callable[[Path, str, str], None]
+
+
+def enrich(home: Path, *addresses: str, **others: object) -> Enrichment:
+    settings = load_settings(home=home, **others)
+    return load_enricher("network_context", settings).enrich({"address": addresses})
+
+
+def labels(found: Enrichment) -> dict[str, object]:
+    return column(found.tables["network_context"], "ip", "label")
+
+
+def outcome(found: Enrichment, source: str) -> Outcome:
+    return next(outcome for outcome in found.outcomes if outcome.source == source)
+
+
+# --- netbox ------------------------------------------------------------------------------------
+
+PREFIXES = [
+    {"prefix": "10.0.0.0/8", "description": "everything"},
+    {"prefix": "10.1.0.0/16", "description": "", "role": {"name": "Users"}, "scope": None},
+    {"prefix": "2001:db8::/32", "role": {"name": "Lab"}, "scope": {"name": "Berlin"}},
+    {"prefix": "10.2.0.0/16", "description": ""},
+    {"prefix": "nonsense", "description": "broken"},
+    "broken",
+]
+DEVICES = [
+    {
+        "name": "sw1",
+        "primary_ip": {"address": "10.1.0.2/16"},
+        "primary_ip4": {"address": "10.1.0.2/16"},
+        "primary_ip6": {"address": "2001:db8::2/64"},
+    },
+    {"name": "sw2", "primary_ip4": {"address": "10.1.0.3/16"}},
+    {"name": None, "primary_ip4": {"address": "10.1.0.4/16"}},
+    {"name": "spare", "primary_ip4": None},
+]
+ADDRESSES = [
+    {"address": "10.1.0.3/16", "dns_name": "sw2.corp"},
+    {"address": "10.1.0.5/16", "assigned_object": {"name": "eth0", "device": {"name": "pc5"}}},
+    {"address": "10.1.0.6/16", "description": "printer"},
+]
+NAMED = {
+    "10.9.9.9": "everything",
+    "10.1.7.7": "Users",
+    "2001:db8::7": "Lab Berlin",
+    "10.2.0.1": "everything",
+    "10.1.0.2": "sw1",
+    "2001:db8::2": "sw1",
+    "10.1.0.3": "sw2.corp",
+    "10.1.0.4": "Users",
+    "10.1.0.5": "pc5",
+    "10.1.0.6": "printer",
+    "8.8.8.8": "",
+    "host": "",
+}
+
+
+@pytest.mark.parametrize("paged", [True, False], ids=["as the API", "a list"])
+def test_netbox_as_json(tmp_path: Path, write_context_in: Write, paged: bool) -> None:
+    for name, records in (
+        ("prefixes", PREFIXES),
+        ("devices", DEVICES),
+        ("ip-addresses", ADDRESSES),
+    ):
+        content = {"count": len(records), "results": records} if paged else records
+        write_context_in(tmp_path, f"netbox/{name}.json", json.dumps(content))
+    found = enrich(tmp_path, *NAMED)
+    assert labels(found) == NAMED
+    netbox = outcome(found, "netbox")
+    assert (netbox.asked, netbox.found, netbox.skipped) == (11, 10, 2)
+
+
+def test_netbox_as_csv(tmp_path: Path, write_context_in: Write) -> None:
+    write_context_in(
+        tmp_path, "netbox/prefixes.csv", "Prefix,Status,Description\n10.0.0.0/8,Active,every\n"
+    )
+    write_context_in(
+        tmp_path,
+        "netbox/devices.csv",
+        'name,status,primary_ip4\nsw1,active,10.1.0.2/16\n"sw, 2",active,\n',
+    )
+    write_context_in(
+        tmp_path, "netbox/ip-addresses.csv", "IP Address,DNS Name\n10.1.0.3/16,sw2.corp\nbroken,x\n"
+    )
+    found = enrich(tmp_path, "10.9.9.9", "10.1.0.2", "10.1.0.3")
+    assert list(labels(found).values()) == ["every", "sw1", "sw2.corp"]
+    assert outcome(found, "netbox").skipped == 1
+
+
+def test_the_operators_own_file_comes_first(tmp_path: Path, write_context_in: Write) -> None:
+    write_context_in(tmp_path, "netbox/devices.json", json.dumps(DEVICES))
+    write_context_in(tmp_path, "networkcontext.csv", "10.1.0.0/24,ours\n")
+    found = enrich(tmp_path, "10.1.0.2", "2001:db8::2")
+    assert list(labels(found).values()) == ["ours", "sw1"]
+    assert [o.source for o in found.outcomes] == ["networkcontext", "netbox"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "7", '{"detail": "no"}'])
+def test_a_broken_export_is_found_at_load(
+    tmp_path: Path, write_context_in: Write, content: str
+) -> None:
+    write_context_in(tmp_path, "netbox/prefixes.json", content)
+    with pytest.raises(EnrichmentError, match=r"NetBox export .*prefixes\.json"):
+        enrich(tmp_path)
+
+
+# --- reverse dns -------------------------------------------------------------------------------
+
+
+class Server:
+    """A DNS server that knows a few addresses."""
+
+    def __init__(self) -> None:
+        self.names = {
+            "5.0.0.10.in-addr.arpa.": "pc5.corp.",
+            "9.9.9.9.in-addr.arpa.": "dns9.quad9.net.",
+            "6.0.0.10.in-addr.arpa.": r"evil\010\;name.corp.",
+        }
+        self.asked: list[str] = []
+        self.silent = False
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def serve(self) -> None:
+        while True:
+            try:
+                wire, client = self.socket.recvfrom(4096)
+            except OSError:
+                return
+            question = dns.message.from_wire(wire)
+            name = question.question[0].name.to_text()
+            self.asked.append(name)
+            if self.silent:
+                continue
+            answer = dns.message.make_response(question)
+            if name in self.names:
+                answer.answer.append(dns.rrset.from_text(name, 60, "IN", "PTR", self.names[name]))
+            else:
+                answer.set_rcode(dns.rcode.NXDOMAIN)
+            self.socket.sendto(answer.to_wire(), client)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    threading.Thread(target=server.serve, daemon=True).start()
+    yield server
+    server.socket.close()
+
+
+def test_names_fill_what_the_files_leave_empty(
+    tmp_path: Path, server: Server, write_context_in: Write
+) -> None:
+    write_context_in(tmp_path, "networkcontext.csv", "10.0.0.7,ours\n")
+    addresses = ("10.0.0.5", "::ffff:10.0.0.5", "10.0.0.7", "10.0.0.8", "9.9.9.9", "host")
+    found = enrich(tmp_path, *addresses, dns_resolver=server.address)
+    assert list(labels(found).values()) == ["pc5.corp", "pc5.corp", "ours", "", "", ""]
+    # Public addresses are not asked for: who owns them could see it.
+    assert sorted(server.asked) == ["5.0.0.10.in-addr.arpa.", "8.0.0.10.in-addr.arpa."]
+    dns_ = outcome(found, "reverse dns")
+    assert (dns_.status, dns_.asked, dns_.found) == ("ok", 2, 1)
+
+
+def test_public_addresses_if_wanted(
+    tmp_path: Path, server: Server, write_context_in: Write
+) -> None:
+    write_context_in(tmp_path, "ipranges.csv", "9.9.9.0,9.9.9.255,ours\n")
+    internal = enrich(tmp_path, "9.9.9.9", "8.8.8.8", dns_resolver=server.address)
+    assert list(labels(internal).values()) == ["dns9.quad9.net", ""]
+    assert server.asked == ["9.9.9.9.in-addr.arpa."]
+    enrich(tmp_path, "9.9.9.9", "8.8.8.8", dns_resolver=server.address, dns_public=True)
+    assert server.asked[1:] == ["8.8.8.8.in-addr.arpa."]
+
+
+def test_the_snapshot_of_the_day(tmp_path: Path, server: Server) -> None:
+    for _ in range(2):
+        found = enrich(tmp_path, "10.0.0.5", "10.0.0.8", dns_resolver=server.address)
+        assert list(labels(found).values()) == ["pc5.corp", ""]
+    assert len(server.asked) == 2
+    assert "2 of today's snapshot" in outcome(found, "reverse dns").detail
+    snapshot = tmp_path / "cache" / "dns" / f"{dt.datetime.now(dt.UTC):%Y%m%d}.json"
+    assert json.loads(snapshot.read_text()) == {"10.0.0.5": "pc5.corp", "10.0.0.8": ""}
+
+
+def test_the_budget_goes_to_the_highest_ranked(tmp_path: Path, server: Server) -> None:
+    addresses = [f"10.0.0.{n}" for n in (8, 9, 5)]
+    found = enrich(tmp_path, *addresses, dns_resolver=server.address, dns_budget=2)
+    assert sorted(server.asked) == ["8.0.0.10.in-addr.arpa.", "9.0.0.10.in-addr.arpa."]
+    assert outcome(found, "reverse dns").status == "partial"
+    assert "1 not found out" in outcome(found, "reverse dns").detail
+
+
+def test_a_resolver_that_is_silent(tmp_path: Path, server: Server) -> None:
+    server.silent = True
+    addresses = [f"10.0.0.{n}" for n in range(20)]
+    begin = time.monotonic()
+    found = enrich(tmp_path, *addresses, dns_resolver=server.address, dns_seconds=1)
+    assert time.monotonic() - begin < 3
+    assert outcome(found, "reverse dns").status in ("partial", "unavailable")
+    assert set(labels(found).values()) == {""}
+    assert not (tmp_path / "cache").exists()
+
+
+def test_names_are_safe_to_print(tmp_path: Path, server: Server) -> None:
+    found = enrich(tmp_path, "10.0.0.6", dns_resolver=server.address)
+    (label,) = labels(found).values()
+    assert isinstance(label, str)
+    assert label.isprintable()
+
+
+@pytest.mark.parametrize("text", ["host", "10.0.0.1:x", "10.0.0.1:0", "[::1", "https://x/dns"])
+def test_a_resolver_that_is_no_address(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="SPOT_OA_DNS_RESOLVER="):
+        enrich(tmp_path, dns_resolver=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.53", "10.0.0.53:5353", "2001:db8::53", "[::1]:53", "[::1]"]
+)
+def test_forms_of_a_resolvers_address(tmp_path: Path, text: str) -> None:
+    enrich(tmp_path, dns_resolver=text)
+
+
+def test_a_snapshot_that_cannot_be_kept_is_no_reason_to_stop(
+    tmp_path: Path, server: Server
+) -> None:
+    (tmp_path / "cache").write_text("in the way")
+    found = enrich(tmp_path, "10.0.0.5", dns_resolver=server.address)
+    assert labels(found) == {"10.0.0.5": "pc5.corp"}
+    assert outcome(found, "reverse dns").status == "failed"
