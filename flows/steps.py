@@ -148,11 +148,15 @@ def publish(run: Run, summary: Summary) -> None:
 
 
 def _indicators(run: Run, step: str) -> Indicators:
-    """The distinct indicators of the step, most suspicious first, by kind."""
+    """The distinct indicators of the step by kind: those of the results, by rank, go first."""
     found: dict[IndicatorType, dict[str, None]] = {}
     table = results_table(run.pipeline)
     for column, kind in run.pipeline.enrich[step].items():
         found.setdefault(kind, {}).update(
             dict.fromkeys(run.warehouse.distinct(table, column, run.part))
         )
+    related = run.pipeline.related.get(step)
+    if related:
+        values = run.warehouse.related(run.pipeline, related, run.part)
+        found.setdefault(related.kind, {}).update(dict.fromkeys(values))
     return {kind: list(values) for kind, values in found.items()}
