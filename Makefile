@@ -24,6 +24,9 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## make a synthetic network and run every pipeline on it
 	$(BIN)/spot-oa demo
 
+server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C stops them
+	$(BIN)/python -m flows.local_server
+
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
 
@@ -46,4 +49,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo test lint docs lock clean
+.PHONY: help setup demo server test lint docs lock clean
