@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -60,13 +60,20 @@ def prepare(run: Run) -> Prepared:
     return Prepared(enrichers, missing)
 
 
-def land(run: Run) -> Landed:
+def land(run: Run, progress: Callable[[str], None]) -> Landed:
     """Replace the landed results of the slice.
 
     Raises:
         LandingError: The results file is missing or unreadable.
     """
-    return landing.land(run.pipeline, run.part, run.settings.ml_uri, run.limit, run.warehouse)
+    return landing.land(
+        run.pipeline,
+        run.part,
+        run.settings.ml_uri,
+        run.limit,
+        run.warehouse,
+        progress=progress,
+    )
 
 
 def enrich(run: Run, step: str, enricher: Enricher) -> Enriched:
