@@ -24,6 +24,9 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## make a synthetic network and run every pipeline on it
 	$(BIN)/spot-oa demo
 
+server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C stops them
+	$(BIN)/python -m flows.local_server
+
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
 
@@ -33,6 +36,9 @@ lint: $(READY) ## check style and types of Python, SQL and YAML
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+
+bench: $(READY) ## measure, as docs/performance.md shows it
+	$(BIN)/python -m benchmarks.deployment
 
 docs: $(READY) ## write the dbt docs of the demo as one static page, target/static_index.html
 	@test -f spot-oa-home/warehouse.duckdb || $(BIN)/spot-oa demo
@@ -46,4 +52,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo test lint docs lock clean
+.PHONY: help setup demo server test lint bench docs lock clean

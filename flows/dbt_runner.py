@@ -66,6 +66,9 @@ def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
         "none",
         "--log-level-file",
         "info",
+        # Nobody reads a run's manifest.json and run_results.json; they take half a second.
+        "--no-write-json",
+        "--cache-selected-only",
     ]
 
 

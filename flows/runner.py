@@ -142,7 +142,7 @@ def _run_steps(run: Run, summary: Summary, caller: Caller, reporter: Reporter) -
     summary.without_telemetry = prepared.without_telemetry
     summary.landed = call(
         "land",
-        partial(steps.land, run),
+        partial(steps.land, run, reporter.progress),
         lambda landed: f"{landed.rows} rows, {landed.rejected} rejected",
     )
     summary.enriched.update(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -60,13 +60,20 @@ def prepare(run: Run) -> Prepared:
     return Prepared(enrichers, missing)
 
 
-def land(run: Run) -> Landed:
+def land(run: Run, progress: Callable[[str], None]) -> Landed:
     """Replace the landed results of the slice.
 
     Raises:
         LandingError: The results file is missing or unreadable.
     """
-    return landing.land(run.pipeline, run.part, run.settings.ml_uri, run.limit, run.warehouse)
+    return landing.land(
+        run.pipeline,
+        run.part,
+        run.settings.ml_uri,
+        run.limit,
+        run.warehouse,
+        progress=progress,
+    )
 
 
 def enrich(run: Run, step: str, enricher: Enricher) -> Enriched:
@@ -148,11 +155,15 @@ def publish(run: Run, summary: Summary) -> None:
 
 
 def _indicators(run: Run, step: str) -> Indicators:
-    """The distinct indicators of the step, most suspicious first, by kind."""
+    """The distinct indicators of the step by kind: those of the results, by rank, go first."""
     found: dict[IndicatorType, dict[str, None]] = {}
     table = results_table(run.pipeline)
     for column, kind in run.pipeline.enrich[step].items():
         found.setdefault(kind, {}).update(
             dict.fromkeys(run.warehouse.distinct(table, column, run.part))
         )
+    related = run.pipeline.related.get(step)
+    if related:
+        values = run.warehouse.related(run.pipeline, related, run.part)
+        found.setdefault(related.kind, {}).update(dict.fromkeys(values))
     return {kind: list(values) for kind, values in found.items()}

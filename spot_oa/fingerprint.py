@@ -20,6 +20,8 @@ from spot_oa.warehouse import Warehouse
 PROJECT_PARTS = ("dbt_project.yml", "macros", "models", "seeds")
 NO_INPUT = {"lock_timeout", "retry_delays"}
 """Settings that do not change what a run gives."""
+STAMPS = ("mtime", "modificationTime", "LastModified", "last_modified", "updated", "ETag", "etag")
+"""What file systems call the time of change, or a mark that changes with the content."""
 
 
 def fingerprint(
@@ -30,14 +32,17 @@ def fingerprint(
     Files count by size and time of change, the dbt project by its content.
 
     Returns:
-        A hexadecimal digest.
+        A hexadecimal digest; empty if it cannot be told whether the results file has changed.
     """
     project = settings.project_dir
+    results = _state(pipeline.results_uri(settings.ml_uri, part))
+    if not results:
+        return ""
     read = {
         "limit": limit,
         "settings": settings.model_dump(mode="json", exclude=NO_INPUT),
         "pipeline": pipeline.model_dump(mode="json"),
-        "results": _state(pipeline.results_uri(settings.ml_uri, part)),
+        "results": results,
         "telemetry": warehouse.telemetry_state(pipeline, part.date),
         "context": list(_stats(_files([settings.context_dir, *settings.geo_db]))),
         "project": [
@@ -65,16 +70,19 @@ def published_unchanged(folder: Path, digest: str) -> Mapping[str, Any] | None:
         whole = all((folder / table["file"]).is_file() for table in manifest["tables"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return manifest if whole and manifest.get("fingerprint") == digest else None
+    same = digest and manifest.get("fingerprint") == digest
+    return manifest if whole and same else None
 
 
-def _state(uri: str) -> str | None:
-    """What the file system says of a file; None if there is no answer, which landing explains."""
+def _state(uri: str) -> dict[str, str]:
+    """When a file was changed, as its file system says; nothing if it does not say."""
     try:
         system, path = fsspec.core.url_to_fs(uri)
-        return str(system.ukey(path))
+        found = system.info(path)
     except (OSError, RuntimeError, ValueError, ImportError):
-        return None
+        return {}  # Landing will say what is wrong.
+    stamps = {name: str(found[name]) for name in STAMPS if found.get(name) is not None}
+    return {**stamps, "size": str(found.get("size"))} if stamps else {}
 
 
 def _files(roots: Iterable[Path]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
@@ -157,7 +157,15 @@ class ResultsReader:
         return pc.replace_with_mask(wrong, whole, reasons)
 
 
-def land(pipeline: Pipeline, part: Slice, ml_uri: str, limit: int, warehouse: Warehouse) -> Landed:
+def land(
+    pipeline: Pipeline,
+    part: Slice,
+    ml_uri: str,
+    limit: int,
+    warehouse: Warehouse,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Landed:
     """Replace the landed slice with the first good lines of the day's results file.
 
     Args:
@@ -166,6 +174,7 @@ def land(pipeline: Pipeline, part: Slice, ml_uri: str, limit: int, warehouse: Wa
         ml_uri: Any fsspec URL or path; the file lies below it.
         limit: How many good lines to take; 0 takes none.
         warehouse: Written in one transaction.
+        progress: Told after each block how far landing is.
 
     Returns:
         What was taken.
@@ -181,6 +190,7 @@ def land(pipeline: Pipeline, part: Slice, ml_uri: str, limit: int, warehouse: Wa
         for rows, rejects in reader:
             writer.append(results, rows)
             writer.append(REJECTS, rejects)
+            progress(f"{reader.rows} rows landed, {reader.rejected} lines rejected")
         writer.fill(
             results,
             source_uri=uri,

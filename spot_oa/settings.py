@@ -30,7 +30,7 @@ from pydantic_settings import (
 
 from spot_oa.errors import ConfigError, printable
 
-SCHEMAS = ("raw", "lookups", "reference", "staging", "intermediate", "oa", "main")
+SCHEMAS = ("raw", "lookups", "reference", "oa_staging", "oa_intermediate", "oa", "main")
 """Schema names in the warehouse: its file's stem must be none of them."""
 
 SECRET = ("services", "proxy", "maxmind_license_key")

@@ -72,6 +72,18 @@ class Telemetry(_Model):
     columns: dict[Name, Type]
 
 
+class Related(_Model):
+    """Indicators that stand in the raw events behind the results, not in the results themselves.
+
+    They are the values of the telemetry's `column` in the date's events that have the value of
+    `shares` in common with a result.
+    """
+
+    column: Name
+    kind: IndicatorType
+    shares: Name
+
+
 class Published(_Model):
     """How a mart is written: rows in the order of `order_by`, then of all columns."""
 
@@ -87,6 +99,8 @@ class Pipeline(_Model):
     telemetry: Telemetry
     enrich: dict[Name, dict[Name, IndicatorType]] = {}
     """Enrichment step -> results column -> kind of indicator."""
+    related: dict[Name, Related] = {}
+    """Enrichment step -> further indicators, from the telemetry."""
     tables: dict[Name, Published]
 
     @model_validator(mode="after")
@@ -95,6 +109,14 @@ class Pipeline(_Model):
             for column in columns:
                 if column not in self.results.fields:
                     raise ValueError(f"enrich.{step}: {column!r} is no results field")
+        for step, related in self.related.items():
+            if step not in self.enrich:
+                raise ValueError(f"related.{step}: there is no such step under enrich")
+            if related.shares not in self.results.fields:
+                raise ValueError(f"related.{step}: {related.shares!r} is no results field")
+            for column in (related.column, related.shares):
+                if column not in self.telemetry.columns:
+                    raise ValueError(f"related.{step}: {column!r} is no telemetry column")
         return self
 
     @property

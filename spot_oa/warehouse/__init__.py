@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError
-from spot_oa.pipelines import Pipeline
+from spot_oa.pipelines import Pipeline, Related
 from spot_oa.settings import Settings
 from spot_oa.warehouse.tables import Table
 
@@ -76,6 +76,10 @@ class Warehouse(Protocol):
 
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """The distinct values of a text column in the slice, by rank, without NULL."""
+        ...
+
+    def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
+        """The distinct values of `Related` in the slice, in alphabetical order, without NULL."""
         ...
 
     def export(

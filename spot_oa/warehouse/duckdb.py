@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
-from spot_oa.pipelines import Pipeline, Type
+from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.warehouse.tables import Table
 
 SQL_TYPES: Mapping[Type, str] = {
@@ -174,6 +174,19 @@ class DuckDBWarehouse:
                 f"select {column} from {table} where y = ? and m = ? and d = ? "  # noqa: S608
                 f"and {column} is not null group by {column} order by min(rank)",
                 list(part.ymd.values()),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
+        """See `Warehouse.related`."""
+        with self._connect() as connection:
+            rows = connection.execute(
+                f"select distinct raw.{related.column} "  # noqa: S608
+                f"from raw.{pipeline.name} as raw "
+                f"where raw.y = ? and raw.m = ? and raw.d = ? and raw.{related.column} is not null "
+                f"and raw.{related.shares} in (select {related.shares} "
+                f"from raw.{pipeline.results_table} where y = ? and m = ? and d = ?) order by 1",
+                [*part.ymd.values(), *part.ymd.values()],
             ).fetchall()
         return [row[0] for row in rows]
 

@@ -17,6 +17,7 @@ from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings, load_settings
+from tests.support.published import digests
 from tests.support.report import Told
 
 FIRST, SECOND = DEMO_DATES
@@ -58,13 +59,6 @@ def day(settings: Settings, date: dt.date = FIRST) -> Path:
 def results(settings: Settings, date: dt.date = FIRST) -> Path:
     folder = Path(settings.ml_uri) / "flow" / "scored_results" / date.strftime("%Y%m%d")
     return folder / "scores" / "flow_results.csv"
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.glob("*.parquet"))
-    }
 
 
 def count(settings: Settings, table: str, date: dt.date = FIRST) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 T = TypeVar("T")
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -17,14 +19,18 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._session = requests.Session()
+        # Busy, a server on SQLite asks to be asked again.
+        again = Retry(total=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
+        self._session.mount("http://", HTTPAdapter(max_retries=again))
 
     def post(self, path: str, **body: Any) -> Any:
-        answer = requests.post(f"{self._url}/{path}", json=body, timeout=30)
+        answer = self._session.post(f"{self._url}/{path}", json=body, timeout=30)
         answer.raise_for_status()
         return answer.json()
 
     def get(self, path: str) -> Any:
-        answer = requests.get(f"{self._url}/{path}", timeout=30)
+        answer = self._session.get(f"{self._url}/{path}", timeout=30)
         answer.raise_for_status()
         return answer.json()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,18 @@ class WebHdfs(ThreadingHTTPServer):
         self.root = root
         self.broken: tuple[int, str] | None = None
         self.bytes_sent = 0
+        self._open = threading.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        """Answer requests for data only once `release` is called."""
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
+    def wait(self) -> None:
+        self._open.wait(60)
 
     @property
     def url(self) -> str:
@@ -38,9 +51,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "FileNotFoundException")
         elif query["op"] == "GETFILESTATUS":
             kind = "DIRECTORY" if file.is_dir() else "FILE"
-            size = 0 if file.is_dir() else file.stat().st_size
-            self._answer(200, {"FileStatus": {"length": size, "type": kind, "pathSuffix": ""}})
-        elif query["op"] == "OPEN" and "datanode" not in query:
+            found = file.stat()
+            status = {
+                "type": kind,
+                "pathSuffix": "",
+                "length": 0 if file.is_dir() else found.st_size,
+                "modificationTime": found.st_mtime_ns // 1_000_000,
+                "accessTime": time.time_ns() // 1_000_000,
+            }
+            self._answer(200, {"FileStatus": status})
+        elif query["op"] != "OPEN":
+            self._refuse(400, "UnsupportedOperationException")
+        elif "datanode" not in query:
             self.send_response(307)
             self.send_header(
                 "Location", f"http://127.0.0.1:{self.server.server_port}{self.path}&datanode=1"
@@ -48,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
         else:
+            self.server.wait()
             start = int(query.get("offset", 0))
             length = int(query["length"]) if "length" in query else None
             with file.open("rb") as source:

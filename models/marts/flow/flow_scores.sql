@@ -15,7 +15,7 @@ network_context as (
 
 reputation as (
     select * from {{ ref('stg_lookups__reputation') }}
-    where pipeline = 'flow' and {{ in_run_dates() }}
+    where pipeline = 'flow' and looked_up_type = 'address' and {{ in_run_dates() }}
 )
 
 select
@@ -55,10 +55,10 @@ left join geo as src_geo
 left join network_context as src_context
     on results.srcip = src_context.ip and {{ same_date('results', 'src_context') }}
 left join reputation as src_reputation
-    on results.srcip = src_reputation.indicator and {{ same_date('results', 'src_reputation') }}
+    on results.srcip = src_reputation.looked_up and {{ same_date('results', 'src_reputation') }}
 left join geo as dst_geo
     on results.dstip = dst_geo.ip and {{ same_date('results', 'dst_geo') }}
 left join network_context as dst_context
     on results.dstip = dst_context.ip and {{ same_date('results', 'dst_context') }}
 left join reputation as dst_reputation
-    on results.dstip = dst_reputation.indicator and {{ same_date('results', 'dst_reputation') }}
+    on results.dstip = dst_reputation.looked_up and {{ same_date('results', 'dst_reputation') }}

@@ -3,7 +3,8 @@ with reputation as (
 )
 
 select
-    indicator,
+    {{ identifier('indicator') }} as looked_up,
+    {{ identifier('indicator_type') }} as looked_up_type,
     reputation,
     severity,
     pipeline,

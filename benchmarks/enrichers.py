@@ -1,4 +1,4 @@
-"""How long enrichment takes: `python -m tests.bench.enrichers [folder of .mmdb files]`."""
+"""How long enrichment takes: `python -m benchmarks.enrichers [folder of .mmdb files]`."""
 
 from __future__ import annotations
 

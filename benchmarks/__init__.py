@@ -1,0 +1,1 @@
+"""Measurements, shown in docs/performance.md."""

@@ -1,0 +1,13 @@
+{# A number from its hexadecimal digits, without 0x and seven at the most; NULL stays NULL. #}
+{% macro hex_to_int(digits) %}
+    {{ return(adapter.dispatch('hex_to_int', 'spot_oa')(digits)) }}
+{% endmacro %}
+
+{% macro default__hex_to_int(digits) %}
+    {{ return("cast(conv(" ~ digits ~ ", 16, 10) as int)") }}
+{% endmacro %}
+
+{# concat() would make text of NULL. #}
+{% macro duckdb__hex_to_int(digits) %}
+    {{ return("cast('0x' || " ~ digits ~ " as int)") }}
+{% endmacro %}

@@ -1,0 +1,43 @@
+with answers as (
+    select
+        *,
+        {{ epoch_hour('unix_tstamp') }} as hour_number
+    from {{ ref('stg_telemetry__dns') }}
+    where {{ in_run_dates() }}
+),
+
+suspects as (
+    select
+        dns_qry_name,
+        {{ epoch_hour('unix_tstamp') }} as hour_number,
+        y,
+        m,
+        d
+    from {{ ref('stg_landed__dns_results') }}
+    where {{ in_run_dates() }}
+)
+
+select
+    answers.frame_time,
+    answers.unix_tstamp,
+    answers.frame_len,
+    answers.ip_dst,
+    answers.ip_src,
+    answers.dns_qry_name,
+    answers.dns_qry_class,
+    answers.dns_qry_type,
+    answers.dns_qry_rcode,
+    answers.dns_a,
+    answers.y,
+    answers.m,
+    answers.d
+from answers
+where
+    exists (
+        select 1
+        from suspects
+        where
+            suspects.dns_qry_name = answers.dns_qry_name
+            and suspects.hour_number = answers.hour_number
+            and {{ same_date('suspects', 'answers') }}
+    )

@@ -1,0 +1,60 @@
+{#
+    How far into the day int_dns__client_answers_filtered has to read. To keep all answers of a
+    busy client, a resolver, would mean to copy half the day for the few that dns_dendro takes.
+#}
+with answers as (
+    select
+        ip_dst,
+        {{ epoch_minute('unix_tstamp') }} as minute_number,
+        y,
+        m,
+        d
+    from {{ ref('stg_telemetry__dns') }}
+    where {{ in_run_dates() }}
+),
+
+results as (
+    select * from {{ ref('stg_landed__dns_results') }}
+    where {{ in_run_dates() }}
+),
+
+minutes as (
+    select
+        answers.ip_dst,
+        answers.minute_number,
+        count(*) as total,
+        answers.y,
+        answers.m,
+        answers.d
+    from answers
+    where
+        exists (
+            select 1
+            from results
+            where
+                results.ip_dst = answers.ip_dst
+                and {{ same_date('results', 'answers') }}
+        )
+    group by answers.ip_dst, answers.minute_number, answers.y, answers.m, answers.d
+),
+
+running as (
+    select
+        *,
+        sum(total) over (
+            partition by ip_dst, y, m, d
+            order by minute_number nulls last
+            rows between unbounded preceding and current row
+        ) as total_so_far
+    from minutes
+)
+
+select
+    ip_dst,
+    min(case when total_so_far >= {{ var('details_limit') }} then minute_number end)
+        as last_minute,
+    y,
+    m,
+    d
+from running
+group by ip_dst, y, m, d

@@ -1,0 +1,72 @@
+with results as (
+    select * from {{ ref('stg_landed__dns_results') }}
+    where {{ in_run_dates() }}
+),
+
+network_context as (
+    select * from {{ ref('stg_lookups__network_context') }}
+    where pipeline = 'dns' and {{ in_run_dates() }}
+),
+
+reputation as (
+    select * from {{ ref('stg_lookups__reputation') }}
+    where pipeline = 'dns' and looked_up_type = 'name' and {{ in_run_dates() }}
+),
+
+domains as (
+    select * from {{ ref('stg_lookups__domain') }}
+    where pipeline = 'dns' and {{ in_run_dates() }}
+),
+
+classes as (
+    select * from {{ ref('dns_classes') }}
+),
+
+types as (
+    select * from {{ ref('dns_types') }}
+),
+
+rcodes as (
+    select * from {{ ref('dns_rcodes') }}
+)
+
+select
+    -- the answer
+    cast(results.frame_time as string) as frame_time,
+    cast(results.unix_tstamp as bigint) as unix_tstamp,
+    cast(results.frame_len as bigint) as frame_len,
+    cast(results.ip_dst as string) as ip_dst,
+    cast(results.dns_qry_name as string) as dns_qry_name,
+    cast(results.dns_qry_class as string) as dns_qry_class,
+    cast(results.dns_qry_type as int) as dns_qry_type,
+    cast(results.dns_qry_rcode as int) as dns_qry_rcode,
+
+    -- how improbable
+    cast(results.score as double) as score,
+
+    -- what is known of it
+    cast(coalesce(domains.registered_domain, '') as string) as tld,
+    cast(coalesce(reputation.reputation, '') as string) as query_rep,
+    cast({{ utc_hour('results.unix_tstamp') }} as int) as hh,
+    cast({{ code_name('results.dns_qry_class', 'classes') }} as string) as dns_qry_class_name,
+    cast({{ code_name('results.dns_qry_type', 'types') }} as string) as dns_qry_type_name,
+    cast({{ code_name('results.dns_qry_rcode', 'rcodes') }} as string) as dns_qry_rcode_name,
+    cast(coalesce(network_context.label, '') as string) as network_context,
+
+    -- slice
+    cast(results.y as int) as y,
+    cast(results.m as int) as m,
+    cast(results.d as int) as d
+from results
+left join domains
+    on results.dns_qry_name = domains.name and {{ same_date('results', 'domains') }}
+left join reputation
+    on results.dns_qry_name = reputation.looked_up and {{ same_date('results', 'reputation') }}
+left join classes
+    on {{ dns_class_code('results.dns_qry_class') }} = classes.code
+left join types
+    on results.dns_qry_type = types.code
+left join rcodes
+    on results.dns_qry_rcode = rcodes.code
+left join network_context
+    on results.ip_dst = network_context.ip and {{ same_date('results', 'network_context') }}

@@ -1,0 +1,69 @@
+with requests as (
+    select * from {{ ref('stg_telemetry__proxy') }}
+    where {{ in_run_dates() }}
+),
+
+{# Counted by the text first: a day has few distinct times, and only those are parsed. #}
+per_time as (
+    select
+        tdate,
+        time,
+        count(*) as total,
+        y,
+        m,
+        d
+    from requests
+    where
+        tdate is not null
+        and time <> ''
+        and clientip is not null
+        and host is not null
+        and fulluri is not null
+    group by tdate, time, y, m, d
+),
+
+parsed as (
+    select
+        {{ date_text_year('tdate') }} as own_year,
+        {{ date_text_month('tdate') }} as own_month,
+        {{ date_text_day('tdate') }} as own_day,
+        {{ time_text_hour('time') }} as hh,
+        {{ time_text_minute('time') }} as md,
+        total,
+        y,
+        m,
+        d
+    from per_time
+),
+
+per_minute as (
+    select
+        own_year,
+        own_month,
+        own_day,
+        hh,
+        md,
+        sum(total) as total,
+        y,
+        m,
+        d
+    from parsed
+    where own_year is not null and hh is not null
+    group by own_year, own_month, own_day, hh, md, y, m, d
+)
+
+select
+    cast(
+        concat(
+            cast(own_year as string),
+            '-', {{ two_digits('own_month') }},
+            '-', {{ two_digits('own_day') }},
+            ' ', {{ two_digits('hh') }},
+            ':', {{ two_digits('md') }}
+        ) as string
+    ) as tdate,
+    cast(total as bigint) as total,
+    cast(y as int) as y,
+    cast(m as int) as m,
+    cast(d as int) as d
+from per_minute

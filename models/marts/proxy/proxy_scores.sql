@@ -1,0 +1,64 @@
+with results as (
+    select * from {{ ref('stg_landed__proxy_results') }}
+    where {{ in_run_dates() }}
+),
+
+network_context as (
+    select * from {{ ref('stg_lookups__network_context') }}
+    where pipeline = 'proxy' and {{ in_run_dates() }}
+),
+
+reputation as (
+    select * from {{ ref('stg_lookups__reputation') }}
+    where pipeline = 'proxy' and looked_up_type = 'uri' and {{ in_run_dates() }}
+),
+
+status_codes as (
+    select
+        cast(code as string) as code,
+        name
+    from {{ ref('http_status_codes') }}
+)
+
+select
+    -- the request
+    cast(results.tdate as string) as tdate,
+    cast(results.time as string) as time,
+    cast(results.clientip as string) as clientip,
+    cast(results.host as string) as host,
+    cast(results.reqmethod as string) as reqmethod,
+    cast(results.useragent as string) as useragent,
+    cast(results.resconttype as string) as resconttype,
+    cast(results.duration as int) as duration,
+    cast(results.username as string) as username,
+    cast(results.webcat as string) as webcat,
+    cast(results.referer as string) as referer,
+    cast(results.respcode as string) as respcode,
+    cast(results.uriport as string) as uriport,
+    cast(results.uripath as string) as uripath,
+    cast(results.uriquery as string) as uriquery,
+    cast(results.serverip as string) as serverip,
+    cast(results.scbytes as int) as scbytes,
+    cast(results.csbytes as int) as csbytes,
+    cast(results.fulluri as string) as fulluri,
+
+    -- how improbable
+    cast(results.word as string) as word,
+    cast(results.ml_score as double) as ml_score,
+
+    -- what is known of it
+    cast(coalesce(reputation.reputation, '') as string) as uri_rep,
+    cast({{ code_name('results.respcode', 'status_codes') }} as string) as respcode_name,
+    cast(coalesce(network_context.label, '') as string) as network_context,
+
+    -- slice
+    cast(results.y as int) as y,
+    cast(results.m as int) as m,
+    cast(results.d as int) as d
+from results
+left join network_context
+    on results.clientip = network_context.ip and {{ same_date('results', 'network_context') }}
+left join reputation
+    on results.fulluri = reputation.looked_up and {{ same_date('results', 'reputation') }}
+left join status_codes
+    on results.respcode = status_codes.code

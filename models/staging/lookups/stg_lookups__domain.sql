@@ -1,0 +1,12 @@
+with domain as (
+    select * from {{ source('lookups', 'domain') }}
+)
+
+select
+    name,
+    registered_domain,
+    pipeline,
+    y,
+    m,
+    d
+from domain

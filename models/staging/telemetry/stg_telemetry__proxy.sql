@@ -1,0 +1,47 @@
+with proxy as (
+    select * from {{ source('telemetry', 'proxy') }}
+)
+
+select
+    -- when
+    p_date as tdate,
+    p_time as time,
+
+    -- who asked, and whom
+    clientip,
+    username,
+    authgroup,
+    host,
+    serverip,
+
+    -- what for
+    reqmethod,
+    useragent,
+    referer,
+    fulluri,
+    urischeme,
+    uriport,
+    uripath,
+    uriquery,
+    uriextension,
+    webcat,
+
+    -- what came of it
+    filterresult,
+    exceptionid,
+    action,
+    respcode,
+    resconttype,
+    duration,
+    scbytes,
+    csbytes,
+    virusid,
+    bcappname,
+    bcappoper,
+
+    -- slice
+    y,
+    m,
+    d,
+    h
+from proxy
