@@ -15,6 +15,8 @@ from spot_oa.demo import DEMO_DATES, generate
 FIRST, SECOND = DEMO_DATES
 SCRIPT = Path(sys.executable).with_name("spot-oa")
 
+pytestmark = pytest.mark.xdist_group("cli")
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -26,6 +26,8 @@ FIRST, SECOND = DEMO_DATES
 PIPELINES = load_pipelines()
 DATES = f"{{date_from: {FIRST}, date_to: {SECOND}}}"
 
+pytestmark = pytest.mark.xdist_group("dbt")
+
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:

@@ -24,7 +24,7 @@ from tests.support.prefect_api import until
 from tests.support.published import digests
 from tests.support.report import Told
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 
 FIRST, _ = DEMO_DATES
 OLD_LIMIT, NEW_LIMIT = 20, 90

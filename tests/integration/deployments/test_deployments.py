@@ -16,7 +16,7 @@ from tests.integration.deployments.conftest import Site
 from tests.support.prefect_api import until
 from tests.support.published import digests
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 
 FIRST, SECOND = DEMO_DATES
 STEPS = ["prepare", "land", "geo", "network_context", "reputation", "dbt build", "publish"]
