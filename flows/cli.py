@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,9 @@ app = typer.Typer(
 
 geo = typer.Typer(no_args_is_help=True, help="Geo databases.")
 app.add_typer(geo, name="geo")
+
+INTERRUPTED = "interrupted; the published day is as it was, run it again"
+_SIGINT_CODE = 130
 
 DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
 LimitOption = Annotated[
@@ -57,7 +61,9 @@ def run(
 ) -> None:
     """Run a pipeline for a date: land, enrich, build, publish."""
     day = parse_date(date)
-    _run_days(_pipelines(pipeline), [day], _checked(limit), force_enrich=force_enrich)
+    names = _pipelines(pipeline)
+    taken = _checked(limit)
+    _run_days(names, [day], taken, go_on=len(names) > 1, force_enrich=force_enrich)
 
 
 @app.command()
@@ -208,6 +214,8 @@ def _console() -> Console:
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 failed, 2 wrong usage, errors as one line."""
+    # Asked to end, a run unwinds as on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = _invoke()
     sys.stderr.flush()
     # DuckDB prints leak notices of its own when the interpreter winds down after dbt.
@@ -218,15 +226,19 @@ def main() -> None:
 
 def _invoke() -> int:
     try:
-        return app(standalone_mode=False) or 0
+        # Every command takes --debug, wherever it stands.
+        code: int = app([a for a in sys.argv[1:] if a != "--debug"], standalone_mode=False) or 0
+        return _complain(INTERRUPTED, 1) if code == _SIGINT_CODE else code
     except UsageError as error:
         return _complain(error, 2)
     except SpotOaError as error:
         return _complain(error, 1)
     except typer.TyperException as error:
-        return _complain(f"{error.format_message()} (see spot-oa --help)", 2)
+        # Without arguments it is the help that was shown.
+        reason = error.format_message()
+        return _complain(f"{reason} (see spot-oa --help)", 2) if reason else 2
     except (typer.Abort, KeyboardInterrupt):
-        return _complain("interrupted; run it again", 1)
+        return _complain(INTERRUPTED, 1)
     except Exception as error:  # noqa: BLE001 - the promise is one line, whatever happens
         return _complain(f"unexpected {type(error).__name__}: {error}; see --debug", 1)
 

@@ -15,7 +15,7 @@ from spot_oa.settings import Settings
 OnNode = Callable[[str], None]
 """Told in one line of each node that finishes."""
 
-_DONE_WELL = {"success", "pass", "warn", "skipped", "no-op"}
+_DONE_WELL = {"success", "pass", "warn", "no-op"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
 
     outcome: Any
     with environment(settings):
-        parsed: Any = dbtRunner().invoke(dbt_arguments(settings, ["parse"]))
+        parsed: Any = _uninterrupted(dbtRunner().invoke(dbt_arguments(settings, ["parse"])))
         if parsed.exception is not None:
             raise BuildError(f"dbt cannot read the project: {_one_line(parsed.exception)}")
         runner = dbtRunner(
@@ -125,10 +125,19 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
             manifest=parsed.result,
             callbacks=[lambda event: _tell(event, on_node)],
         )
-        outcome = runner.invoke(dbt_arguments(settings, build_command(pipeline, dates)))
+        command = build_command(pipeline, dates)
+        outcome = _uninterrupted(runner.invoke(dbt_arguments(settings, command)))
     if outcome.exception is not None:
         raise BuildError(f"dbt build failed: {_one_line(outcome.exception)}")
     return _built(outcome.result.results, settings)
+
+
+def _uninterrupted(result: Any) -> Any:
+    """Dbt's result, unless it was cut short: dbt keeps an interrupt as if it were an error."""
+    error = result.exception
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    return result
 
 
 def _built(results: Sequence[Any], settings: Settings) -> Built:
@@ -143,7 +152,9 @@ def _built(results: Sequence[Any], settings: Settings) -> Built:
         )
         for result in results
     ]
-    failed = tuple(node for node in nodes if node.status not in _DONE_WELL)
+    undone = tuple(node for node in nodes if node.status not in _DONE_WELL)
+    # What is skipped is so because something before it failed.
+    failed = tuple(node for node in undone if node.status != "skipped") or undone
     if failed:
         first = failed[0]
         rows = f" ({first.rows} rows)" if first.rows else ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import python_enrichers
 from python_enrichers.base import Indicators, Outcome, Status
 from spot_oa.errors import SpotOaError
-from spot_oa.pipelines import load_pipelines
+from spot_oa.lock import warehouse_lock
+from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
@@ -31,9 +33,7 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
     yield project.is_file(), f"dbt project {project}"
     pipelines = load_pipelines(settings.pipelines_dir)
     warehouse = open_warehouse(settings)
-    yield _attempt(
-        f"warehouse {settings.warehouse}", lambda: warehouse.prepare(python_tables(pipelines))
-    )
+    yield _warehouse(settings, pipelines)
     for pipeline in pipelines.values():
         yield _attempt(
             f"telemetry of {pipeline.name} below {settings.raw_uri}",
@@ -60,6 +60,20 @@ def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
         usable = outcome.status in (Status.OK, Status.PARTIAL)
         state = "" if outcome.status is Status.OK else f"{outcome.status}, "
         yield usable, f"  {outcome.source}: {state}{outcome.detail}"
+
+
+def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> tuple[bool, str]:
+    """Whether the warehouse can be used, without getting in the way of a run."""
+    path = settings.warehouse
+    if not path.exists():
+        folder = next(parent for parent in path.parents if parent.exists())
+        return os.access(folder, os.W_OK), f"warehouse {path}: to be made by the first run"
+    try:
+        with warehouse_lock(path, "doctor", 0, lambda _: None):
+            open_warehouse(settings).prepare(python_tables(pipelines))
+    except SpotOaError as error:
+        return error.transient, f"warehouse {path}: {error}"
+    return True, f"warehouse {path}"
 
 
 def _attempt(what: str, look: Callable[[], object]) -> tuple[bool, str]:

@@ -26,6 +26,6 @@ RunDate = Annotated[
 
 Limit = Annotated[int, Field(ge=0, description="How many results to take.")]
 
-Force = Annotated[
+ForceEnrich = Annotated[
     bool, Field(description="Ask enrichment services anew, whatever is cached of their answers.")
 ]

@@ -7,13 +7,13 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.parameters import Force, Limit, RunDate
+from flows.parameters import ForceEnrich, Limit, RunDate
 from flows.tasks import run_as_flow, run_name
 
 
 @flow(name="proxy-oa", flow_run_name=run_name("proxy"))
 def proxy_oa(
-    date: RunDate | None = None, limit: Limit | None = None, force_enrich: Force = False
+    date: RunDate | None = None, limit: Limit | None = None, force_enrich: ForceEnrich = False
 ) -> State[Any]:
     """Land, enrich, build and publish a day of the HTTP proxy pipeline."""
     return run_as_flow("proxy", date, limit, force_enrich=force_enrich)

@@ -114,7 +114,9 @@ def run_day(
     with warehouse_lock(settings.warehouse, f"run {part}", settings.lock_timeout, reporter.note):
         summary.fingerprint = fingerprint(settings, run.pipeline, part, taken, run.warehouse)
         folder = published_folder(settings.data_dir, part)
-        manifest = published_unchanged(folder, summary.fingerprint) if skip_unchanged else None
+        # Without its warehouse the history would stay empty.
+        skip = skip_unchanged and settings.warehouse.exists()
+        manifest = published_unchanged(folder, summary.fingerprint) if skip else None
         if manifest is None:
             _run_steps(run, summary, caller, reporter)
         else:
@@ -139,7 +141,7 @@ def _run_steps(run: Run, summary: Summary, caller: Caller, reporter: Reporter) -
         return caller.call(name, timed(name, step, describe))
 
     prepared = call("prepare", partial(steps.prepare, run), lambda _: "sources read")
-    summary.without_telemetry = prepared.without_telemetry
+    summary.prepared = prepared.warnings
     summary.landed = call(
         "land",
         partial(steps.land, run, reporter.progress),

@@ -40,10 +40,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The enrichers of the pipeline, their sources read, and the dates without telemetry."""
+    """The enrichers of the pipeline, their sources read, and what an operator should look at."""
 
     enrichers: Mapping[str, Enricher]
-    without_telemetry: Sequence[dt.date]
+    warnings: Sequence[str]
 
 
 def prepare(run: Run) -> Prepared:
@@ -53,11 +53,20 @@ def prepare(run: Run) -> Prepared:
         SpotOaError: A context file, a geo database, the telemetry or the warehouse is unusable.
     """
     enrichers = {
-        step: python_enrichers.load_enricher(step, run.settings) for step in run.pipeline.enrich
+        step: python_enrichers.load_enricher(step, run.settings, fresh=run.force_enrich)
+        for step in run.pipeline.enrich
     }
     run.warehouse.prepare(python_tables(load_pipelines(run.settings.pipelines_dir)))
-    missing = run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
-    return Prepared(enrichers, missing)
+    warnings = [
+        f"no telemetry for {date}: what is made of raw events is empty"
+        for date in run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
+    ]
+    context = run.settings.context_dir
+    if not context.is_dir() and context != run.settings.home / "context":
+        warnings.append(
+            f"SPOT_OA_CONTEXT_DIR={context}: no such folder, nothing is looked up there"
+        )
+    return Prepared(enrichers, warnings)
 
 
 def land(run: Run, progress: Callable[[str], None]) -> Landed:

@@ -32,7 +32,8 @@ class Summary:
     started: dt.datetime
     fingerprint: str = ""
     finished: dt.datetime | None = None
-    without_telemetry: Sequence[dt.date] = ()
+    prepared: Sequence[str] = ()
+    """Warnings of the first step."""
     landed: Landed | None = None
     enriched: dict[str, Enriched] = field(default_factory=dict)
     built: Built | None = None
@@ -56,8 +57,7 @@ class Summary:
         return list(self._warnings())
 
     def _warnings(self) -> Iterator[str]:
-        for date in self.without_telemetry:
-            yield f"no telemetry for {date}: what is made of raw events is empty"
+        yield from self.prepared
         if self.landed:
             if self.landed.rejected:
                 yield f"{self.landed.rejected} lines rejected, see raw.results_rejects"

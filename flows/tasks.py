@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from prefect import Task, runtime
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.futures import wait
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
@@ -96,6 +97,8 @@ class PrefectCaller:
     def call_together(self, steps: Mapping[str, Callable[[], T]]) -> Mapping[str, T]:
         """See `Caller`."""
         futures = {name: self._task(name, step).submit() for name, step in steps.items()}
+        # An error must not end the run while other steps still write.
+        wait(list(futures.values()))
         return {name: future.result() for name, future in futures.items()}
 
     def _task(self, name: str, step: Callable[[], T]) -> Task[[], T]:

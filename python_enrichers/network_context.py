@@ -86,10 +86,8 @@ def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:  # noqa:
         EnrichmentError: One is there and cannot be read.
         ConfigError: The resolver's address is none.
     """
-    files = (
-        read_context_file(settings.context_dir / "networkcontext.csv", _labelled),
-        read_netbox(settings),
-    )
+    own = read_context_file(settings.context_dir / "networkcontext.csv", _labelled)
+    files = (_exact_last(own) if own else None, read_netbox(settings))
     return NetworkContext(
         internal_ranges(settings),
         [file for file in files if file],
@@ -112,6 +110,12 @@ def _internal(columns: list[str]) -> Span:
     return span(pack(start), pack(end))
 
 
-def _labelled(columns: list[str]) -> Labelled:
+def _exact_last(file: ContextFile[tuple[bool, Labelled]]) -> ContextFile[Labelled]:
+    """Of ranges of the same width the last wins: an exact address goes before a /32."""
+    entries = [entry for _, entry in sorted(file.entries, key=lambda entry: entry[0])]
+    return ContextFile(file.name, entries, file.skipped, file.written_at)
+
+
+def _labelled(columns: list[str]) -> tuple[bool, Labelled]:
     network, label, *_ = columns
-    return parse_span(network), label
+    return pack(network) is not None, (parse_span(network), label)

@@ -18,8 +18,20 @@ from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse
 
 PROJECT_PARTS = ("dbt_project.yml", "macros", "models", "seeds")
-NO_INPUT = {"lock_timeout", "retry_delays"}
-"""Settings that do not change what a run gives."""
+SETTINGS = {
+    "target",
+    "raw_uri",
+    "ml_uri",
+    "context_dir",
+    "geo_db",
+    "data_dir",
+    "warehouse",
+    "services",
+    "internal_domains",
+    "dns_resolver",
+    "dns_public",
+}
+"""Settings that change what a run gives; secrets count as being there, not by their value."""
 STAMPS = ("mtime", "modificationTime", "LastModified", "last_modified", "updated", "ETag", "etag")
 """What file systems call the time of change, or a mark that changes with the content."""
 
@@ -40,7 +52,7 @@ def fingerprint(
         return ""
     read = {
         "limit": limit,
-        "settings": settings.model_dump(mode="json", exclude=NO_INPUT),
+        "settings": settings.model_dump(mode="json", include=SETTINGS),
         "pipeline": pipeline.model_dump(mode="json"),
         "results": results,
         "telemetry": warehouse.telemetry_state(pipeline, part.date),

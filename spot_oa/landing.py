@@ -193,7 +193,7 @@ def land(
             progress(f"{reader.rows} rows landed, {reader.rejected} lines rejected")
         writer.fill(
             results,
-            source_uri=uri,
+            source_uri=without_userinfo(uri),
             source_sha256=reader.sha256,
             landed_at=dt.datetime.now(dt.UTC).replace(tzinfo=None),
         )
@@ -202,7 +202,7 @@ def land(
         rejected=reader.rejected,
         bad_values={name: count for name, count in reader.bad_values.items() if count},
         invalid_utf8=reader.invalid_utf8,
-        source_uri=uri,
+        source_uri=without_userinfo(uri),
         source_sha256=reader.sha256,
     )
 
@@ -221,7 +221,7 @@ class _Source:
 
 @contextmanager
 def _open(uri: str, part: Slice) -> Iterator[_Source]:
-    where = f"{part}: ML results {printable(uri)}"
+    where = f"{part}: ML results {printable(without_userinfo(uri))}"
     with ExitStack() as stack:
         with _faults(where):
             system, path = fsspec.core.url_to_fs(uri)
@@ -242,17 +242,27 @@ def _faults(where: str) -> Iterator[None]:
         ) from error
     except IsADirectoryError as error:
         raise LandingError(f"{where}: is a folder, a file is needed") from error
-    except PermissionError as error:
-        raise LandingError(f"{where}: permission denied; let this user read it") from error
-    except (ValueError, ImportError) as error:
-        raise LandingError(
-            f"{where}: {printable(error)}; correct SPOT_OA_ML_URI or install the file system"
-        ) from error
-    except (OSError, RuntimeError) as error:
+    except Exception as error:
+        status = getattr(error, "status", None)
+        status = status or getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(error, PermissionError) or status in {401, 403}:
+            raise LandingError(f"{where}: permission denied; let this user read it") from error
+        if isinstance(error, (ValueError, ImportError)):
+            raise LandingError(
+                f"{where}: {printable(error)}; correct SPOT_OA_ML_URI or install the file system"
+            ) from error
         # WebHDFS reports what the name node says, as when it is on standby, by RuntimeError.
+        reason = f"{type(error).__name__} {status or printable(error)}"
         raise LandingError(
-            f"{where}: cannot be read ({printable(error)}); try again", transient=True
+            f"{where}: cannot be read ({reason}); try again", transient=True
         ) from error
+
+
+def without_userinfo(uri: str) -> str:
+    """A URI without the user and password that it may hold, for messages and tables."""
+    scheme, separator, rest = uri.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else uri
 
 
 def _whole_lines(stream: SupportsRead) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from spot_oa.pipelines import Type
 from spot_oa.warehouse.tables import ARROW_TYPES
 
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-_PLAIN = r"^\s*\+?(-?\d{1,38})(\.\d*)?\s*$"
+_PLAIN = r"^\s*(?:\+|(-))?(\d{1,38})(\.\d*)?\s*$"
 _LARGEST = {"int": 2**31 - 1, "bigint": 2**63 - 1}
 
 
@@ -37,7 +37,7 @@ def _parse_integers(text: pa.Array, kind: Type) -> pa.Array:
         except pa.ArrowInvalid:
             pass  # Something in the column is not a plain integer of the type: take the long way.
     plain = pc.match_substring_regex(text, _PLAIN)
-    digits = pc.replace_substring_regex(pc.if_else(plain, text, None), _PLAIN, r"\1")
+    digits = pc.replace_substring_regex(pc.if_else(plain, text, None), _PLAIN, r"\1\2")
     exact = pc.cast(digits, pa.decimal128(38, 0))
     scientific = pc.trunc(_parse_floats(pc.if_else(plain, None, text), "double"))
     largest = _LARGEST[kind]

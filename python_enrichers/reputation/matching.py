@@ -79,6 +79,8 @@ class Matcher:
         matches = [entry[3] for entry in entries]
         self._at = {key: at for at, key in enumerate(matches) if isinstance(key, str)}
         networks = [(at, net) for at, net in enumerate(matches) if isinstance(net, tuple)]
+        # Of networks of the same width the last wins: an exact address goes before a /32.
+        networks.sort(key=lambda network: pack(entries[network[0]][0]) is not None)
         self._networks = RangeIndex([net for _, net in networks])
         # The last item is the one for position -1, not found.
         self._network_at = np.array([*(at for at, _ in networks), NOT_FOUND])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from spot_oa.demo import DEMO_DATES, generate
+from tests.support.published import digests
 
 FIRST, SECOND = DEMO_DATES
 SCRIPT = Path(sys.executable).with_name("spot-oa")
@@ -171,3 +175,60 @@ def test_the_demo_runs_and_does_not_touch_a_home_of_ones_own(home: Path, tmp_pat
         assert (done.returncode, done.stderr) == (0, "")
         assert "exfiltration" in done.stdout
         assert f"files: {tmp_path / 'data' / 'flow' / '20160709'}" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", ["prepare", "reputation"])
+def test_an_interrupted_run_says_so_and_leaves_nothing(
+    home: Path, number: signal.Signals, step: str
+) -> None:
+    """After `reputation` comes dbt, which would take an interrupt for an error."""
+    before = digests(home / "data" / "flow" / "20160708")
+    with subprocess.Popen(
+        [SCRIPT, "backfill", "flow", "--from", str(FIRST), "--to", str(SECOND), "--force"],
+        env=os.environ | {"SPOT_OA_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if f": {step}: " in line:
+                break
+        time.sleep(0.3)
+        run.send_signal(number)
+        output, errors = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert errors == "spot-oa: interrupted; the published day is as it was, run it again\n"
+    assert f"flow {SECOND}" not in output
+    assert digests(home / "data" / "flow" / "20160708") == before
+    left = {path.name for path in home.iterdir()}
+    assert "warehouse.duckdb.holder" not in left
+    assert not (home / "data" / "flow" / ".20160708.new").exists()
+
+
+def test_all_goes_on_after_a_pipeline_without_results(home: Path) -> None:
+    date = "2016-07-08"
+    generate(home, rows_per_day=1000, suspicious=40)
+    (home / "ml" / "dns" / "scored_results" / "20160708" / "scores" / "dns_results.csv").unlink()
+    done = spot_oa(home, "run", "all", "--date", date)
+    assert done.returncode == 1
+    assert (
+        done.stderr.splitlines()[-1] == f"spot-oa: 1 runs failed: dns {date}; the others are done"
+    )
+    assert done.stdout.count("files: ") == 2
+
+
+def test_doctor_does_not_disturb_and_makes_nothing(home: Path, tmp_path: Path) -> None:
+    spot_oa(tmp_path, "doctor")
+    assert list(tmp_path.glob("warehouse*")) == []
+    with FileLock(home / "warehouse.duckdb.lock"):
+        done = spot_oa(home, "doctor")
+    assert "ok      warehouse" in done.stdout
+    assert "is still used by" in done.stdout
+
+
+def test_debug_may_stand_anywhere_and_help_needs_no_reason(home: Path) -> None:
+    done = spot_oa(home, "run", "flow", "--date", "2001-01-01", "--debug")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, True)
+    assert spot_oa(home).stderr == ""

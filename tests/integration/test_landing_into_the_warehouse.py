@@ -3,10 +3,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
+from pytest_httpserver import HTTPServer
 
 from spot_oa.dates import Slice
 from spot_oa.errors import LandingError
@@ -177,3 +179,28 @@ def test_an_unknown_scheme_is_terminal(warehouse: Warehouse) -> None:
     with pytest.raises(LandingError, match="SPOT_OA_ML_URI") as caught:
         land(FLOW, DAY, "gopher://somewhere", 2, warehouse)
     assert not caught.value.transient
+
+
+@pytest.mark.parametrize(
+    ("status", "transient"), [(401, False), (403, False), (429, True), (503, True)]
+)
+def test_http_errors_say_whether_a_retry_helps_and_no_password(
+    warehouse: Warehouse, httpserver: HTTPServer, status: int, transient: bool
+) -> None:
+    httpserver.expect_request(re.compile(".*")).respond_with_data("", status=status)
+    url = httpserver.url_for("/").replace("http://", "http://bob:S3CRET@")
+    with pytest.raises(LandingError) as caught:
+        land(FLOW, DAY, url, 2, warehouse)
+    assert caught.value.transient is transient
+    assert "S3CRET" not in str(caught.value)
+
+
+def test_a_password_in_the_url_is_not_kept(
+    settings: Settings, warehouse: Warehouse, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request(re.compile(".*")).respond_with_data(lines("a"))
+    landed = land(
+        FLOW, DAY, httpserver.url_for("/").replace("//", "//bob:S3CRET@", 1), 2, warehouse
+    )
+    assert "S3CRET" not in landed.source_uri
+    assert rows(settings, "select source_uri from raw.flow_results") == [(landed.source_uri,)]

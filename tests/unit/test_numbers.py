@@ -55,6 +55,7 @@ def test_numbers_as_java_prints_them(text: str, kind: str, number: float) -> Non
         "Infinity",
         "inf",
         "0x10",
+        "+-1",
         "1e",
         "1 2",
         "--1",

@@ -14,11 +14,11 @@ complete as (
         and ibyt is not null
         and ipkt is not null
         and tryear = y
-        and trmonth is not null
-        and trday is not null
-        and trhour is not null
-        and trminute is not null
-        and trsec is not null
+        and trmonth between 1 and 12
+        and trday between 1 and 31
+        and trhour between 0 and 23
+        and trminute between 0 and 59
+        and trsec between 0 and 60
         and {{ is_timestamp('tstart') }}
 ),
 

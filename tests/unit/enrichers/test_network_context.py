@@ -108,3 +108,11 @@ def test_an_unreadable_file_is_found_at_load(
     write_context(f"{name}/in the way", "")
     with pytest.raises(EnrichmentError, match=name):
         load_enricher("network_context", settings)
+
+
+@pytest.mark.parametrize("network", ["10.0.0.7/32", "10.0.0.7-10.0.0.7"])
+def test_an_exact_address_goes_before_a_network_of_one(
+    settings: Settings, write_context: WriteContext, network: str
+) -> None:
+    write_context("networkcontext.csv", f"10.0.0.7,exact\n{network},network\n")
+    assert labels(enrich(settings, "10.0.0.7")) == {"10.0.0.7": "exact"}
