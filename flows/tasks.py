@@ -19,9 +19,9 @@ from prefect.states import Completed, Failed
 
 from flows.artifacts import show_failure, show_summary
 from flows.runner import run_day
+from flows.secrets import settings_with_secrets
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import SpotOaError, printable
-from spot_oa.settings import load_settings
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def run_as_flow(
     day = date or yesterday()
     part = Slice(pipeline, day)
     try:
-        settings = load_settings()
+        settings = settings_with_secrets()
         summary = run_day(
             settings,
             pipeline,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+
+# Prefect reads this when it is imported: not the developer's own.
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
 
 import pytest
 

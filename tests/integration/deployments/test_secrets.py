@@ -1,0 +1,59 @@
+"""Secrets are used and never written: from a Prefect block, and from the worker's environment."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from flows.local_server import worker
+from spot_oa.demo import DEMO_DATES
+from tests.integration.deployments.conftest import Site
+
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+
+IN_BLOCK, IN_ENVIRONMENT = "MARKER-in-a-block-7Q", "MARKER-in-the-environment-3X"
+SAVE = (
+    "import sys; from prefect.blocks.system import Secret; "
+    "Secret(value=sys.argv[2]).save(sys.argv[1])"
+)
+
+
+def test_secrets_are_used_and_never_written(server_only: Site, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(re.compile(".*")).respond_with_json({}, status=404)
+    subprocess.run(
+        [sys.executable, "-c", SAVE, "spot-oa-virustotal--key", IN_BLOCK],
+        check=True,
+        env=server_only.environment,
+        capture_output=True,
+    )
+    environment = server_only.environment | {
+        "SPOT_OA_SERVICES__VIRUSTOTAL__URL": httpserver.url_for("/vt"),
+        "SPOT_OA_SERVICES__VIRUSTOTAL__PER_MINUTE": "100000",
+        "SPOT_OA_SERVICES__OTX__URL": httpserver.url_for("/otx"),
+        "SPOT_OA_SERVICE_SECONDS": "5",
+        "SPOT_OA_SERVICES__OTX__KEY": IN_ENVIRONMENT,
+    }
+    with server_only.log.open("a") as output, worker(environment, output):
+        flow_run = server_only.api.start("dns-oa/daily", date=str(DEMO_DATES[0]))
+        run = server_only.api.final(flow_run)
+
+    assert run["state_type"] == "COMPLETED", run["state"]["message"]
+    sent = {value for request, _ in httpserver.log for value in request.headers.values()}
+    assert {IN_BLOCK, IN_ENVIRONMENT} <= sent
+    told = json.dumps([run, server_only.api.logs(flow_run), server_only.api.artifacts(flow_run)])
+    assert "virustotal" in told
+    assert "MARKER" not in told
+    home = server_only.settings.home
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".sql" for path in files)
+    found = [
+        str(path)
+        for path in files
+        if any(mark.encode() in path.read_bytes() for mark in (IN_BLOCK, IN_ENVIRONMENT))
+    ]
+    assert found == []
