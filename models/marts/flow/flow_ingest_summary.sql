@@ -39,13 +39,7 @@ per_minute as (
 
 select
     cast(
-        concat(
-            cast(tryear as string),
-            '-', {{ two_digits('trmonth') }},
-            '-', {{ two_digits('trday') }},
-            ' ', {{ two_digits('trhour') }},
-            ':', {{ two_digits('trminute') }}
-        ) as string
+        {{ date_minute_text('tryear', 'trmonth', 'trday', 'trhour', 'trminute') }} as string
     ) as tdate,
     cast(total as bigint) as total,
     cast(y as int) as y,

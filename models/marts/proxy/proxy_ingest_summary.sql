@@ -53,15 +53,7 @@ per_minute as (
 )
 
 select
-    cast(
-        concat(
-            cast(own_year as string),
-            '-', {{ two_digits('own_month') }},
-            '-', {{ two_digits('own_day') }},
-            ' ', {{ two_digits('hh') }},
-            ':', {{ two_digits('md') }}
-        ) as string
-    ) as tdate,
+    cast({{ date_minute_text('own_year', 'own_month', 'own_day', 'hh', 'md') }} as string) as tdate,
     cast(total as bigint) as total,
     cast(y as int) as y,
     cast(m as int) as m,
