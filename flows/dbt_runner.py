@@ -72,26 +72,28 @@ def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
     ]
 
 
-def build_command(pipeline: str, dates: Sequence[dt.date], *, full: bool = False) -> list[str]:
+def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     """The build of a pipeline's marts and all they stand on.
+
+    Unit tests are left out: they test the SQL and not the day.
 
     Args:
         pipeline: Its marts lie in models/marts/<pipeline>.
         dates: Consecutive days.
-        full: Run unit tests too; they test the SQL and not the day, so a run leaves them out.
 
     Returns:
         The dbt command.
     """
     first, last = min(dates).isoformat(), max(dates).isoformat()
-    command = [
+    return [
         "build",
         "--select",
         f"+path:models/marts/{pipeline}",
         "--vars",
         f'{{date_from: "{first}", date_to: "{last}"}}',
+        "--exclude-resource-type",
+        "unit_test",
     ]
-    return command if full else [*command, "--exclude-resource-type", "unit_test"]
 
 
 def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: OnNode) -> Built:
