@@ -48,9 +48,7 @@ class _SliceWriter:
         for name, value in self.keys(table).items():
             constant = pa.scalar(value, table.arrow_schema.field(name).type)
             rows = rows.append_column(name, pa.repeat(constant, rows.num_rows))
-        self._connection.register("appended_rows", rows)
-        self._connection.execute(f"insert into {table} by name select * from appended_rows")  # noqa: S608
-        self._connection.unregister("appended_rows")
+        _insert(self._connection, table, rows)
 
     def fill(self, table: Table, **values: object) -> None:
         keys = self.keys(table)
@@ -167,6 +165,11 @@ class DuckDBWarehouse:
                 connection.rollback()
                 raise
 
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """See `Warehouse.add`."""
+        with self._connect() as connection:
+            _insert(connection, table, rows)
+
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """See `Warehouse.distinct`."""
         with self._connect() as connection:
@@ -206,6 +209,12 @@ class DuckDBWarehouse:
                 list(part.ymd.values()),
             ).fetchone() or (0,)
         return int(rows)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> None:
+    connection.register("inserted_rows", rows)
+    connection.execute(f"insert into {table} by name select * from inserted_rows")  # noqa: S608
+    connection.unregister("inserted_rows")
 
 
 def _local(uri: str) -> Path:
