@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
 from sqlfluff.core import FluffConfig, Linter
 from sqlfluff.core.dialects import load_raw_dialect
@@ -120,7 +121,7 @@ def _of_function(part: BaseSegment) -> Iterator[str]:
 
 
 def _of_neighbours(parts: list[BaseSegment]) -> Iterator[str]:
-    for one, two in zip(parts, parts[1:], strict=False):
+    for one, two in pairwise(parts):
         tuples = one.is_type("bracketed") and any(p.is_type("comma") for p in one.segments)
         if tuples and two.raw.lower() in {"in", "not"}:
             yield f"{one.raw} in (..): Impala compares one column"
