@@ -33,7 +33,7 @@ class Audit:
         self._run = run
         self._summary = summary
         self._who = {**_who(flow_run_id), "versions": _json(versions())}
-        self._path = pending_path(run.settings.warehouse)
+        self._path = pending_path(run.settings.lock)
         self._pending = pending(self._path)
         self._door = threading.Lock()
 
