@@ -39,7 +39,7 @@ hours as (
     group by answers.ip_dst, answers.hour_number, answers.y, answers.m, answers.d
 ),
 
-running as (
+added_up as (
     select
         *,
         sum(total) over (
@@ -57,5 +57,5 @@ select
     y,
     m,
     d
-from running
+from added_up
 group by ip_dst, y, m, d
