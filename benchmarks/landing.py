@@ -21,7 +21,8 @@ from spot_oa.warehouse.duckdb import SQL_TYPES
 from spot_oa.warehouse.tables import ARROW_TYPES, python_tables
 
 FIRST = 3000
-LINES = (1_000_000, 10_000_000)
+LINES = {1_000_000: 0, 10_000_000: 10_000_001}
+"""Lines of a results file, and from which size of day on it is measured."""
 
 
 def measure(bench: Bench) -> Table:
@@ -31,8 +32,8 @@ def measure(bench: Bench) -> Table:
 
 def _rows(bench: Bench) -> Iterator[list[str]]:
     pipeline, part = get_pipeline("flow"), Slice("flow", DATE)
-    for lines in LINES:
-        if lines > max(bench.sizes):
+    for lines, least in LINES.items():
+        if max(bench.sizes) < least:
             continue
         settings = bench.home("flow", lines, lines=lines)
         file = Path(pipeline.results_uri(settings.ml_uri, part))
