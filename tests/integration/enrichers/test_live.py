@@ -19,6 +19,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from spot_oa.errors import ConfigError
 from tests.integration.enrichers.conftest import (
     KEY,
     PUBLIC,
@@ -138,6 +139,34 @@ def test_what_is_not_public_never_leaves(
     assert set(column(found.tables["reputation"], "indicator", "reputation").values()) == {""}
     assert statuses(found) == {"virustotal": "ok"}
     assert f"{len(WITHHELD[kind])} not for others" in details(found)[0]
+
+
+@pytest.mark.parametrize(
+    ("domains", "name"),
+    [
+        ("b\u00fcro.example.org", "xn--bro-hoa.example.org"),
+        ("b\u00fcro.example.org", "db.XN--BRO-HOA.example.org."),
+        ("*.corp.example.org", "db.corp.example.org"),
+        (".corp.example.org.", "corp.example.org"),
+        ("Corp.Example.Org", "db.corp.example.org"),
+        ("a.org, corp.example.org", "db.corp.example.org"),
+        ("secret", "db.secret"),
+    ],
+)
+def test_internal_domains_however_they_are_written(
+    ask: Asked, httpserver: HTTPServer, domains: str, name: str
+) -> None:
+    recorder = Recorder()
+    services = virustotal(httpserver, recorder)
+    for kind in ("name", "uri"):
+        assert outcomes(ask(services, kind, name, internal_domains=domains)) == {name: "not asked"}
+    assert recorder.seen == []
+
+
+@pytest.mark.parametrize("domain", ["https://corp.example.org", "a b", "*", "b\u00fcro..org"])
+def test_what_is_no_internal_domain_is_refused(ask: Asked, domain: str) -> None:
+    with pytest.raises(ConfigError, match=r"SPOT_OA_INTERNAL_DOMAINS: .* is no domain; write it"):
+        ask({"virustotal": {"key": KEY}}, "name", "a.com", internal_domains=domain)
 
 
 def test_no_trace_of_what_is_withheld_among_what_is_sent(
@@ -378,6 +407,30 @@ def test_a_long_retry_after_is_not_waited_for(
     assert outcomes(found) == {"8.8.8.8": "unavailable"}
 
 
+def test_who_wants_to_be_left_alone_gets_no_further_question(
+    ask: Asked, httpserver: HTTPServer
+) -> None:
+    recorder = Recorder(always(429, **{"Retry-After": "3600"}))
+    found = ask(virustotal(httpserver, recorder), "address", *PUBLIC, service_threads=1)
+    assert len(recorder.requests) == 1
+    assert list(outcomes(found).values()) == ["unavailable", *["not asked"] * 3]
+    assert "3 not asked, localhost wants to be left alone for 3600 s" in details(found)[0]
+    assert "499 calls left today" in details(found)[0]
+
+
+def test_a_retry_after_holds_for_the_next_question_too(ask: Asked, httpserver: HTTPServer) -> None:
+    came: list[float] = []
+
+    def answer(number: int) -> Response:
+        came.append(time.monotonic())
+        return Response(json.dumps(STATS), 503 if number == 1 else 200, {"Retry-After": "1"})
+
+    services = virustotal(httpserver, Recorder(answer))
+    found = ask(services, "address", "8.8.8.8", "1.1.1.1", service_threads=1)
+    assert list(outcomes(found).values()) == ["unavailable", "answered"]
+    assert came[1] - came[0] >= 1
+
+
 @pytest.mark.parametrize("retry_after", ["soon", "-1", in_seconds(-3600)])
 def test_a_retry_after_that_says_nothing(
     ask: Asked, httpserver: HTTPServer, retry_after: str
@@ -600,7 +653,7 @@ def test_answers_last_by_their_kind(
     malicious: int,
     hours: float,
 ) -> None:
-    stats = {"malicious": malicious, "suspicious": 0}
+    stats = {"malicious": malicious, "suspicious": 0, "harmless": 1}
     body = json.dumps({"data": {"attributes": {"last_analysis_stats": stats}}})
     recorder = Recorder(always(status, body))
     services = virustotal(httpserver, recorder)
