@@ -74,13 +74,15 @@ def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
     kept = path.with_name(f".{path.name}.json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        marks = _marks(kept) if path.exists() else {}
-        changed = source.fetch(fresh, marks)
-        if not changed:
-            os.utime(path)
-        file = _read(source, fresh if changed else path)
+        # A second time, whole, if the copy is said to be new and cannot be read.
+        for marks in (_marks(kept) if path.exists() else {}, {}):
+            changed = source.fetch(fresh, marks)
+            if not changed:
+                os.utime(path)
+            file = _read(source, fresh if changed else path)
+            if changed or (file and file.entries):
+                break
         if file is None or not file.entries:
-            kept.unlink(missing_ok=True)
             raise SourceError(Status.MALFORMED, "what came has no entry that can be read")
         if changed:
             fresh.replace(path)

@@ -20,6 +20,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from spot_oa.errors import ConfigError
+from spot_oa.pipelines import IndicatorType
 from tests.integration.enrichers.conftest import (
     KEY,
     PUBLIC,
@@ -169,8 +170,25 @@ def test_what_is_no_internal_domain_is_refused(ask: Asked, domain: str) -> None:
         ask({"virustotal": {"key": KEY}}, "name", "a.com", internal_domains=domain)
 
 
+@pytest.mark.parametrize(
+    ("kind", "sent", "secrets"),
+    [
+        ("address", "8.8.8.8", ["10.9.8.7", "5.5.5.5", "fe80::abcd", "::ffff:10.9.8.7"]),
+        ("name", "a.com", ["db.corp.example.org", "5.5.5.5", "printer.local."]),
+        (
+            "uri",
+            "a.com/x",
+            ["http://10.9.8.7/x", "db.corp.example.org:8443/x", "http://a.com@5.5.5.5/x"],
+        ),
+    ],
+)
 def test_no_trace_of_what_is_withheld_among_what_is_sent(
-    ask: Asked, httpserver: HTTPServer, write_context_in: Callable[..., None]
+    ask: Asked,
+    httpserver: HTTPServer,
+    write_context_in: Callable[..., None],
+    kind: IndicatorType,
+    sent: str,
+    secrets: list[str],
 ) -> None:
     write_context_in(ask.home, "ipranges.csv", "5.5.5.0,5.5.5.255,ours\n")
     asked: list[str] = []
@@ -183,22 +201,19 @@ def test_no_trace_of_what_is_withheld_among_what_is_sent(
     httpserver.expect_request(re.compile(".*")).respond_with_handler(answer)
     url = httpserver.url_for("").rstrip("/")
     key = {"key": KEY, "url": url}
-    services = {
-        "abuseipdb": key,
+    services: dict[str, dict[str, str]] = {
         "fb": {"app_id": "1", "app_secret": KEY, "url": url},
-        "greynoise": key | {"bulk": "true"},
         "gti": {"url": url},
-        "misp": key,
-        "otx": key,
-        "urlhaus": key,
-        "virustotal": key,
+        **dict.fromkeys(("misp", "otx", "urlhaus", "virustotal"), key),
     }
-    found = ask(services, "address", "10.9.8.7", "5.5.5.5", "8.8.8.8", "fe80::abcd")
-    assert len(asked) >= len(services)
-    for secret in ("10.9.8.7", "5.5.5.5", "fe80"):
+    if kind == "address":
+        services |= {"abuseipdb": key, "greynoise": key | {"bulk": "true"}}
+    found = ask(services, kind, sent, *secrets, internal_domains="corp.example.org")
+    assert len(asked) == len(services)
+    for secret in ("10.9.8.7", "5.5.5.5", "fe80", "corp", "printer"):
         assert not any(secret in text for text in asked)
     assert set(statuses(found).values()) == {"unavailable"}
-    assert len(found.tables["reputation_verdicts"]) == len(services) * 4
+    assert len(found.tables["reputation_verdicts"]) == len(services) * (1 + len(secrets))
 
 
 def test_forms_that_are_sent(ask: Asked, httpserver: HTTPServer) -> None:
