@@ -10,6 +10,7 @@ import datetime as dt
 import email.utils
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ MAX_ANSWER = 1 << 26
 MAX_LIST = 1 << 28
 MAX_DOWNLOAD = 1 << 31
 _PIECE = 1 << 16
+_SCRIPT = re.compile("json|javascript")
 _BACKOFF = tenacity.wait_exponential_jitter(multiplier=0.5, max=10, jitter=0.5)
 
 OK = 200
@@ -148,7 +150,7 @@ class Client:
 
         Args:
             url: Where.
-            told: HTTP statuses other than 200 that are told in the body, which is returned.
+            told: HTTP statuses other than 200 that JSON in the body explains, which is returned.
             content: `json=` or `data=`, as in requests.
         """
         return self._json(_Question("POST", url, _whole, MAX_ANSWER, (), told, content))
@@ -272,7 +274,8 @@ class Client:
                     return None
                 if response.status_code == NOT_MODIFIED and question.content.get("headers"):
                     return Download.UNCHANGED
-                if response.status_code not in question.told:
+                is_script = _SCRIPT.search(response.headers.get("Content-Type", ""))
+                if response.status_code not in question.told or not is_script:
                     self._check(response, host)
                 return question.take(self._pieces(response, host, question.limit), response.headers)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
