@@ -52,11 +52,9 @@ def copy_sorted(
 def write_sorted(
     rows: pa.Table, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
 ) -> int:
-    """Write rows as `copy_sorted` does; the same rows give the same bytes."""
+    """Write rows as `copy_sorted` does."""
     with duckdb.connect(":memory:") as connection:
-        connection.register("given", rows)
-        # From a table of its own: what the writer writes depends on how values lie in memory.
-        connection.execute("create table rows_of_the_day as select * from given")
+        connection.register("rows_of_the_day", rows)
         return copy_sorted(
             connection,
             "select * from rows_of_the_day",
