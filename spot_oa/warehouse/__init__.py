@@ -62,6 +62,14 @@ class Warehouse(Protocol):
         """
         ...
 
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """The newest day of which there is telemetry; None if there is none.
+
+        Raises:
+            SpotOaError: There is no place for it, or it cannot be read.
+        """
+        ...
+
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """Something that JSON can hold and that changes when the day's telemetry does."""
         ...
