@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -91,6 +91,22 @@ class Warehouse(Protocol):
 
         Raises:
             WarehouseError: They could not be written.
+        """
+        ...
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows with the highest values of a column, highest first.
+
+        Args:
+            table: Any that Python writes.
+            by: The column.
+            count: How many rows at the most.
+            pipeline: Only rows of this one, if given.
+
+        Raises:
+            WarehouseError: They could not be read.
         """
         ...
 

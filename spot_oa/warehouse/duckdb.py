@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -175,6 +176,18 @@ class DuckDBWarehouse:
         """See `Warehouse.add`."""
         with self._connect() as connection:
             _insert(connection, table, rows)
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `Warehouse.latest`."""
+        with self._connect() as connection:
+            cursor = connection.execute(
+                f"select * from {table} where pipeline = coalesce(?, pipeline) "  # noqa: S608
+                f"order by {by} desc limit ?",
+                [pipeline, count],
+            )
+            return [dict(zip(table.columns, row, strict=True)) for row in cursor.fetchall()]
 
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """See `Warehouse.distinct`."""
