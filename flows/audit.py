@@ -35,8 +35,8 @@ class Audit:
     def __init__(self, run: Run, summary: Summary, flow_run_id: str | None) -> None:
         self._run = run
         self._summary = summary
-        self._who = {**_who(flow_run_id), "versions": _json(versions())}
-        self._path = pending_path(run.settings.warehouse)
+        self._who = {**_who(flow_run_id), "versions": _json(versions(summary.target))}
+        self._path = pending_path(run.settings.lock)
         self._pending = pending(self._path)
         self._door = threading.Lock()
 
@@ -163,14 +163,14 @@ def history(
     Raises:
         WarehouseError: The warehouse cannot be read.
     """
-    if not settings.warehouse.exists():
-        return []
     warehouse = open_warehouse(settings)
-    with warehouse_lock(settings.warehouse, "history", settings.lock_timeout, report):
+    if not warehouse.exists():
+        return []
+    with warehouse_lock(settings.lock, "history", settings.lock_timeout, report):
         warehouse.prepare([RUN_AUDIT])
         rows = warehouse.latest(RUN_AUDIT, "started_at", count, pipeline)
         # Those that the next run will write.
-        waiting = _table(pending(pending_path(settings.warehouse))).to_pylist()
+        waiting = _table(pending(pending_path(settings.lock))).to_pylist()
     rows += [row for row in waiting if pipeline in (None, row["pipeline"])]
     return sorted(rows, key=lambda row: row["started_at"], reverse=True)[:count]
 

@@ -94,7 +94,7 @@ _LOOKUP_COLUMNS: Mapping[str, Mapping[str, Type]] = {
         "label": "string",
         "confidence": "double",
         "category": "string",
-        "matched": "string",
+        "matched_entry": "string",
         "fetched_at": "timestamp",
         "expires_at": "timestamp",
         "outcome": "string",

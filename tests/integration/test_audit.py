@@ -22,11 +22,14 @@ from flows.audit import history
 from flows.runner import run_day
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import LandingError, WarehouseError
+from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.duckdb import DuckDBWarehouse
 from spot_oa.warehouse.tables import RUN_AUDIT
 from tests.support.audit import audit
+from tests.support.impala import StandIn
+from tests.support.impala.telemetry import create_telemetry
 from tests.support.report import Told
 
 FIRST, _ = DEMO_DATES
@@ -192,3 +195,30 @@ def test_adding_is_all_or_nothing_and_clears_nothing(settings: Settings) -> None
         ("b", None),
         ("a", None),
     ]
+
+
+def test_impala_adds_and_reads_the_same_rows(tmp_path: Path) -> None:
+    with StandIn() as server:
+        settings = load_settings(
+            home=tmp_path,
+            target="impala",
+            impala_host="127.0.0.1",
+            impala_port=server.port,
+            schema_prefix="spot_",
+        )
+        create_telemetry(server.engine, settings)
+        with pytest.raises(LandingError):  # After `prepare`, before dbt.
+            run_day(settings, "flow", FIRST, Told())
+        (row,) = history(settings, 5, "flow", print)
+        assert row.keys() == RUN_AUDIT.columns.keys()
+        assert (row["status"], row["failed_step"], row["target"]) == ("failed", "land", "impala")
+        assert "impyla" in json.loads(row["versions"])
+        assert (row["rows_landed"], row["results_limit"], row["d"]) == (None, 500, 8)
+        assert row["started_at"] < row["finished_at"]
+        added = pa.Table.from_pylist(
+            [{**row, "run_id": "a';\\", "pipeline": "dns"}, {**row, "started_at": None}],
+            RUN_AUDIT.arrow_schema,
+        )
+        open_warehouse(settings).add(RUN_AUDIT, added)
+        assert [r["run_id"] for r in history(settings, 5, "dns", print)] == ["a';\\"]
+        assert open_warehouse(settings).newest_telemetry(get_pipeline("flow")) is None
