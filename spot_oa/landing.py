@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spot_oa.dates import Slice
+from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import LandingError, printable
 from spot_oa.numbers import parse_numbers
 from spot_oa.pipelines import Pipeline, Results
@@ -205,6 +206,23 @@ def land(
         source_uri=without_userinfo(uri),
         source_sha256=reader.sha256,
     )
+
+
+def newest_results(pipeline: Pipeline, ml_uri: str) -> dt.date | None:
+    """The newest day of which there are results; None if there is none.
+
+    Raises:
+        LandingError: The folder is missing or cannot be read.
+    """
+    root = pipeline.results_root(ml_uri)
+    with _faults(without_userinfo(root)):
+        system, path = fsspec.core.url_to_fs(root)
+        names = (name.rstrip("/").rpartition("/")[2] for name in system.ls(path, detail=False))
+        for name in sorted((name for name in names if re.fullmatch(r"\d{8}", name)), reverse=True):
+            part = Slice(pipeline.name, parse_date(name))
+            if system.exists(fsspec.core.url_to_fs(pipeline.results_uri(ml_uri, part))[1]):
+                return part.date
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -154,6 +155,12 @@ class DuckDBWarehouse:
             connection.execute(f"create or replace view raw.{pipeline.name} as {query}")
         return [date for date, of_date in globs.items() if not of_date]
 
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """See `Warehouse.newest_telemetry`; looks at folders, newest first."""
+        self.check_telemetry(pipeline)
+        root = self._telemetry(pipeline)
+        return next((date for date in _days(root) if _hour_globs(root, date)), None)
+
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """See `Warehouse.telemetry_state`: the files with their sizes and times of change."""
         root = self._telemetry(pipeline)
@@ -183,6 +190,18 @@ class DuckDBWarehouse:
         """See `Warehouse.add`."""
         with self._connect() as connection:
             _insert(connection, table, rows)
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `Warehouse.latest`."""
+        with self._connect() as connection:
+            cursor = connection.execute(
+                f"select * from {table} where pipeline = coalesce(?, pipeline) "  # noqa: S608
+                f"order by {by} desc limit ?",
+                [pipeline, count],
+            )
+            return [dict(zip(table.columns, row, strict=True)) for row in cursor.fetchall()]
 
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """See `Warehouse.distinct`."""
@@ -236,6 +255,17 @@ def _local(uri: str) -> Path:
             "folders; give a path or a file:// URL"
         )
     return Path(parts.path if parts.scheme else uri)
+
+
+def _days(root: Path) -> list[dt.date]:
+    """The days that have a folder, newest first."""
+    pattern = re.compile(r"y=(\d+)/m=(\d+)/d=(\d+)", re.ASCII)
+    found = set()
+    for folder in root.glob("y=*/m=*/d=*"):
+        parts = pattern.fullmatch(folder.relative_to(root).as_posix())
+        with suppress(ValueError):  # Not a day of the calendar.
+            found |= {dt.date(*map(int, parts.groups()))} if parts else set()
+    return sorted(found, reverse=True)
 
 
 def _hours(root: Path, date: dt.date) -> list[Path]:
