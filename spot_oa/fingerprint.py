@@ -47,7 +47,7 @@ def fingerprint(
         A hexadecimal digest; empty if it cannot be told whether the results file has changed.
     """
     project = settings.project_dir
-    results = _state(pipeline.results_uri(settings.ml_uri, part))
+    results = file_state(pipeline.results_uri(settings.ml_uri, part))
     if not results:
         return ""
     read = {
@@ -86,8 +86,12 @@ def published_unchanged(folder: Path, digest: str) -> Mapping[str, Any] | None:
     return manifest if whole and same else None
 
 
-def _state(uri: str) -> dict[str, str]:
-    """When a file was changed, as its file system says; nothing if it does not say."""
+def file_state(uri: str) -> dict[str, str]:
+    """When a file was changed, and its size, as its file system says; nothing if it does not say.
+
+    Args:
+        uri: Any fsspec URL or path.
+    """
     try:
         system, path = fsspec.core.url_to_fs(uri)
         found = system.info(path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,8 +76,7 @@ class DuckDBWarehouse:
         try:
             yield connection
         except duckdb.Error as error:
-            reason = printable(str(error).partition("\n")[0])
-            raise WarehouseError(f"warehouse {self._path}: {reason}") from error
+            raise WarehouseError(f"warehouse {self._path}: {_reason(error)}") from error
         finally:
             with _DOOR:
                 connection.close()
@@ -87,8 +87,8 @@ class DuckDBWarehouse:
             with _DOOR:
                 return duckdb.connect(str(self._path))
         except (duckdb.Error, OSError) as error:
-            reason = printable(str(error).partition("\n")[0])
-            held = "lock" in reason.lower()
+            reason = _reason(error)
+            held = "could not set lock" in reason.lower()
             advice = (
                 "another program has it open: close it, readers use the published Parquet"
                 if held
@@ -164,7 +164,9 @@ class DuckDBWarehouse:
                 yield writer
                 connection.commit()
             except BaseException:
-                connection.rollback()
+                # Where the disk is full the transaction is gone already: that is the error to show.
+                with suppress(duckdb.TransactionException):
+                    connection.rollback()
                 raise
 
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
@@ -208,6 +210,13 @@ class DuckDBWarehouse:
         return int(rows)
 
 
+def _reason(error: Exception) -> str:
+    """What went wrong in one line; a failed write says it in JSON."""
+    said = str(error).partition("\n")[0]
+    written = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', said)
+    return printable(json.loads(written[1]) if written else said)
+
+
 def _local(uri: str) -> Path:
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):
@@ -248,9 +257,9 @@ def _scan(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, globs: Sequ
     try:
         described = connection.execute(f"describe select * from {scan}").fetchall()  # noqa: S608
     except duckdb.Error as error:
-        reason = printable(str(error).partition("\n")[0])
         raise WarehouseError(
-            f"telemetry of {pipeline.name} is not readable Parquet ({reason}); replace the file"
+            f"telemetry of {pipeline.name} is not readable Parquet ({_reason(error)}); "
+            "replace the file"
         ) from error
     found = {row[0]: row[1].lower() for row in described}
     columns = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import tempfile
-import uuid
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,6 @@ import duckdb
 import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, given
-from hypothesis import strategies as st
 
 from flows import dbt_runner, steps
 from flows.steps import Run

@@ -1,4 +1,4 @@
-"""The rules once more: slow, obvious, one row at a time, without SQL and without the project's code.
+"""The rules once more: slow, obvious, row by row, without SQL and without the project's code.
 
 Written from docs/decisions.md, the README and the pages of the pipelines, never from the models.
 What the rules leave open is not decided here either: days are generated within what they say.

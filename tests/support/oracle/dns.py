@@ -13,8 +13,18 @@ from tests.support.oracle.results import Landed
 
 Row = dict[str, Any]
 
-COLUMNS = """frame_time unix_tstamp frame_len ip_dst ip_src dns_qry_name dns_qry_class dns_qry_type
-dns_qry_rcode dns_a""".split()
+COLUMNS = [
+    "frame_time",
+    "unix_tstamp",
+    "frame_len",
+    "ip_dst",
+    "ip_src",
+    "dns_qry_name",
+    "dns_qry_class",
+    "dns_qry_type",
+    "dns_qry_rcode",
+    "dns_a",
+]
 HOUR = 3600
 
 
@@ -36,8 +46,17 @@ def _names(row: Row) -> Row:
 
 
 def _score(row: Row, context: Context) -> Row:
-    first = """frame_time unix_tstamp frame_len ip_dst dns_qry_name dns_qry_class dns_qry_type
-    dns_qry_rcode score""".split()
+    first = [
+        "frame_time",
+        "unix_tstamp",
+        "frame_len",
+        "ip_dst",
+        "dns_qry_name",
+        "dns_qry_class",
+        "dns_qry_type",
+        "dns_qry_rcode",
+        "score",
+    ]
     return {
         **{name: row[name] for name in first},
         "tld": registered_domain(row["dns_qry_name"]),
@@ -70,8 +89,17 @@ def _earliest_first(answer: Row) -> tuple[Any, ...]:
 
 
 def _event(answer: Row, context: Context) -> Row:
-    first = """unix_tstamp frame_len ip_dst ip_src dns_qry_name dns_qry_class dns_qry_type
-    dns_qry_rcode dns_a""".split()
+    first = [
+        "unix_tstamp",
+        "frame_len",
+        "ip_dst",
+        "ip_src",
+        "dns_qry_name",
+        "dns_qry_class",
+        "dns_qry_type",
+        "dns_qry_rcode",
+        "dns_a",
+    ]
     return {
         **{name: answer[name] for name in first},
         "hh": answer["unix_tstamp"] // HOUR % 24,
@@ -92,8 +120,16 @@ def _dendro(suspicious: list[Row], raw: list[Row]) -> list[Row]:
 
 
 def _summary(raw: list[Row]) -> list[Row]:
-    needed = """unix_tstamp frame_time frame_len dns_qry_name ip_src dns_qry_class dns_qry_type
-    dns_qry_rcode""".split()
+    needed = [
+        "unix_tstamp",
+        "frame_time",
+        "frame_len",
+        "dns_qry_name",
+        "ip_src",
+        "dns_qry_class",
+        "dns_qry_type",
+        "dns_qry_rcode",
+    ]
     minutes = Counter(
         f"{dt.datetime.fromtimestamp(answer['unix_tstamp'], dt.UTC):%Y-%m-%d %H:%M}"
         for answer in raw

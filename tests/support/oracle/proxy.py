@@ -14,9 +14,36 @@ from tests.support.oracle.results import Landed
 
 Row = dict[str, Any]
 
-COLUMNS = """p_date p_time clientip host reqmethod useragent resconttype duration username authgroup
-exceptionid filterresult webcat referer respcode action urischeme uriport uripath uriquery
-uriextension serverip scbytes csbytes virusid bcappname bcappoper fulluri""".split()
+COLUMNS = [
+    "p_date",
+    "p_time",
+    "clientip",
+    "host",
+    "reqmethod",
+    "useragent",
+    "resconttype",
+    "duration",
+    "username",
+    "authgroup",
+    "exceptionid",
+    "filterresult",
+    "webcat",
+    "referer",
+    "respcode",
+    "action",
+    "urischeme",
+    "uriport",
+    "uripath",
+    "uriquery",
+    "uriextension",
+    "serverip",
+    "scbytes",
+    "csbytes",
+    "virusid",
+    "bcappname",
+    "bcappoper",
+    "fulluri",
+]
 
 
 def marts(landed: Landed, raw: list[Row], context: Context, date: dt.date) -> dict[str, list[Row]]:
@@ -37,8 +64,26 @@ def time_of_day(text: str | None) -> tuple[int, int, float] | None:
 
 
 def _score(row: Row, context: Context) -> Row:
-    middle = """clientip host reqmethod useragent resconttype duration username webcat referer
-    respcode uriport uripath uriquery serverip scbytes csbytes fulluri word""".split()
+    middle = [
+        "clientip",
+        "host",
+        "reqmethod",
+        "useragent",
+        "resconttype",
+        "duration",
+        "username",
+        "webcat",
+        "referer",
+        "respcode",
+        "uriport",
+        "uripath",
+        "uriquery",
+        "serverip",
+        "scbytes",
+        "csbytes",
+        "fulluri",
+        "word",
+    ]
     return {
         "tdate": row["p_date"],
         "time": row["p_time"],
@@ -53,13 +98,14 @@ def _score(row: Row, context: Context) -> Row:
 def _edge(suspicious: list[Row], raw: list[Row], date: dt.date) -> list[Row]:
     """Requests for the URI of a suspicious one of that date, by its client, in its hour."""
     wanted = {
-        (row["p_date"], row["fulluri"], row["clientip"], time[0])
+        (row["fulluri"], row["clientip"], time[0])
         for row in suspicious
         if (time := time_of_day(row["p_time"])) and row["p_date"] == date.isoformat()
     }
     groups = defaultdict(list)
     for request in raw:
-        key = (request["p_date"], request["fulluri"], request["clientip"], request["h"])
+        # A raw request is of the date by its partition, whatever p_date it bears.
+        key = (request["fulluri"], request["clientip"], request["h"])
         if key in wanted:
             groups[key].append(request)
     return [
@@ -75,8 +121,21 @@ def _earliest_first(request: Row) -> tuple[Any, ...]:
 
 
 def _event(request: Row) -> Row:
-    middle = """clientip host webcat respcode reqmethod useragent resconttype referer uriport
-    serverip scbytes csbytes fulluri""".split()
+    middle = [
+        "clientip",
+        "host",
+        "webcat",
+        "respcode",
+        "reqmethod",
+        "useragent",
+        "resconttype",
+        "referer",
+        "uriport",
+        "serverip",
+        "scbytes",
+        "csbytes",
+        "fulluri",
+    ]
     return {
         "tdate": request["p_date"],
         "time": request["p_time"],
