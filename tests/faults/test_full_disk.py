@@ -61,7 +61,8 @@ def disk(request: pytest.FixtureRequest, moments: int, tmp_path: Path) -> Iterat
         yield Disk(root, request.param == "tmpfs")
     finally:
         if mounted:
-            subprocess.run(["umount", str(root)], check=True)
+            # Helpers of a run that is over may still be at home there.
+            subprocess.run(["umount", "--lazy", str(root)], check=True)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ class Disk:
             with (self.root / "ballast").open("wb") as ballast:
                 ballast.write(bytes(max(0, shutil.disk_usage(self.root).free - room)))
         elif run:
-            resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (room, room))
+            # Less than what a file has already would tear what is overwritten: no disk does that.
+            most = max(file.stat().st_size for file in self.root.rglob("*") if file.is_file())
+            resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (most + room, most + room))
 
     def free(self) -> None:
         (self.root / "ballast").unlink(missing_ok=True)
@@ -85,6 +88,8 @@ class Disk:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.step)
 def test_a_full_disk(home: Path, runs: Warm, disk: Disk, case: Full) -> None:
+    if case.step == "publish" and not disk.is_small:
+        pytest.skip("what is published is smaller than the warehouse")
     if case.step == "publish":
         data = disk.root / "data"
         shutil.move(home / "data", data)
