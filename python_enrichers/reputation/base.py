@@ -49,14 +49,14 @@ class Verdict:
     """What a service said of an indicator.
 
     `severity` is -1 unverified, 0 none, 1 low, 2 medium, 3 high; `confidence` is the service's own
-    number, on its own scale; `matched` is the entry of a list that the indicator matched.
+    number, on its own scale; `matched_entry` is the entry of a list that the indicator matched.
     """
 
     severity: int
     label: str
     confidence: float | None = None
     category: str | None = None
-    matched: str | None = None
+    matched_entry: str | None = None
 
 
 def storable(*texts: str | None) -> None:

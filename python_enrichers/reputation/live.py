@@ -222,7 +222,7 @@ def _checked(verdict: Verdict | None) -> Verdict | None:
         raise ValueError("no verdict")
     if not isinstance(verdict.label, str) or not isinstance(verdict.confidence, float | int | None):
         raise ValueError("a verdict whose label is no text or whose confidence is no number")
-    storable(verdict.label, verdict.category, verdict.matched)
+    storable(verdict.label, verdict.category, verdict.matched_entry)
     return verdict
 
 

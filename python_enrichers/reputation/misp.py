@@ -118,5 +118,5 @@ def _verdict(attribute: Mapping[str, Any]) -> Verdict:
         SEVERITIES.get(level, UNVERIFIED),
         attribute["category"],
         category=event.get("info") or None,
-        matched=attribute["value"],
+        matched_entry=attribute["value"],
     )

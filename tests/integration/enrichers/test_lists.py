@@ -268,7 +268,7 @@ def test_a_category_and_what_matched_are_kept(
         "category_column": "why",
     }
     found = ask({"feeds": {"mine": options}}, "address", "8.8.8.8")
-    assert verdicts(found, "category", "matched") == {"8.8.8.8": ("Zeus, again", "8.8.8.8")}
+    assert verdicts(found, "category", "matched_entry") == {"8.8.8.8": ("Zeus, again", "8.8.8.8")}
 
 
 def test_a_local_file_is_read_anew_each_time_and_shows_its_own_age(ask: Asked) -> None:

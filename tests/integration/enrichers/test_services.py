@@ -643,7 +643,7 @@ def test_spamhaus(ask: Asked, httpserver: HTTPServer) -> None:
         )
     services = {"spamhaus": {"url": httpserver.url_for("/drop")}}
     found = ask(services, "address", "1.10.31.255", "1.10.32.0", "2001:db8::1")
-    assert verdicts(found, "outcome", "severity", "matched", "category") == {
+    assert verdicts(found, "outcome", "severity", "matched_entry", "category") == {
         "1.10.31.255": ("answered", 3, "1.10.16.0/20", "SBL1"),
         "1.10.32.0": ("not found", None, None, None),
         "2001:db8::1": ("answered", 3, "2001:db8::/32", "SBL1"),
@@ -685,7 +685,7 @@ def test_misp_page_by_page(ask: Asked, httpserver: HTTPServer) -> None:
     ).respond_with_handler(answer)
     options = {"key": KEY, "url": httpserver.url_for("/"), "page_size": "2"}
     found = ask({"misp": options}, "address", "8.8.8.8", "1.1.1.1", "9.9.9.9")
-    assert verdicts(found, "outcome", "severity", "category", "matched") == {
+    assert verdicts(found, "outcome", "severity", "category", "matched_entry") == {
         "8.8.8.8": ("answered", 3, "high", "8.8.8.8|443"),
         "1.1.1.1": ("answered", -1, "undefined", "1.1.1.1"),
         "9.9.9.9": ("not found", None, None, None),

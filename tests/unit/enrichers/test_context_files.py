@@ -92,9 +92,10 @@ def test_a_path_that_cannot_be_read_is_an_error_in_one_line(tmp_path: Path, belo
     assert not caught.value.transient
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_is_an_error(path: Path) -> None:
     path.touch(mode=0)
+    if os.access(path, os.R_OK):
+        pytest.skip("root may read everything")
     with pytest.raises(EnrichmentError, match="Permission denied"):
         read_context_file(path, pair)
 
