@@ -281,9 +281,7 @@ class Client:
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             fault = _PassingError(Status.TIMEOUT, f"{host} did not answer in {patience:.0f} s")
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, ValueError):
-            fault = SourceError(
-                Status.FAILED, "its address, key or proxy cannot be used: correct it"
-            )
+            fault = SourceError(Status.FAILED, "its address, key or proxy is unusable: correct it")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             fault = _PassingError(Status.UNAVAILABLE, f"{host}: {_kind(error)}")
         raise fault from None
