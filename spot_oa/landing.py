@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import LandingError, printable
+from spot_oa.fingerprint import file_state
 from spot_oa.numbers import parse_numbers
 from spot_oa.pipelines import Pipeline, Results
 from spot_oa.warehouse import Warehouse
@@ -185,6 +186,7 @@ def land(
         WarehouseError: The warehouse cannot be written; the slice is as it was.
     """
     uri = pipeline.results_uri(ml_uri, part)
+    before = file_state(uri)
     results = results_table(pipeline)
     with _open(uri, part) as stream, warehouse.replacing(part, results, REJECTS) as writer:
         reader = ResultsReader(stream, pipeline.results, limit)
@@ -192,6 +194,12 @@ def land(
             writer.append(results, rows)
             writer.append(REJECTS, rejects)
             progress(f"{reader.rows} rows landed, {reader.rejected} lines rejected")
+        # Lines taken before the limit are what they are; but at its end a file has to be whole.
+        if reader.rows < limit and file_state(uri) != before:
+            raise LandingError(
+                f"{stream.where}: changed while it was read; wait for the scorer to end, try again",
+                transient=True,
+            )
         writer.fill(
             results,
             source_uri=without_userinfo(uri),
@@ -295,8 +303,9 @@ def _whole_lines(stream: SupportsRead) -> Iterator[bytes]:
         else:
             rest += chunk
         if len(rest) > MAX_LINE:
+            where = getattr(stream, "where", "ML results")
             raise LandingError(
-                f"a line of the ML results is longer than {MAX_LINE} bytes: this is no results file"
+                f"{where}: a line is longer than {MAX_LINE} bytes: this is no results file"
             )
     if rest:
         yield rest
@@ -317,7 +326,8 @@ def _split_lines(block: bytes) -> tuple[pa.Array, np.ndarray]:
         text = body.decode("utf-8", "backslashreplace")
     lines = pc.split_pattern(pa.array([text]), "\n").flatten()
     if "\r" in text:
-        lines = pc.utf8_rtrim(lines, "\r")
+        # One of them, not all: a CR that does not belong to the line's end is a character.
+        lines = pc.replace_substring_regex(lines, r"\r\z", "")
     return lines, np.zeros(len(lines), bool) if mended is None else mended
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import socket
 import ssl
 import struct
 import threading
@@ -213,8 +214,9 @@ class StandIn:
     def __exit__(self, *_: object) -> None:
         self._close()
         for client in self._clients:
-            with contextlib.suppress(OSError):
-                client.close()
+            with contextlib.suppress(OSError, AttributeError):
+                client.handle.shutdown(socket.SHUT_RDWR)
+        self.engine.close()
 
     def _listen(self) -> None:
         if self.certificate:
@@ -223,7 +225,12 @@ class StandIn:
             door = TServerSocket("127.0.0.1", 0)
         door.listen()
         self.port = int(door.handle.getsockname()[1])
-        self._close = door.close
+
+        def close() -> None:
+            door.handle.shutdown(socket.SHUT_RDWR)  # Or it goes on listening while it accepts.
+            door.close()
+
+        self._close = close
         threading.Thread(target=self._accept, args=(door,), daemon=True).start()
 
     def _accept(self, door: TServerSocket) -> None:
