@@ -161,6 +161,10 @@ class Settings(BaseSettings):
     limit: int = Field(default=500, ge=0)
     lock_timeout: float = Field(default=3600, ge=0)
     """Seconds to wait for another run to let go of the warehouse."""
+    memory_limit: str = Field(default="80%", pattern=r"^[0-9]+(\.[0-9]+)?\s*(%|[KMGT]i?B)$")
+    """The most memory the embedded engine takes before it spills to disk; a share or a size."""
+    threads: int = Field(default=2, ge=1)
+    """How many models dbt builds at a time."""
     retry_delays: NumberList = (10, 60, 300)
     """Seconds before each retry of a step that failed for a passing reason (Prefect only)."""
     pipelines_dir: Path | None = None
@@ -305,6 +309,11 @@ class Settings(BaseSettings):
     def cache_dir(self) -> Path:
         """Where answers, feeds and budgets are kept between runs."""
         return self.home / "cache"
+
+    @property
+    def spill_dir(self) -> Path:
+        """Where the embedded engine puts what exceeds its memory limit, for as long as it runs."""
+        return self.home / "spill"
 
     @property
     def target_dir(self) -> Path:

@@ -41,6 +41,7 @@ def test_a_dotenv_file_is_read(tmp_path: Path) -> None:
         ("SPOT_OA_LIMIT", "many"),
         ("SPOT_OA_TARGET", "oracle"),
         ("SPOT_OA_LOCK_TIMEOUT", "-5"),
+        ("SPOT_OA_MEMORY_LIMIT", "much"),
         ("SPOT_OA_WAREHOUSE", "/data/raw.duckdb"),
     ],
 )
