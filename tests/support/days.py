@@ -251,7 +251,7 @@ SPOILED = [
 
 
 @st.composite
-def _results(draw: st.DrawFn, pipeline: str, date: dt.date) -> bytes:
+def results(draw: st.DrawFn, pipeline: str, date: dt.date) -> bytes:
     data = b""
     for fields in draw(st.lists(_changed(RESULT[pipeline](date)), max_size=6)):
         line = "\t".join(fields.values()).encode()
@@ -355,9 +355,9 @@ def batches(draw: st.DrawFn, pipeline: str, first: dt.date, most: int) -> list[D
     days = []
     for number in range(draw(st.integers(1, most))):
         date = first + dt.timedelta(days=number)
-        results = draw(_results(pipeline, date))
+        data = draw(results(pipeline, date))
         limit = draw(st.sampled_from([500, 500, 500, 2, 1, 0]))
-        days.append(Day(pipeline, date, limit, results, draw(_telemetry(pipeline, date)), context))
+        days.append(Day(pipeline, date, limit, data, draw(_telemetry(pipeline, date)), context))
     return days
 
 
