@@ -50,9 +50,7 @@ def test_a_dynamic_overwrite_replaces_only_what_occurs(cursor: Any) -> None:
 
 
 def test_partition_columns_come_last(cursor: Any) -> None:
-    cursor.execute(
-        "create table raw.u partitioned by (y, d) stored as parquet as select * from raw.t"
-    )
+    cursor.execute("create table raw.u partitioned by (y, d) as select * from raw.t")
     assert [row[0] for row in rows(cursor, "describe raw.u")] == ["a", "b", "d", "y"]
     with pytest.raises(HiveServer2Error, match="Partition column name mismatch"):
         cursor.execute("create table raw.v partitioned by (y) as select y, a from raw.t")

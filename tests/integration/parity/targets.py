@@ -44,6 +44,7 @@ class Target(ABC):
 
     def load_telemetry(self) -> None:
         """Take over the telemetry below the home, after it has changed."""
+        return
 
     def show_telemetry(self, dates: Sequence[dt.date]) -> None:
         """What a run does before dbt reads telemetry."""
@@ -52,6 +53,7 @@ class Target(ABC):
 
     def close(self) -> None:
         """Let go of everything."""
+        return
 
     def run(self, part: Slice, limit: int | None = None) -> Summary:
         """A run from landing to publishing."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -51,7 +52,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.statements: list[str] = []
-        self.files: dict[str, Any] = {}
+        self._folders: dict[str, str] = {}
         self._lock = threading.RLock()
         self._tables: dict[str, _Table] = {}
         self._db = duckdb.connect(":memory:")
@@ -183,7 +184,7 @@ class Engine:
         return Result()
 
     def _create_table(
-        self, table: str, exists: str | None, columns: str, keys: str | None
+        self, table: str, exists: str | None, columns: str, keys: str | None, place: str | None
     ) -> Result:
         name = _plain(table)
         if name in self._tables:
@@ -196,10 +197,12 @@ class Engine:
         listed = ", ".join(f'"{c.strip("`")}" {_duckdb(t)}' for c, t in described.items())
         self._db.execute(f"create table {name} ({listed})")
         self._tables[name] = _Table("TABLE", partitions)
+        if place:
+            self._folders[name] = self._literals[int(place)]
         return Result()
 
     def _create_table_as(
-        self, table: str, exists: str | None, keys: str | None, query: str
+        self, table: str, exists: str | None, keys: str | None, place: str | None, query: str
     ) -> Result:
         name = _plain(table)
         if name in self._tables:
@@ -375,6 +378,18 @@ class Engine:
             self._known(table)
         return Result()
 
+    def _refresh(self, table: str) -> Result:
+        """An external table shows the files that are in its folder now, column by column."""
+        name = self._known(table)
+        if self._tables[name].kind == "VIEW":
+            raise ImpalaError(f"AnalysisException: REFRESH not allowed on a view: {name}")
+        if name in self._folders:
+            self._db.execute(f"delete from {name}")
+            files = [str(file) for file in sorted(Path(self._folders[name]).glob("*.parquet"))]
+            if files:
+                self._db.execute(f"insert into {name} select * from read_parquet({files})")
+        return Result()
+
     def _version(self) -> Result:
         return Result([("version()", "STRING")], [("impalad version 4.5.0-RELEASE stand-in",)])
 
@@ -396,13 +411,14 @@ def _duckdb(impala_type: str) -> str:
 
 
 _PARTITIONED = r"(?:\s+partitioned\s+by\s*\((?P<keys>[^()]*)\))?"
-_STORED = r"(?:\s+(?:comment\s+'\d+'|stored\s+as\s+\w+|location\s+'\d+'))*"
+_STORED = r"(?:\s+(?:comment\s+'\d+'|stored\s+as\s+\w+|location\s+'(?P<place>\d+)'))*"
 _STATEMENTS: Sequence[tuple[re.Pattern[str], Callable[..., Result]]] = [
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), carry_out)
     for pattern, carry_out in [
         (r"select\s+version\(\)", Engine._version),
         (r"(?:use\s+\w+|set\s+.*|invalidate\s+metadata)", Engine._accepted),
-        (rf"(?:refresh|invalidate\s+metadata|compute\s+(?:incremental\s+)?stats)\s+(?P<table>{_NAME})"
+        (rf"refresh\s+(?P<table>{_NAME})", Engine._refresh),
+        (rf"(?:invalidate\s+metadata|compute\s+(?:incremental\s+)?stats)\s+(?P<table>{_NAME})"
          , Engine._accepted),
         (r"show\s+(?:databases|schemas)", Engine._show_databases),
         (r"show\s+(?P<what>tables|views)\s+in\s+(?P<schema>\S+)(?:\s+like\s+'(?P<pattern>\d+)')?",
