@@ -37,7 +37,7 @@ def rows(cursor: Any, query: str = "select * from raw.t") -> list[tuple[Any, ...
 
 def test_a_static_overwrite_replaces_its_partition_even_by_nothing(cursor: Any) -> None:
     cursor.execute(
-        "insert overwrite table raw.t partition (y = 2016, d = 1) select a, b from raw.t where a > 9"
+        "insert overwrite raw.t partition (y = 2016, d = 1) select a, b from raw.t where a > 9"
     )
     assert rows(cursor) == [(3, "three", 2016, 2)]
 

@@ -14,7 +14,14 @@ from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.impala_staging import BATCH_ROWS, Files, literal
-from spot_oa.warehouse.tables import LOOKUPS, REJECTS, Table, python_tables, results_table
+from spot_oa.warehouse.tables import (
+    LOOKUPS,
+    REJECTS,
+    RUN_AUDIT,
+    Table,
+    python_tables,
+    results_table,
+)
 from tests.support.impala import StandIn
 from tests.support.published import content
 
@@ -266,6 +273,38 @@ def test_telemetry_that_shows_no_files_counts_as_changed(
     stand_in.engine.execute("create view raw.seen as select * from raw.flow")
     renamed = settings.model_copy(update={"telemetry_tables": {"flow": "seen"}})
     assert open_warehouse(renamed).telemetry_state(FLOW, DAY) is None
+    with pytest.raises(WarehouseError, match="set SPOT_OA_TELEMETRY_REFRESH=false"):
+        open_warehouse(renamed).expose_telemetry(FLOW, [DAY])
+    unrefreshed = renamed.model_copy(update={"telemetry_refresh": False})
+    assert open_warehouse(unrefreshed).expose_telemetry(FLOW, [DAY]) == [DAY]
+
+
+def test_audit_rows_are_added_and_read_back(settings: Settings) -> None:
+    warehouse = open_warehouse(settings)
+    started = dt.datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - UTC, as stored
+    for number in (1, 2):
+        warehouse.add(
+            RUN_AUDIT,
+            pa.Table.from_pylist(
+                [
+                    {"run_id": f"it's {number}", "seconds": 0.1, "models_built": None,
+                     "started_at": started.replace(day=number), "pipeline": "flow", **PART.ymd}
+                ],
+                RUN_AUDIT.arrow_schema,
+            ),
+        )  # fmt: skip
+    (newest,) = warehouse.latest(RUN_AUDIT, "started_at", 1, "flow")
+    assert (newest["run_id"], newest["seconds"], newest["models_built"]) == ("it's 2", 0.1, None)
+    assert newest["started_at"] == started.replace(day=2)
+    assert warehouse.latest(RUN_AUDIT, "started_at", 5, "dns") == []
+
+
+def test_the_newest_day_of_telemetry(settings: Settings, stand_in: StandIn) -> None:
+    warehouse = open_warehouse(settings)
+    assert warehouse.newest_telemetry(PIPELINES["proxy"]) is None
+    for keys in ("y='2016', m='7', d='09', h='3'", "y='2016', m='10', d='1', h='x'"):
+        stand_in.engine.execute(f"insert into raw.proxy (host) partition ({keys}) values ('x')")
+    assert warehouse.newest_telemetry(PIPELINES["proxy"]) == dt.date(2016, 10, 1)
 
 
 @pytest.mark.parametrize(

@@ -357,11 +357,9 @@ class Engine:
     def _show_files(self, table: str, condition: str | None) -> Result:
         name, keys, rows = self._partition_rows(table)
         if condition:
-            query = to_duckdb(f"select * from t where {condition}", self._literals)
+            query = to_duckdb(f"select * from {name} where {condition}", self._literals)
             wanted = set(
-                self._db.execute(
-                    f"select distinct {', '.join(keys)} from ({query.replace('FROM t', f'FROM {name}')})"
-                ).fetchall()
+                self._db.execute(f"select distinct {', '.join(keys)} from ({query})").fetchall()
             )
             rows = [row for row in rows if row[:-2] in wanted]
         shown = []
