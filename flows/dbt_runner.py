@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from spot_oa.errors import BuildError, Node, printable
 from spot_oa.settings import Settings
+from spot_oa.warehouse import connections_of_dbt
 
 OnNode = Callable[[str], None]
 """Told in one line of each node that finishes."""
 
+PROFILE = (
+    *("home", "target", "warehouse", "schema_prefix", "telemetry_schema"),
+    *("impala_host", "impala_port", "impala_auth", "impala_user", "impala_kerberos_service"),
+    *("impala_tls", "impala_http", "impala_http_path"),
+)
+"""Settings that profiles.yml and the sources read; no secret is among them."""
+
 _DONE_WELL = {"success", "pass", "warn", "no-op"}
+_SAID_OF_ALL = "Unable to establish connection to Impala server: "
+"""What dbt-impala puts before every error of SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,22 +186,25 @@ def _tell(event: Any, on_node: OnNode) -> None:
 
 
 def _one_line(error: object) -> str:
-    return printable(" ".join(str(error).split()))[:500]
+    return printable(" ".join(str(error).split())).replace(_SAID_OF_ALL, "")[:500]
 
 
 @contextmanager
 def environment(settings: Settings) -> Iterator[None]:
     """What profiles.yml reads, from the settings, for as long as dbt runs."""
-    values: Mapping[str, str] = {
-        "SPOT_OA_HOME": str(settings.home),
-        "SPOT_OA_TARGET": settings.target,
-        "SPOT_OA_WAREHOUSE": str(settings.warehouse),
+    values: dict[str, str] = {
+        f"SPOT_OA_{name.upper()}": str(getattr(settings, name)) for name in PROFILE
+    }
+    values |= {
+        f"SPOT_OA_TELEMETRY_TABLES__{pipeline.upper()}": table
+        for pipeline, table in settings.telemetry_tables.items()
     }
     variables = os.environ  # noqa: TID251 - dbt has no other way to its profile
     before = {name: variables.get(name) for name in values}
     variables.update(values)
     try:
-        yield
+        with connections_of_dbt(settings):
+            yield
     finally:
         for name, value in before.items():
             if value is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -36,7 +35,7 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
     yield _warehouse(settings, pipelines)
     for pipeline in pipelines.values():
         yield _attempt(
-            f"telemetry of {pipeline.name} below {settings.raw_uri}",
+            f"telemetry of {pipeline.name} {_place(settings, pipeline.name)}",
             partial(warehouse.check_telemetry, pipeline),
         )
     for step in python_enrichers.STEPS:
@@ -64,16 +63,26 @@ def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
 
 def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> tuple[bool, str]:
     """Whether the warehouse can be used, without getting in the way of a run."""
-    path = settings.warehouse
-    if not path.exists():
-        folder = next(parent for parent in path.parents if parent.exists())
-        return os.access(folder, os.W_OK), f"warehouse {path}: to be made by the first run"
+    name = str(settings.warehouse) if settings.target == "duckdb" else f"on {settings.target}"
+    warehouse = open_warehouse(settings)
     try:
-        with warehouse_lock(path, "doctor", 0, lambda _: None):
-            open_warehouse(settings).prepare(python_tables(pipelines))
+        there = warehouse.exists()
     except SpotOaError as error:
-        return error.transient, f"warehouse {path}: {error}"
-    return True, f"warehouse {path}"
+        return False, f"warehouse {name}: {error}"
+    if not there:
+        return True, f"warehouse {name}: to be made by the first run"
+    try:
+        with warehouse_lock(settings.lock, "doctor", 0, lambda _: None):
+            warehouse.prepare(python_tables(pipelines))
+    except SpotOaError as error:
+        return error.transient, f"warehouse {name}: {error}"
+    return True, f"warehouse {name}"
+
+
+def _place(settings: Settings, pipeline: str) -> str:
+    if settings.target == "duckdb":
+        return f"below {settings.raw_uri}"
+    return f"in {settings.telemetry_table(pipeline)}"
 
 
 def _attempt(what: str, look: Callable[[], object]) -> tuple[bool, str]:

@@ -111,11 +111,11 @@ def run_day(
         force_enrich,
     )
     summary = Summary(part, uuid.uuid4().hex[:12], taken, settings.target, dt.datetime.now(dt.UTC))
-    with warehouse_lock(settings.warehouse, f"run {part}", settings.lock_timeout, reporter.note):
+    with warehouse_lock(settings.lock, f"run {part}", settings.lock_timeout, reporter.note):
         summary.fingerprint = fingerprint(settings, run.pipeline, part, taken, run.warehouse)
         folder = published_folder(settings.data_dir, part)
         # Without its warehouse the history would stay empty.
-        skip = skip_unchanged and settings.warehouse.exists()
+        skip = skip_unchanged and run.warehouse.exists()
         manifest = published_unchanged(folder, summary.fingerprint) if skip else None
         if manifest is None:
             _run_steps(run, summary, caller, reporter)

@@ -30,6 +30,11 @@ SETTINGS = {
     "internal_domains",
     "dns_resolver",
     "dns_public",
+    "schema_prefix",
+    "telemetry_schema",
+    "telemetry_tables",
+    "impala_host",
+    "impala_port",
 }
 """Settings that change what a run gives; secrets count as being there, not by their value."""
 STAMPS = ("mtime", "modificationTime", "LastModified", "last_modified", "updated", "ETag", "etag")
@@ -44,18 +49,20 @@ def fingerprint(
     Files count by size and time of change, the dbt project by its content.
 
     Returns:
-        A hexadecimal digest; empty if it cannot be told whether the results file has changed.
+        A hexadecimal digest; empty if it cannot be told whether the results file or the telemetry
+        has changed.
     """
     project = settings.project_dir
     results = _state(pipeline.results_uri(settings.ml_uri, part))
-    if not results:
+    telemetry = warehouse.telemetry_state(pipeline, part.date) if results else None
+    if telemetry is None:
         return ""
     read = {
         "limit": limit,
         "settings": settings.model_dump(mode="json", include=SETTINGS),
         "pipeline": pipeline.model_dump(mode="json"),
         "results": results,
-        "telemetry": warehouse.telemetry_state(pipeline, part.date),
+        "telemetry": telemetry,
         "context": list(_stats(_files([settings.context_dir, *settings.geo_db]))),
         "project": [
             hashlib.sha256(file.read_bytes()).hexdigest()

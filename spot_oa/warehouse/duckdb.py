@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ import pyarrow as pa
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related, Type
+from spot_oa.warehouse.parquet import copy_sorted, text
 from spot_oa.warehouse.tables import Table
 
 SQL_TYPES: Mapping[Type, str] = {
@@ -97,6 +99,18 @@ class DuckDBWarehouse:
             raise WarehouseError(
                 f"warehouse {self._path} cannot be opened ({reason}); {advice}", transient=held
             ) from error
+
+    def exists(self) -> bool:
+        """See `Warehouse.exists`."""
+        if self._path.exists():
+            return True
+        folder = next(parent for parent in self._path.parents if parent.exists())
+        if not os.access(folder, os.W_OK):
+            raise WarehouseError(
+                f"warehouse {self._path}: {folder} is not writable; allow it, or correct "
+                "SPOT_OA_WAREHOUSE"
+            )
+        return False
 
     def prepare(self, tables: Sequence[Table]) -> None:
         """See `Warehouse.prepare`."""
@@ -194,18 +208,15 @@ class DuckDBWarehouse:
         self, table: str, part: Slice, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
     ) -> int:
         """See `Warehouse.export`."""
-        notes = ", ".join(f'"{key}": {_literal(value)}' for key, value in meta.items())
         with self._connect() as connection:
-            columns = [row[0] for row in connection.execute(f"describe oa.{table}").fetchall()]
-            order = [*order_by, *(name for name in columns if name not in order_by)]
-            ordered = ", ".join(f'"{name}" nulls first' for name in order)
-            (rows,) = connection.execute(
-                f"copy (select * from oa.{table} where y = ? and m = ? and d = ? "  # noqa: S608
-                f"order by {ordered}) to {_literal(str(path))} "
-                f"(format parquet, kv_metadata {{{notes}}})",
-                list(part.ymd.values()),
-            ).fetchone() or (0,)
-        return int(rows)
+            return copy_sorted(
+                connection,
+                f"select * from oa.{table} where y = ? and m = ? and d = ?",  # noqa: S608
+                parameters=list(part.ymd.values()),
+                order_by=order_by,
+                path=path,
+                meta=meta,
+            )
 
 
 def _local(uri: str) -> Path:
@@ -240,7 +251,7 @@ def _plain(path: Path) -> str:
 
 def _scan(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, globs: Sequence[str]) -> str:
     """A query for the telemetry's own columns and y, m, d, h, each in its described type."""
-    files = ", ".join(_literal(glob) for glob in globs)
+    files = ", ".join(text(glob) for glob in globs)
     scan = (
         f"read_parquet([{files}], union_by_name = true, "
         "hive_partitioning = true, hive_types_autocast = false)"
@@ -272,7 +283,3 @@ def _no_rows(pipeline: Pipeline) -> str:
 
 
 _PARTITIONS: Mapping[str, Type] = {"y": "int", "m": "int", "d": "int", "h": "int"}
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -38,7 +38,7 @@ minutes as (
     group by answers.ip_dst, answers.minute_number, answers.y, answers.m, answers.d
 ),
 
-added_up as (
+so_far as (
     select
         *,
         sum(total) over (
@@ -56,5 +56,5 @@ select
     y,
     m,
     d
-from added_up
+from so_far
 group by ip_dst, y, m, d

@@ -1,0 +1,145 @@
+"""How to get to Impala and log in: the one place, for us and for dbt in this process."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import impala.dbapi
+from impala import hiveserver2
+from impala._thrift_api import ThriftClient, get_http_transport, get_transport
+from impala.error import Error, HttpError
+from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
+from thrift.Thrift import TException
+from thrift.transport.TSocket import TSocket
+from thrift.transport.TSSLSocket import TSSLSocket
+from thrift.transport.TTransport import TTransportException
+
+from spot_oa.errors import ConfigError, SpotOaError, WarehouseError, printable
+from spot_oa.settings import Settings
+
+UNAUTHORIZED = 401
+
+
+def where(settings: Settings) -> str:
+    """The daemon, for messages."""
+    return f"Impala at {settings.impala_host}:{settings.impala_port}"
+
+
+def connect(settings: Settings) -> Any:
+    """A connection of impyla's, logged in.
+
+    impyla's own `connect` cannot check certificates over HTTP, and from Python 3.12 on only by
+    their common name: so its transports are put together here, with a context of Python's.
+
+    Raises:
+        ConfigError: The daemon refuses the user, its certificate is not trusted, or Kerberos is
+            not at hand.
+        WarehouseError: It cannot be reached.
+    """
+    password = settings.impala_password.get_secret_value() if settings.impala_password else None
+    mechanism = settings.impala_auth.upper()
+    service, user = settings.impala_kerberos_service, settings.impala_user or None
+    context = ssl.create_default_context(cafile=settings.impala_ca) if settings.impala_tls else None
+    host, port = settings.impala_host, settings.impala_port
+    try:
+        if settings.impala_http:
+            transport = get_http_transport(
+                host,
+                port,
+                settings.impala_http_path,
+                use_ssl=settings.impala_tls,
+                ca_cert=str(settings.impala_ca or ssl.get_default_verify_paths().cafile),
+                auth_mechanism=mechanism,
+                user=user,
+                password=password,
+                kerberos_host=host,
+                kerberos_service_name=service,
+                http_cookie_names="*",
+            )
+        else:
+            socket = (
+                TSSLSocket(host, port, ssl_context=context, validate_callback=lambda *_: None)
+                if context
+                else TSocket(host, port)
+            )
+            socket.setTimeout(settings.impala_timeout * 1000)
+            transport = get_transport(socket, host, service, mechanism, user, password)
+        transport.open()
+        client = ThriftClient(TBinaryProtocolAccelerated(transport))
+        # One attempt: a lost connection is an error of the step, and that is retried.
+        connection = hiveserver2.HiveServer2Connection(hiveserver2.HS2Service(client, retries=1))
+        # Who is not let in is told so by the first call, over HTTP.
+        connection.cursor().close()
+    except (TException, Error, OSError, ImportError) as error:
+        raise _refused(settings, error) from None
+    return connection
+
+
+def _refused(settings: Settings, error: Exception) -> SpotOaError:
+    """What kept us out, in one line, without anything secret."""
+    chain: list[BaseException] = [error]
+    while chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(chain[-1].__cause__ or chain[-1].__context__ or error)
+    reason = printable(getattr(error, "message", None) or error)
+    at = where(settings)
+    if isinstance(error, ImportError):
+        return ConfigError(f"{at}: SPOT_OA_IMPALA_AUTH=gssapi needs `pip install kerberos`")
+    for cause in chain:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ConfigError(
+                f"{at}: its certificate is not trusted ({printable(cause.verify_message)}); "
+                "set SPOT_OA_IMPALA_CA, or correct SPOT_OA_IMPALA_HOST"
+            )
+        if isinstance(cause, ssl.SSLError):
+            return ConfigError(
+                f"{at}: no TLS there ({printable(cause.reason or cause)}); "
+                "correct SPOT_OA_IMPALA_PORT or unset SPOT_OA_IMPALA_TLS"
+            )
+    if getattr(error, "code", None) == UNAUTHORIZED or "Bad status: 3" in reason:
+        return ConfigError(
+            f"{at}: user {printable(settings.impala_user)!r} is refused; correct "
+            "SPOT_OA_IMPALA_USER, SPOT_OA_IMPALA_PASSWORD or SPOT_OA_IMPALA_AUTH"
+        )
+    if "read 0 bytes" in reason or "end of file" in reason.lower():
+        return WarehouseError(
+            f"{at}: it hangs up; SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
+            f"SPOT_OA_IMPALA_TLS={str(settings.impala_tls).lower()} may not be what it expects",
+            transient=True,
+        )
+    return WarehouseError(
+        f"{at} cannot be reached ({reason}); start it, or correct SPOT_OA_IMPALA_HOST",
+        transient=True,
+    )
+
+
+def failure(settings: Settings, error: Exception) -> WarehouseError:
+    """The error of a statement, in one line; a lost connection may pass."""
+    text = str(getattr(error, "message", None) or error)
+    reason = printable(" ".join(text.split()))[:500]
+    lost = isinstance(error, (TTransportException, OSError, HttpError))
+    advice = "the connection was lost; try again" if lost else _advice(reason)
+    return WarehouseError(f"{where(settings)}: {reason}; {advice}", transient=lost)
+
+
+def _advice(reason: str) -> str:
+    if "Database does not exist" in reason:
+        return "create that database, or correct SPOT_OA_SCHEMA_PREFIX or SPOT_OA_TELEMETRY_SCHEMA"
+    if "Could not resolve" in reason:
+        return "create that table, or correct the settings that name it"
+    if "AuthorizationException" in reason:
+        return "grant the user what is missing"
+    return "see the daemon's log"
+
+
+@contextmanager
+def connections_of_dbt(settings: Settings) -> Iterator[None]:
+    """See `spot_oa.warehouse.connections_of_dbt`."""
+    original = impala.dbapi.connect
+    impala.dbapi.connect = lambda *_, **__: connect(settings)
+    try:
+        yield
+    finally:
+        impala.dbapi.connect = original
