@@ -28,7 +28,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["compile", "--quiet", "--no-populate-cache", "--no-introspect", "--project-dir",
          str(PROJECT), "--profiles-dir", str(PROJECT / "profiles"), "--target", "impala",
          "--target-path", str(folder), "--log-path",
-         str(folder), "--vars", "{date: 2016-07-08}"]
+         str(folder), "--vars", "{date: 2016-07-08, compat: true}"]
     )  # fmt: skip
     assert outcome.success, outcome.exception
     return folder
