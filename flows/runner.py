@@ -11,6 +11,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from flows import steps
+from flows.audit import audited
 from flows.steps import Run
 from flows.summary import Enriched, Summary
 from spot_oa.dates import Slice
@@ -26,6 +27,11 @@ T = TypeVar("T")
 
 class Caller(Protocol):
     """How steps are called: plainly, or as Prefect tasks."""
+
+    @property
+    def flow_run_id(self) -> str | None:
+        """The Prefect flow run; None outside of one."""
+        ...
 
     def call(self, name: str, step: Callable[[], T]) -> T:
         """Run one step to its end."""
@@ -58,6 +64,8 @@ class Reporter(Protocol):
 
 class PlainCaller:
     """Calls the steps as the functions that they are."""
+
+    flow_run_id = None
 
     def call(self, name: str, step: Callable[[], T]) -> T:  # noqa: ARG002 - a task's name
         """See `Caller`."""
@@ -111,23 +119,34 @@ def run_day(
         force_enrich,
     )
     summary = Summary(part, uuid.uuid4().hex[:12], taken, settings.target, dt.datetime.now(dt.UTC))
-    with warehouse_lock(settings.lock, f"run {part}", settings.lock_timeout, reporter.note):
+    with (
+        warehouse_lock(settings.lock, f"run {part}", settings.lock_timeout, reporter.note),
+        audited(run, summary, caller.flow_run_id, reporter.note) as audit,
+    ):
         summary.fingerprint = fingerprint(settings, run.pipeline, part, taken, run.warehouse)
         folder = published_folder(settings.data_dir, part)
         # Without its warehouse the history would stay empty.
         skip = skip_unchanged and run.warehouse.exists()
         manifest = published_unchanged(folder, summary.fingerprint) if skip else None
         if manifest is None:
-            _run_steps(run, summary, caller, reporter)
+            _run_steps(run, summary, caller, reporter, audit.keep)
         else:
             summary.unchanged, summary.folder = True, folder
             summary.tables = {name: table["rows"] for name, table in manifest["tables"].items()}
     return summary
 
 
-def _run_steps(run: Run, summary: Summary, caller: Caller, reporter: Reporter) -> None:
+def _run_steps(
+    run: Run,
+    summary: Summary,
+    caller: Caller,
+    reporter: Reporter,
+    keep: Callable[[], None],
+) -> None:
     def timed(name: str, step: Callable[[], T], describe: Callable[[T], str]) -> Callable[[], T]:
         def call() -> T:
+            summary.begun.append(name)
+            keep()
             reporter.started(name)
             begin = time.perf_counter()
             result = step()

@@ -89,6 +89,7 @@ class PrefectCaller:
 
     def __init__(self, retry_delays: Sequence[float]) -> None:
         self._retry_delays = list(retry_delays)
+        self.flow_run_id: str | None = runtime.flow_run.id
 
     def call(self, name: str, step: Callable[[], T]) -> T:
         """See `Caller`."""

@@ -89,6 +89,18 @@ class Warehouse(Protocol):
         """
         ...
 
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """Add rows for good: all or none of them, beside whatever is there.
+
+        Args:
+            table: One that no run clears.
+            rows: Its columns by name, those of the slice too; missing columns are NULL.
+
+        Raises:
+            WarehouseError: They could not be written.
+        """
+        ...
+
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """The distinct values of a text column in the slice, by rank, without NULL."""
         ...

@@ -50,9 +50,7 @@ class _SliceWriter:
         for name, value in self.keys(table).items():
             constant = pa.scalar(value, table.arrow_schema.field(name).type)
             rows = rows.append_column(name, pa.repeat(constant, rows.num_rows))
-        self._connection.register("appended_rows", rows)
-        self._connection.execute(f"insert into {table} by name select * from appended_rows")  # noqa: S608
-        self._connection.unregister("appended_rows")
+        _insert(self._connection, table, rows)
 
     def fill(self, table: Table, **values: object) -> None:
         keys = self.keys(table)
@@ -181,6 +179,11 @@ class DuckDBWarehouse:
                 connection.rollback()
                 raise
 
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """See `Warehouse.add`."""
+        with self._connect() as connection:
+            _insert(connection, table, rows)
+
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """See `Warehouse.distinct`."""
         with self._connect() as connection:
@@ -217,6 +220,12 @@ class DuckDBWarehouse:
                 path=path,
                 meta=meta,
             )
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> None:
+    connection.register("inserted_rows", rows)
+    connection.execute(f"insert into {table} by name select * from inserted_rows")  # noqa: S608
+    connection.unregister("inserted_rows")
 
 
 def _local(uri: str) -> Path:

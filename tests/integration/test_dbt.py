@@ -18,7 +18,7 @@ from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import LOOKUPS, REJECTS, python_tables, results_table
+from spot_oa.warehouse.tables import LOOKUPS, REJECTS, RUN_AUDIT, python_tables, results_table
 from tests.conftest import PROJECT
 from tests.support.report import Told
 
@@ -192,6 +192,7 @@ def test_sources_are_described_as_they_are() -> None:
     }
     written |= {("landed", REJECTS.name): dict(REJECTS.columns)}
     written |= {("lookups", name): dict(table.columns) for name, table in LOOKUPS.items()}
+    written |= {("audit", RUN_AUDIT.name): dict(RUN_AUDIT.columns)}
     assert described == written
 
 

@@ -68,6 +68,14 @@ def count(settings: Settings, table: str, date: dt.date = FIRST) -> int:
     return int(duckdb.sql(f"select count(*) from '{file}'").fetchall()[0][0])
 
 
+def rows(settings: Settings) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables."""
+    tables = "select concat(schema_name, '.', table_name) from duckdb_tables() order by all"
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        names = [name for (name,) in connection.execute(tables).fetchall()]
+        return {name: connection.execute(f"from {name}").fetchall() for name in names}
+
+
 def test_a_rerun_gives_the_same_bytes(home: Settings) -> None:
     before = digests(day(home))
     assert before.keys() == {f"{table}.parquet" for table in FLOW.tables}
@@ -178,10 +186,12 @@ def test_bad_input_is_one_line_and_leaves_the_day(
 def test_a_broken_geo_database_leaves_everything_as_it_was(home: Settings, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mmdb"
     broken.write_bytes(b"\x00" * 5000)
-    warehouse = home.warehouse.read_bytes()
+    before = rows(home)
     with pytest.raises(EnrichmentError, match=r"broken\.mmdb"):
         run(home.model_copy(update={"geo_db": (broken,)}))
-    assert home.warehouse.read_bytes() == warehouse
+    after = rows(home)
+    assert after.pop("oa.run_audit") != before.pop("oa.run_audit")
+    assert after == before
 
 
 def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: Path) -> None:
@@ -195,3 +205,8 @@ def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: P
     with pytest.raises(BuildError, match=r"dbt test grain_flow_scores\S* failed \(\d+ rows\)"):
         run(home.model_copy(update={"project_dir": project}))
     assert digests(day(home)) == before
+    told = "select status, failed_step, reason from oa.run_audit order by started_at desc limit 1"
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        ((*ended, reason),) = connection.execute(told).fetchall()
+    assert ended == ["failed", "dbt build"]
+    assert "dbt test grain_flow_scores" in reason

@@ -38,7 +38,7 @@ minutes as (
     group by answers.ip_dst, answers.minute_number, answers.y, answers.m, answers.d
 ),
 
-so_far as (
+added_up as (
     select
         *,
         sum(total) over (
@@ -56,5 +56,5 @@ select
     y,
     m,
     d
-from so_far
+from added_up
 group by ip_dst, y, m, d
