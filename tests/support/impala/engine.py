@@ -84,6 +84,11 @@ class Engine:
         with self._lock:
             self._db.execute(f"insert into {table} by name {query}")
 
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._db.close()
+
     # -- queries and DML
 
     def _query(self, text: str) -> Result:

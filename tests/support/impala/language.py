@@ -102,9 +102,9 @@ def to_duckdb(query: str, literals: Sequence[str]) -> str:
         ImpalaError: Impala would not take it.
     """
     try:
-        tokens = sqlglot.tokenize(query, read=Impala)
+        tokens = Impala().tokenize(query)
         _check_tokens(tokens)
-        tree: Any = sqlglot.parse_one(query, read=Impala)
+        (tree,) = Impala().parser().parse(tokens, query)
     except SqlglotError as error:
         raise ImpalaError(f"ParseException: Syntax error: {error}") from error
     _check_tree(tree)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import socket
 import ssl
 import struct
 import threading
@@ -213,8 +214,9 @@ class StandIn:
     def __exit__(self, *_: object) -> None:
         self._close()
         for client in self._clients:
-            with contextlib.suppress(OSError):
-                client.close()
+            with contextlib.suppress(OSError, AttributeError):
+                client.handle.shutdown(socket.SHUT_RDWR)
+        self.engine.close()
 
     def _listen(self) -> None:
         if self.certificate:
