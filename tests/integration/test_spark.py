@@ -112,7 +112,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     made = Spark(session, folder)
-    for database in ("raw", "lookups"):
+    for database in sorted({table.schema for table in python_tables(PIPELINES)}):
         made.sql(f"create database {database}")
     yield made
     session.stop()
