@@ -6,7 +6,6 @@ import datetime as dt
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from spot_oa.dates import Slice
@@ -17,6 +16,7 @@ from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.impala import BATCH_ROWS, literal
 from spot_oa.warehouse.tables import LOOKUPS, REJECTS, Table, python_tables, results_table
 from tests.support.impala import StandIn
+from tests.support.published import content
 
 PIPELINES = load_pipelines()
 FLOW = PIPELINES["flow"]
@@ -166,7 +166,7 @@ def test_distinct_goes_by_rank(settings: Settings) -> None:
 
 
 def test_files_are_those_that_duckdb_writes(settings: Settings, tmp_path: Path) -> None:
-    """Schema, order, metadata and bytes, down to text that is not UTF-8."""
+    """The same columns, order and metadata."""
     columns = {"tdate": "string", "total": "bigint", "y": "int", "m": "int", "d": "int"}
     rows = pa.table(
         {"tdate": ["b", "a", None, "it's"], "total": pa.array([1, None, 3, 4], pa.int64())}
@@ -178,13 +178,16 @@ def test_files_are_those_that_duckdb_writes(settings: Settings, tmp_path: Path) 
         warehouse.prepare([table])
         with warehouse.replacing(PART, table) as writer:
             writer.append(table, rows)
-        file = tmp_path / f"{target.target}.parquet"
-        count = warehouse.export(table.name, PART, ["tdate"], file, {"limit": "5", "it's": "x"})
-        assert count == 4
-        made[target.target] = file.read_bytes()
+        folder = tmp_path / f"by-{target.target}"
+        folder.mkdir()
+        file, meta = folder / "day.parquet", {"limit": "5", "note": "it's"}
+        assert warehouse.export(table.name, PART, ["tdate"], file, meta) == 4
+        made[target.target] = content(folder)
     assert made["impala"] == made["duckdb"]
-    schema = pq.read_schema(tmp_path / "impala.parquet")
-    assert [str(kind) for kind in schema.types] == ["string", "int64", "int32", "int32", "int32"]
+    columns, metadata, published = made["impala"]["day.parquet"]
+    assert [kind for _, kind in columns] == ["string", "int64", "int32", "int32", "int32"]
+    assert metadata[b"note"] == b"it's"
+    assert [row["tdate"] for row in published] == [None, "a", "b", "it's"]
 
 
 def test_a_date_without_telemetry_is_told(settings: Settings, stand_in: StandIn) -> None:

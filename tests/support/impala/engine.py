@@ -84,8 +84,15 @@ class Engine:
         with self._lock:
             self._db.execute(f"insert into {table} by name {query}")
 
+    def clear(self) -> None:
+        """Forget all tables and statements."""
+        with self._lock:
+            for schema in {name.partition(".")[0] for name in self._tables}:
+                self._drop_schema(schema)
+            self.statements.clear()
+
     def close(self) -> None:
-        """Forget everything."""
+        """End for good."""
         with self._lock:
             self._db.close()
 
