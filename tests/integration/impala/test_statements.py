@@ -1,4 +1,4 @@
-"""All that dbt sends for a build with its tests, on databases that docs/impala.sql has made."""
+"""A build on databases that docs/impala.sql has made: what it finds, and what it sends."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.impala_sql import complaints
 
 pytestmark = pytest.mark.xdist_group("dbt")
 
-CHECKED = ("select", "with", "insert", "create table", "create view", "alter view")
-"""Statements whose grammar sqlfluff knows; the others only name things."""
+CHECKED = ("insert overwrite table oa", "create view")
+"""What dbt wraps around the compiled SQL, which tests/integration/test_impala_sql.py looks at."""
 
 COMMENT = re.compile(r"^\s*(/\*.*?\*/)?\s*", re.DOTALL)
 """What dbt puts before a statement."""
@@ -40,7 +40,8 @@ def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_
 
     open_warehouse(settings).prepare(python_tables(load_pipelines()))
     with environment(settings):
-        arguments = dbt_arguments(settings, ["build", "--vars", json.dumps({"date": "2016-07-08"})])
+        arguments = dbt_arguments(settings, ["build", "--exclude-resource-type", "unit_test"])
+        arguments += ["--vars", json.dumps({"date": "2016-07-08"})]
         done = dbtRunner().invoke(arguments)
 
     assert [(r.node.name, r.message) for r in done.result if r.status in ("error", "fail")] == []
@@ -49,5 +50,5 @@ def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_
     file = {str(table) for table in python_tables(load_pipelines())}
     assert made.isdisjoint(file | {f"oa.{mart}" for mart in ddl.marts()})
     checked = {statement for statement in sent if statement.startswith(CHECKED)}
-    assert len(checked) > 100
+    assert len(checked) > len(ddl.marts())
     assert {statement: found for statement in checked if (found := complaints(statement))} == {}
