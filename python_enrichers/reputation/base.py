@@ -59,6 +59,16 @@ class Verdict:
     matched_entry: str | None = None
 
 
+def storable(*texts: str | None) -> None:
+    """Refuse what no table takes: JSON may have half of a surrogate pair in a text, or no text.
+
+    Raises:
+        ValueError: A text has half a surrogate pair.
+        TypeError: One is no text.
+    """
+    "".join([text for text in texts if text is not None]).encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One row of the verdicts: an answer, and for ANSWERED the verdict.

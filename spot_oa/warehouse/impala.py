@@ -190,6 +190,36 @@ class ImpalaWarehouse:
                 "SPOT_OA_SCHEMA_PREFIX"
             )
 
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """See `Warehouse.add`; one statement, so that it is one file in each partition."""
+        columns = [*_own(table), *_partitions(table)]
+        values = [
+            ", ".join(
+                f"cast({literal(row.get(name))} as {table.columns[name]}) as `{name}`"
+                for name in columns
+            )
+            for row in rows.to_pylist()
+        ]
+        keys = ", ".join(f"`{name}`" for name in _partitions(table))
+        with self._connect() as session:
+            session.run(
+                f"insert into {_name(self._settings, table)} partition ({keys}) "
+                f"select {' union all select '.join(values)}"
+            )
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `Warehouse.latest`."""
+        columns = ", ".join(f"`{name}`" for name in table.columns)
+        only = f"where `pipeline` = {literal(pipeline)} " if pipeline else ""
+        with self._connect() as session:
+            rows = session.rows(
+                f"select {columns} from {_name(self._settings, table)} {only}"  # noqa: S608
+                f"order by `{by}` desc limit {int(count)}"
+            )
+        return [dict(zip(table.columns, map(_text, row), strict=True)) for row in rows]
+
     def check_telemetry(self, pipeline: Pipeline) -> None:
         """See `Warehouse.check_telemetry`; the table and its columns are there."""
         with self._connect() as session:
@@ -229,6 +259,17 @@ class ImpalaWarehouse:
         """A view needs none, and takes none."""
         if self._settings.telemetry_refresh:
             session.run(f"refresh {self._settings.telemetry_table(pipeline.name)}")
+
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """See `Warehouse.newest_telemetry`; by the partition keys."""
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+            days = session.rows(
+                "select distinct cast(y as int), cast(m as int), cast(d as int) "  # noqa: S608
+                f"from {self._settings.telemetry_table(pipeline.name)} order by 1 desc, 2 desc, "
+                "3 desc limit 1"
+            )
+        return dt.date(*days[0]) if days else None
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """See `Warehouse.telemetry_state`: the day's files, which nobody changes once written."""

@@ -157,6 +157,7 @@ LINES = "\n".join(
         {"ioc": "198.51.100.0/24", "level": None},
         {"other": 1},
         ["no object"],
+        {"ioc": "9.9.9.9", "name": "half a pair \ud83d"},
     )
 )
 
@@ -176,6 +177,13 @@ LINES = "\n".join(
             },
             0,
             id="text",
+        ),
+        pytest.param(
+            "http://evil.com/#/a;b  # why\nbad.com ;SBL\n",
+            {},
+            {"evil.com/#/a;b": "mine:Listed:2", "evil.com/": "", "bad.com": "mine:Listed:2"},
+            0,
+            id="text, # and ; in a URI",
         ),
         pytest.param(
             "0.0.0.0 evil.com\n0.0.0.0 bad.com\nalone\n",
@@ -217,8 +225,8 @@ LINES = "\n".join(
                 "label_column": "name",
                 "severity_column": "level",
             },
-            {"8.8.8.8": "mine:Zeus:3", "198.51.100.9": "mine:Listed:2"},
-            2,
+            {"8.8.8.8": "mine:Zeus:3", "198.51.100.9": "mine:Listed:2", "9.9.9.9": ""},
+            3,
             id="jsonl",
         ),
     ],

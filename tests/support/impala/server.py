@@ -225,7 +225,12 @@ class StandIn:
             door = TServerSocket("127.0.0.1", 0)
         door.listen()
         self.port = int(door.handle.getsockname()[1])
-        self._close = door.close
+
+        def close() -> None:
+            door.handle.shutdown(socket.SHUT_RDWR)  # Or it goes on listening while it accepts.
+            door.close()
+
+        self._close = close
         threading.Thread(target=self._accept, args=(door,), daemon=True).start()
 
     def _accept(self, door: TServerSocket) -> None:
