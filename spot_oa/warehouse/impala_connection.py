@@ -35,7 +35,7 @@ def where(settings: Settings) -> str:
     return f"Impala at {settings.impala_host}:{settings.impala_port}"
 
 
-class _Socket(TSocket):
+class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
     """Thrift's socket with certificates checked by Python, and errors left as they are."""
 
     def __init__(

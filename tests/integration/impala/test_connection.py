@@ -24,7 +24,7 @@ from tests.conftest import PROJECT
 from tests.support.impala import StandIn
 from tests.support.impala.telemetry import create_telemetry
 
-SECRET = "s3cret'\\ pass"  # noqa: S105 - the stand-in's
+SECRET = "s3cret'\\ pass"
 USERS = {"oa": SECRET}
 
 
@@ -157,12 +157,13 @@ def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path) -> Non
 
 def test_tls_on_one_side_only(certificate: Path, tmp_path: Path) -> None:
     with StandIn(certificate=certificate) as stand_in:
-        with pytest.raises(WarehouseError, match="does not let us in .*SPOT_OA_IMPALA_TLS=false"):
-            open_warehouse(settings_for(stand_in, tmp_path)).exists()
+        warehouse = open_warehouse(settings_for(stand_in, tmp_path))
+        with pytest.raises(WarehouseError, match=r"does not let us in .*SPOT_OA_IMPALA_TLS=false"):
+            warehouse.exists()
     with StandIn(http=True) as stand_in:
-        settings = settings_for(stand_in, tmp_path, impala_tls=True)
+        warehouse = open_warehouse(settings_for(stand_in, tmp_path, impala_tls=True))
         with pytest.raises(ConfigError, match="no TLS there"):
-            open_warehouse(settings).exists()
+            warehouse.exists()
 
 
 def test_nobody_there(tmp_path: Path) -> None:
@@ -174,13 +175,12 @@ def test_nobody_there(tmp_path: Path) -> None:
         open_warehouse(settings).exists()
     assert raised.value.transient
     assert_one_line(raised.value)
-    found = dict((line.partition(":")[0], usable) for usable, line in examine(settings))
+    found = {line.partition(":")[0]: usable for usable, line in examine(settings)}
     assert not found["warehouse on impala"]
     assert not found["telemetry of flow in raw.flow"]
 
 
 def test_kerberos_without_its_package(tmp_path: Path) -> None:
-    pytest.importorskip("impala")
     with StandIn() as stand_in:
         settings = settings_for(stand_in, tmp_path, impala_auth="gssapi")
         with pytest.raises(ConfigError, match="pip install kerberos"):

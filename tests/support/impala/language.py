@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import sqlglot
 import yaml
 from sqlglot import exp
 from sqlglot.dialects.hive import Hive

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from impala._thrift_gen.ImpalaService import ImpalaHiveServer2Service as service
+from impala._thrift_gen.ImpalaService import ImpalaHiveServer2Service
 from impala._thrift_gen.ImpalaService.ttypes import (
     TCloseImpalaOperationResp,
     TDmlResult,
@@ -63,7 +63,7 @@ class _Operation:
         )
 
 
-class _Service(service.Iface):
+class _Service(ImpalaHiveServer2Service.Iface):
     """The calls that impyla and dbt-impala make; any other ends in an unknown method."""
 
     def __init__(self, engine: Engine) -> None:
@@ -195,7 +195,7 @@ class StandIn:
         self.engine = Engine()
         self.users = users
         self.certificate = certificate
-        self.processor = service.Processor(_Service(self.engine))
+        self.processor = ImpalaHiveServer2Service.Processor(_Service(self.engine))
         self._http = http
         self._clients: list[Any] = []
 
