@@ -30,7 +30,16 @@ from pydantic_settings import (
 
 from spot_oa.errors import ConfigError, printable
 
-SCHEMAS = ("raw", "lookups", "reference", "oa_staging", "oa_intermediate", "oa", "main")
+SCHEMAS = (
+    "raw",
+    "lookups",
+    "reference",
+    "oa_staging",
+    "oa_intermediate",
+    "oa",
+    "oa_compat",
+    "main",
+)
 """Schema names in the warehouse: its file's stem must be none of them."""
 
 SECRET = ("services", "proxy", "maxmind_license_key", "impala_password")
