@@ -71,7 +71,7 @@ class DuckDBWarehouse:
         self._path = settings.warehouse
         self._raw_uri = settings.raw_uri
         # The same as in profiles.yml.
-        self._config = {
+        self._config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory_limit,
             "temp_directory": str(settings.spill_dir),
         }
