@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import impala.dbapi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,12 +20,12 @@ from flows.doctor import examine
 from spot_oa.errors import ConfigError, SpotOaError, WarehouseError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
-from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse import connections_of_dbt, open_warehouse
 from tests.conftest import PROJECT
 from tests.support.impala import StandIn
 from tests.support.impala.telemetry import create_telemetry
 
-SECRET = "s3cret'\\ pass"  # noqa: S105 - the stand-in's
+SECRET = "s3cret'\\ pass"
 USERS = {"oa": SECRET}
 
 
@@ -157,12 +158,23 @@ def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path) -> Non
 
 def test_tls_on_one_side_only(certificate: Path, tmp_path: Path) -> None:
     with StandIn(certificate=certificate) as stand_in:
-        with pytest.raises(WarehouseError, match="does not let us in .*SPOT_OA_IMPALA_TLS=false"):
-            open_warehouse(settings_for(stand_in, tmp_path)).exists()
+        warehouse = open_warehouse(settings_for(stand_in, tmp_path))
+        with pytest.raises(WarehouseError, match=r"does not let us in .*SPOT_OA_IMPALA_TLS=false"):
+            warehouse.exists()
     with StandIn(http=True) as stand_in:
-        settings = settings_for(stand_in, tmp_path, impala_tls=True)
+        warehouse = open_warehouse(settings_for(stand_in, tmp_path, impala_tls=True))
         with pytest.raises(ConfigError, match="no TLS there"):
-            open_warehouse(settings).exists()
+            warehouse.exists()
+
+
+def test_sessions_have_the_configured_options(tmp_path: Path) -> None:
+    with StandIn() as stand_in:
+        settings = settings_for(stand_in, tmp_path, impala_options={"sync_ddl": "true"})
+        open_warehouse(settings).exists()
+        with connections_of_dbt(settings):
+            impala.dbapi.connect(host="elsewhere").cursor().close()
+        assert stand_in.options
+        assert all(options == {"SYNC_DDL": "true"} for options in stand_in.options)
 
 
 def test_nobody_there(tmp_path: Path) -> None:
@@ -174,13 +186,12 @@ def test_nobody_there(tmp_path: Path) -> None:
         open_warehouse(settings).exists()
     assert raised.value.transient
     assert_one_line(raised.value)
-    found = dict((line.partition(":")[0], usable) for usable, line in examine(settings))
+    found = {line.partition(":")[0]: usable for usable, line in examine(settings)}
     assert not found["warehouse on impala"]
     assert not found["telemetry of flow in raw.flow"]
 
 
 def test_kerberos_without_its_package(tmp_path: Path) -> None:
-    pytest.importorskip("impala")
     with StandIn() as stand_in:
         settings = settings_for(stand_in, tmp_path, impala_auth="gssapi")
         with pytest.raises(ConfigError, match="pip install kerberos"):

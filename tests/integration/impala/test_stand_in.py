@@ -37,7 +37,7 @@ def rows(cursor: Any, query: str = "select * from raw.t") -> list[tuple[Any, ...
 
 def test_a_static_overwrite_replaces_its_partition_even_by_nothing(cursor: Any) -> None:
     cursor.execute(
-        "insert overwrite table raw.t partition (y = 2016, d = 1) select a, b from raw.t where a > 9"
+        "insert overwrite raw.t partition (y = 2016, d = 1) select a, b from raw.t where a > 9"
     )
     assert rows(cursor) == [(3, "three", 2016, 2)]
 
@@ -50,9 +50,7 @@ def test_a_dynamic_overwrite_replaces_only_what_occurs(cursor: Any) -> None:
 
 
 def test_partition_columns_come_last(cursor: Any) -> None:
-    cursor.execute(
-        "create table raw.u partitioned by (y, d) stored as parquet as select * from raw.t"
-    )
+    cursor.execute("create table raw.u partitioned by (y, d) as select * from raw.t")
     assert [row[0] for row in rows(cursor, "describe raw.u")] == ["a", "b", "d", "y"]
     with pytest.raises(HiveServer2Error, match="Partition column name mismatch"):
         cursor.execute("create table raw.v partitioned by (y) as select y, a from raw.t")

@@ -13,8 +13,15 @@ from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.impala import BATCH_ROWS, literal
-from spot_oa.warehouse.tables import LOOKUPS, REJECTS, Table, python_tables, results_table
+from spot_oa.warehouse.impala_staging import BATCH_ROWS, Files, literal
+from spot_oa.warehouse.tables import (
+    LOOKUPS,
+    REJECTS,
+    RUN_AUDIT,
+    Table,
+    python_tables,
+    results_table,
+)
 from tests.support.impala import StandIn
 from tests.support.published import content
 
@@ -42,6 +49,13 @@ HOSTILE = [
 ]
 
 
+@pytest.fixture(params=["statements", "files"])
+def carried(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Settings:
+    """Settings for each way that rows get into staging tables."""
+    files = {"impala_staging_uri": (tmp_path / "staging").as_uri()}
+    return settings.model_copy(update=files if request.param == "files" else {})
+
+
 @pytest.fixture(autouse=True)
 def _prepared(settings: Settings) -> None:
     open_warehouse(settings).prepare(python_tables(PIPELINES))
@@ -64,13 +78,15 @@ def read(stand_in: StandIn, query: str) -> list[tuple[object, ...]]:
 LINES = "select line from raw.results_rejects order by d, line_no"
 
 
-def test_text_from_traffic_stays_text(settings: Settings, stand_in: StandIn) -> None:
-    stand_in.statements.clear()
-    replace(settings, PART, REJECTS, rejects([*HOSTILE, None]))
-    sent = list(stand_in.statements)
+def test_text_from_traffic_stays_text(carried: Settings, stand_in: StandIn) -> None:
+    replace(carried, PART, REJECTS, rejects([*HOSTILE, None]))
     assert [line for (line,) in read(stand_in, LINES)] == [*HOSTILE, None]
-    # One INSERT: nothing in the text ended it, or began another statement.
-    assert [statement.split()[0] for statement in sent] == [
+
+
+def test_no_text_ends_its_statement(settings: Settings, stand_in: StandIn) -> None:
+    stand_in.statements.clear()
+    replace(settings, PART, REJECTS, rejects(HOSTILE))
+    assert [statement.split()[0] for statement in stand_in.statements] == [
         *("drop", "create", "insert", "insert", "drop")
     ]
 
@@ -82,7 +98,7 @@ def test_a_literal_stands_by_itself() -> None:
     assert literal(dt.datetime(2016, 7, 8, 1, 2, 3, 4)) == "'2016-07-08 01:02:03.000004'"  # noqa: DTZ001
 
 
-def test_every_type_comes_back_as_it_was(settings: Settings, stand_in: StandIn) -> None:
+def test_every_type_comes_back_as_it_was(carried: Settings, stand_in: StandIn) -> None:
     table = LOOKUPS["ip_geo"]
     built = dt.datetime(2016, 7, 8, 1, 2, 3, 456789)  # noqa: DTZ001 - UTC, as stored
     rows = pa.table(
@@ -94,7 +110,7 @@ def test_every_type_comes_back_as_it_was(settings: Settings, stand_in: StandIn) 
             "source_built_at": pa.array([built, None], pa.timestamp("us")),
         }
     )
-    replace(settings, PART, table, rows)
+    replace(carried, PART, table, rows)
     found = read(
         stand_in,
         "select ip, latitude, longitude, asn, source_built_at, geoloc, pipeline, y, m, d "
@@ -106,13 +122,13 @@ def test_every_type_comes_back_as_it_was(settings: Settings, stand_in: StandIn) 
     ]
 
 
-def test_a_slice_is_replaced_and_no_other(settings: Settings, stand_in: StandIn) -> None:
-    replace(settings, PART, REJECTS, rejects(["old"]))
-    replace(settings, NEXT, REJECTS, rejects(["next day"]))
-    replace(settings, Slice("dns", DAY), REJECTS, rejects(["dns"]))
-    replace(settings, PART, REJECTS, rejects(["new", "newer"]))
+def test_a_slice_is_replaced_and_no_other(carried: Settings, stand_in: StandIn) -> None:
+    replace(carried, PART, REJECTS, rejects(["old"]))
+    replace(carried, NEXT, REJECTS, rejects(["next day"]))
+    replace(carried, Slice("dns", DAY), REJECTS, rejects(["dns"]))
+    replace(carried, PART, REJECTS, rejects(["new", "newer"]))
     assert sorted(read(stand_in, LINES)) == [("dns",), ("new",), ("newer",), ("next day",)]
-    replace(settings, PART, REJECTS, rejects([]))
+    replace(carried, PART, REJECTS, rejects([]))
     assert sorted(read(stand_in, LINES)) == [("dns",), ("next day",)]
 
 
@@ -126,28 +142,63 @@ def test_rows_go_in_bounded_batches(settings: Settings, stand_in: StandIn) -> No
 
 
 def test_a_failure_leaves_the_slice_and_no_staging_table(
-    settings: Settings, stand_in: StandIn
+    carried: Settings, stand_in: StandIn
 ) -> None:
-    replace(settings, PART, REJECTS, rejects(["old"]))
-    with pytest.raises(RuntimeError), open_warehouse(settings).replacing(PART, REJECTS) as writer:
-        writer.append(REJECTS, rejects(["new"]))
-        raise RuntimeError
+    replace(carried, PART, REJECTS, rejects(["old"]))
+
+    def fail() -> None:
+        with open_warehouse(carried).replacing(PART, REJECTS) as writer:
+            writer.append(REJECTS, rejects(["new"]))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert read(stand_in, LINES) == [("old",)]
-    assert ("results_rejects",) == read(stand_in, "show tables in raw like 'results_rejects*'")[-1]
+    staged = read(stand_in, "show tables in raw like 'results_rejects*'")
+    assert staged == [("results_rejects",)]
 
 
-def test_what_a_dead_run_left_is_replaced(settings: Settings, stand_in: StandIn) -> None:
+def test_what_a_dead_run_left_is_replaced(carried: Settings, stand_in: StandIn) -> None:
     stage = "raw.results_rejects__flow_20160708"
     stand_in.engine.execute(f"create table {stage} (line string)")
     stand_in.engine.execute(f"insert into {stage} values ('left behind')")
-    replace(settings, PART, REJECTS, rejects(["new"]))
+    replace(carried, PART, REJECTS, rejects(["new"]))
     assert read(stand_in, LINES) == [("new",)]
 
 
-def test_fill_sets_columns_of_all_rows(settings: Settings, stand_in: StandIn) -> None:
+def test_a_staging_folder_is_left_empty(settings: Settings, tmp_path: Path) -> None:
+    for place in (tmp_path / "staging", tmp_path / "file"):
+        files = settings.model_copy(update={"impala_staging_uri": str(place)})
+        if place.name == "file":
+            place.write_text("in the way")
+            with pytest.raises(WarehouseError, match="SPOT_OA_IMPALA_STAGING_URI: cannot write"):
+                replace(files, PART, REJECTS, rejects(["x"]))
+        else:
+            replace(files, PART, REJECTS, rejects(["x"]))
+            assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "location"),
+    [
+        ("webhdfs://namenode:9870/staging", "/staging"),
+        ("hdfs://nameservice/staging/", "/staging"),
+        ("s3://bucket/staging", "s3a://bucket/staging"),
+        ("abfs://container@account.dfs.core.windows.net/x",) * 2,
+        ("/mnt/staging", "/mnt/staging"),
+    ],
+)
+def test_a_folder_as_impala_names_it(uri: str, location: str) -> None:
+    settings = load_settings(target="impala", impala_staging_uri=uri)
+    other = settings.model_copy(update={"impala_staging_location": "hdfs://other/x"})
+    for given, wanted in ((settings, location), (other, "hdfs://other/x")):
+        assert Files(None, given)._location == wanted  # type: ignore[arg-type]
+
+
+def test_fill_sets_columns_of_all_rows(carried: Settings, stand_in: StandIn) -> None:
     results = results_table(FLOW)
     now = dt.datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - UTC, as stored
-    with open_warehouse(settings).replacing(PART, results) as writer:
+    with open_warehouse(carried).replacing(PART, results) as writer:
         writer.append(results, pa.table({"sip": ["a", "b"], "rank": pa.array([0, 1], pa.int32())}))
         writer.fill(results, source_uri="it's", landed_at=now)
     assert read(
@@ -222,6 +273,38 @@ def test_telemetry_that_shows_no_files_counts_as_changed(
     stand_in.engine.execute("create view raw.seen as select * from raw.flow")
     renamed = settings.model_copy(update={"telemetry_tables": {"flow": "seen"}})
     assert open_warehouse(renamed).telemetry_state(FLOW, DAY) is None
+    with pytest.raises(WarehouseError, match="set SPOT_OA_TELEMETRY_REFRESH=false"):
+        open_warehouse(renamed).expose_telemetry(FLOW, [DAY])
+    unrefreshed = renamed.model_copy(update={"telemetry_refresh": False})
+    assert open_warehouse(unrefreshed).expose_telemetry(FLOW, [DAY]) == [DAY]
+
+
+def test_audit_rows_are_added_and_read_back(settings: Settings) -> None:
+    warehouse = open_warehouse(settings)
+    started = dt.datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - UTC, as stored
+    for number in (1, 2):
+        warehouse.add(
+            RUN_AUDIT,
+            pa.Table.from_pylist(
+                [
+                    {"run_id": f"it's {number}", "seconds": 0.1, "models_built": None,
+                     "started_at": started.replace(day=number), "pipeline": "flow", **PART.ymd}
+                ],
+                RUN_AUDIT.arrow_schema,
+            ),
+        )  # fmt: skip
+    (newest,) = warehouse.latest(RUN_AUDIT, "started_at", 1, "flow")
+    assert (newest["run_id"], newest["seconds"], newest["models_built"]) == ("it's 2", 0.1, None)
+    assert newest["started_at"] == started.replace(day=2)
+    assert warehouse.latest(RUN_AUDIT, "started_at", 5, "dns") == []
+
+
+def test_the_newest_day_of_telemetry(settings: Settings, stand_in: StandIn) -> None:
+    warehouse = open_warehouse(settings)
+    assert warehouse.newest_telemetry(PIPELINES["proxy"]) is None
+    for keys in ("y='2016', m='7', d='09', h='3'", "y='2016', m='10', d='1', h='x'"):
+        stand_in.engine.execute(f"insert into raw.proxy (host) partition ({keys}) values ('x')")
+    assert warehouse.newest_telemetry(PIPELINES["proxy"]) == dt.date(2016, 10, 1)
 
 
 @pytest.mark.parametrize(

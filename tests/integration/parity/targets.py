@@ -44,6 +44,7 @@ class Target(ABC):
 
     def load_telemetry(self) -> None:
         """Take over the telemetry below the home, after it has changed."""
+        return
 
     def show_telemetry(self, dates: Sequence[dt.date]) -> None:
         """What a run does before dbt reads telemetry."""
@@ -52,6 +53,7 @@ class Target(ABC):
 
     def close(self) -> None:
         """Let go of everything."""
+        return
 
     def run(self, part: Slice, limit: int | None = None) -> Summary:
         """A run from landing to publishing."""
@@ -62,7 +64,8 @@ class Target(ABC):
         arguments = [part for part in dbt_arguments(self.settings, command) if part != "none"]
         arguments.remove("--log-level")
         if work:
-            arguments[arguments.index("--target-path") + 1] = str(work)
+            _keep_parsed(self.settings.target_dir, work)
+            arguments[arguments.index("--target-path") + 1] = str(work / "target")
         script = Path(sys.executable).with_name("dbt")
         with environment(self.settings):
             return subprocess.Popen(
@@ -120,7 +123,7 @@ class Impala(Target):
 
 def _keep_parsed(old: Path, new: Path) -> None:
     """Hand what dbt kept of parsing the project to another home: it costs seconds to make."""
-    (new / "target").mkdir(parents=True)
+    (new / "target").mkdir(parents=True, exist_ok=True)
     shutil.copy(old / "target" / "partial_parse.msgpack", new / "target")
 
 
