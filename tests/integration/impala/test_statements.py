@@ -32,10 +32,9 @@ def test_the_file_is_what_the_code_says() -> None:
 
 def test_the_page_names_every_setting() -> None:
     page = (PROJECT / "docs" / "impala.md").read_text("utf-8")
-    named = set(re.findall(r"SPOT_OA_[A-Z_]*[A-Z]", page))
     for field in Settings.model_fields:
         if field.startswith(("impala_", "schema_", "telemetry_")):
-            assert f"SPOT_OA_{field.upper()}" in named, field
+            assert re.search(rf"SPOT_OA_{field.upper()}(__|\b)", page), field
 
 
 def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_not_take(
