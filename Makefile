@@ -44,8 +44,9 @@ lint: $(READY) ## check style and types of Python, SQL and YAML
 	$(BIN)/yamllint --strict .
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
-bench: $(READY) ## measure, as docs/performance.md shows it
-	$(BIN)/python -m benchmarks.deployment
+bench: $(READY) ## measure, and write the tables into docs/performance.md
+	$(BIN)/python -m benchmarks $(if $(SIZES),--sizes $(SIZES)) $(if $(PARTS),--parts $(PARTS)) \
+		$(if $(FOLDER),--folder $(FOLDER))
 
 docs: $(READY) ## write the dbt docs of the demo as one static page, target/static_index.html
 	@test -f spot-oa-home/warehouse.duckdb || $(BIN)/spot-oa demo

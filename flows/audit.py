@@ -59,7 +59,8 @@ class Audit:
         rows = [*self._pending, row]
         self._write(rows)
         try:
-            self._run.warehouse.prepare([RUN_AUDIT])
+            if "prepare" not in self._summary.seconds:
+                self._run.warehouse.prepare([RUN_AUDIT])
             self._run.warehouse.add(RUN_AUDIT, _table(rows))
             self._path.unlink(missing_ok=True)
         except (SpotOaError, OSError) as error:

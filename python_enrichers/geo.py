@@ -192,18 +192,27 @@ def place_in_record(record: object) -> Known:
     country, subdivisions = record.get("country"), record.get("subdivisions")
     # In the flat layout a record is its own location and its own traits.
     location, traits = record.get("location", record), record.get("traits", record)
+    if _item(traits, "is_anycast"):
+        # Announced from many places: the one that stands there is not where anybody is.
+        return _known(**_owner(traits))
     return _known(
         latitude=_item(location, "latitude"),
         longitude=_item(location, "longitude"),
-        asn=_item(traits, "autonomous_system_number"),
         country_code=_item(country, "iso_code") or record.get("country_code"),
         country=_english(country),
         region=_english(_first(subdivisions)) or record.get("region") or record.get("state1"),
         city=_english(record.get("city")),
-        domain=_item(traits, "domain"),
-        isp=_item(traits, "isp") or _item(traits, "organization"),
-        as_org=_item(traits, "autonomous_system_organization"),
+        **_owner(traits),
     )
+
+
+def _owner(traits: Any) -> dict[str, Any]:
+    return {
+        "asn": _item(traits, "autonomous_system_number"),
+        "domain": _item(traits, "domain"),
+        "isp": _item(traits, "isp") or _item(traits, "organization"),
+        "as_org": _item(traits, "autonomous_system_organization"),
+    }
 
 
 def geoloc(known: Known) -> str:

@@ -21,6 +21,7 @@ from pydantic import ConfigDict, Field, RootModel, SecretStr, model_validator
 from python_enrichers.base import SourceError, Status
 from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
+from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
     HIGH,
     LOW,
@@ -108,20 +109,20 @@ class AnyList:
         self.max_age = dt.timedelta(days=days) if days else None
         self.attribution = options.attribution
         headers = {options.header: options.key} if options.key else None
-        meter = tools.meter(Limits(daily=100, per_minute=10), f"feeds.{name}")
-        self._client = tools.client(meter, headers=headers)
+        self.meter = tools.meter(Limits(daily=100, per_minute=10), f"feeds.{name}")
+        self._client = tools.client(self.meter, headers=headers)
         self._options = options
 
-    def fetch(self, path: Path) -> None:
+    def fetch(self, path: Path, marks: Marks) -> bool:
         """See `ListSource`."""
         if self._options.url:
-            self._client.download(self._options.url.get_secret_value(), path)
-            return
+            return self._client.download_all([self._options.url.get_secret_value()], path, marks)
         try:
             shutil.copy2(self._options.path or "", path)
         except OSError as error:
             reason = f"{self._options.path} cannot be read ({error.strerror})"
             raise SourceError(Status.UNAVAILABLE, reason) from None
+        return True
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
         """See `ListSource`."""

@@ -156,7 +156,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
     if settings.target == "duckdb":
         from spot_oa.warehouse.duckdb import DuckDBWarehouse  # noqa: PLC0415 - one engine per run
 
-        return DuckDBWarehouse(settings.warehouse, settings.raw_uri)
+        return DuckDBWarehouse(settings)
     if settings.target == "impala":
         from spot_oa.warehouse.impala import ImpalaWarehouse  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related, Type
+from spot_oa.settings import Settings
 from spot_oa.warehouse.parquet import copy_sorted, reason, text
 from spot_oa.warehouse.tables import Table
 
@@ -66,9 +67,14 @@ class _SliceWriter:
 class DuckDBWarehouse:
     """One file, one writer at a time; identifiers come from descriptions, values are bound."""
 
-    def __init__(self, path: Path, raw_uri: str) -> None:
-        self._path = path
-        self._raw_uri = raw_uri
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.warehouse
+        self._raw_uri = settings.raw_uri
+        # The same as in profiles.yml.
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": settings.memory_limit,
+            "temp_directory": str(settings.spill_dir),
+        }
 
     @contextmanager
     def _connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -85,7 +91,7 @@ class DuckDBWarehouse:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _DOOR:
-                return duckdb.connect(str(self._path))
+                return duckdb.connect(str(self._path), config=self._config)
         except (duckdb.Error, OSError) as error:
             why = reason(error)
             held = "could not set lock" in why.lower()

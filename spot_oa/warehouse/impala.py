@@ -31,7 +31,7 @@ class _Session:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._connection = connect(settings)
-        self._cursor = self._connection.cursor(configuration=None)
+        self._cursor = self._connection.cursor()
         self._cursor.arraysize = FETCH_ROWS
 
     def run(self, statement: str) -> None:

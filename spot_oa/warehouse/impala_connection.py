@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,6 +63,19 @@ class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
             raise
 
 
+class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # no types
+    """impyla's connection; every session on it has the configured query options."""
+
+    def __init__(self, service: Any, options: Mapping[str, str]) -> None:
+        super().__init__(service)
+        self._options = {name.upper(): value for name, value in options.items()}
+
+    def cursor(self, *arguments: Any, **given: Any) -> Any:
+        """Open a session."""
+        given["configuration"] = {**self._options, **(given.get("configuration") or {})}
+        return super().cursor(*arguments, **given)
+
+
 def connect(settings: Settings) -> Any:
     """A connection of impyla's, logged in.
 
@@ -100,7 +113,7 @@ def connect(settings: Settings) -> Any:
         transport.open()
         client = ThriftClient(TBinaryProtocolAccelerated(transport))
         # One attempt: a lost connection is an error of the step, and that is retried.
-        connection = hiveserver2.HiveServer2Connection(hiveserver2.HS2Service(client, retries=1))
+        connection = _Connection(hiveserver2.HS2Service(client, retries=1), settings.impala_options)
         # Who is not let in is told so by the first call, over HTTP.
         connection.cursor().close()
     except (TException, Error, OSError, ImportError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.runner import run_day
+from flows.runner import is_unchanged, run_day
 from flows.summary import Summary
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
@@ -218,3 +218,10 @@ def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: P
         ((*ended, reason),) = connection.execute(told).fetchall()
     assert ended == ["failed", "dbt build"]
     assert "dbt test grain_flow_scores" in reason
+
+
+def test_it_can_be_told_beforehand_whether_a_day_is_unchanged(home: Settings) -> None:
+    assert is_unchanged(home, "flow", FIRST, None)
+    assert not is_unchanged(home, "flow", FIRST, 7)
+    home.warehouse.unlink()
+    assert not is_unchanged(home, "flow", FIRST, None)

@@ -17,6 +17,8 @@ from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import RUN_AUDIT, python_tables, results_table
+from tests.support.impala import StandIn
+from tests.support.impala.telemetry import create_telemetry
 
 pytestmark = pytest.mark.xdist_group("run")
 
@@ -30,27 +32,56 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return load_settings(home=tmp_path_factory.mktemp("watching"))
 
 
-def test_freshness_is_that_of_the_newest_day_and_of_the_last_run(shared: Settings) -> None:
-    today = dt.datetime.now(dt.UTC).date()
-    warehouse = open_warehouse(shared)
+def is_there(settings: Settings) -> None:
+    """Results of flow are of yesterday, of proxy 3 and of dns 10 days old; no run for 30 hours."""
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    warehouse = open_warehouse(settings)
     warehouse.prepare(python_tables(load_pipelines()))
     for name, ages in {"flow": [1, 20], "proxy": [3], "dns": [10]}.items():
         table = results_table(get_pipeline(name))
         for age in ages:
-            part = Slice(name, today - dt.timedelta(days=age))
+            part = Slice(name, now.date() - dt.timedelta(days=age))
             with warehouse.replacing(part, table) as writer:
                 # A rerun of an old day does not make it new.
-                now = pa.array([dt.datetime.now(dt.UTC).replace(tzinfo=None)], pa.timestamp("us"))
-                writer.append(table, pa.table({"landed_at": now}))
-    ended = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(hours=30)
-    warehouse.add(RUN_AUDIT, pa.table({"finished_at": pa.array([ended], pa.timestamp("us"))}))
-    found = invoke(shared, ["source", "freshness"]).result.results
-    assert {f"{one.node.source_name}.{one.node.name}": one.status for one in found} == {
-        "landed.flow_results": "pass",
-        "landed.proxy_results": "warn",
-        "landed.dns_results": "error",
-        "audit.run_audit": "warn",
-    }
+                landed_at = pa.array([now], pa.timestamp("us"))
+                writer.append(table, pa.table({"landed_at": landed_at}))
+    ended = pa.array([now - dt.timedelta(hours=30)], pa.timestamp("us"))
+    warehouse.add(RUN_AUDIT, pa.table({"finished_at": ended}))
+
+
+def freshness(settings: Settings) -> dict[str, str]:
+    """What `dbt source freshness` says of each source that it looks at."""
+    found = invoke(settings, ["source", "freshness"]).result.results
+    return {f"{one.node.source_name}.{one.node.name}": str(one.status) for one in found}
+
+
+FRESHNESS = {
+    "landed.flow_results": "pass",
+    "landed.proxy_results": "warn",
+    "landed.dns_results": "error",
+    "audit.run_audit": "warn",
+}
+
+
+def test_freshness_is_that_of_the_newest_day_and_of_the_last_run(shared: Settings) -> None:
+    is_there(shared)
+    assert freshness(shared) == FRESHNESS
+
+
+def test_freshness_on_impala_is_that_of_telemetry_too(tmp_path: Path) -> None:
+    with StandIn() as server:
+        settings = load_settings(
+            home=tmp_path, target="impala", impala_host="127.0.0.1", impala_port=server.port
+        )
+        create_telemetry(server.engine, settings)
+        day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3)
+        keys = f"'{day.year}' as y, '{day.month:02}' as m, '{day.day:02}' as d, '00' as h"
+        server.engine.load("raw.proxy", f"select {keys}")
+        is_there(settings)
+        telemetry = {"telemetry.flow": "error", "telemetry.dns": "error", "telemetry.proxy": "warn"}
+        assert freshness(settings) == FRESHNESS | telemetry
+        newest = open_warehouse(settings).newest_telemetry
+        assert [newest(get_pipeline(name)) for name in ("proxy", "flow")] == [day, None]
 
 
 def summary_of(settings: Settings, totals: Mapping[dt.date, list[int]]) -> None:

@@ -251,7 +251,7 @@ SPOILED = [
 
 
 @st.composite
-def _results(draw: st.DrawFn, pipeline: str, date: dt.date) -> bytes:
+def results(draw: st.DrawFn, pipeline: str, date: dt.date) -> bytes:
     data = b""
     for fields in draw(st.lists(_changed(RESULT[pipeline](date)), max_size=6)):
         line = "\t".join(fields.values()).encode()
@@ -355,9 +355,9 @@ def batches(draw: st.DrawFn, pipeline: str, first: dt.date, most: int) -> list[D
     days = []
     for number in range(draw(st.integers(1, most))):
         date = first + dt.timedelta(days=number)
-        results = draw(_results(pipeline, date))
+        data = draw(results(pipeline, date))
         limit = draw(st.sampled_from([500, 500, 500, 2, 1, 0]))
-        days.append(Day(pipeline, date, limit, results, draw(_telemetry(pipeline, date)), context))
+        days.append(Day(pipeline, date, limit, data, draw(_telemetry(pipeline, date)), context))
     return days
 
 
@@ -393,3 +393,35 @@ def write_results(day: Day, home: Path) -> Path:
     file = scores / f"{day.pipeline}_results.csv"
     file.write_bytes(day.results)
     return file
+
+
+def read_telemetry(root: Path, date: dt.date) -> list[dict[str, Any]]:
+    """The raw rows of a day with y, m, d and h, from the Parquet tree of a pipeline."""
+    found: list[dict[str, Any]] = []
+    for file in root.glob("y=*/m=*/d=*/h=*/*.parquet"):
+        parts = {key: int(value) for key, value in (p.split("=") for p in file.parts if "=" in p)}
+        if (parts["y"], parts["m"], parts["d"]) == (date.year, date.month, date.day):
+            found += [{**row, **parts} for row in pq.ParquetFile(file).read().to_pylist()]
+    return found
+
+
+def read_day(home: Path, pipeline: str, date: dt.date, limit: int) -> Day:
+    """What a run would read of a home."""
+    scores = home / "ml" / pipeline / "scored_results" / f"{date:%Y%m%d}" / "scores"
+    context = home / "context"
+    return Day(
+        pipeline,
+        date,
+        limit,
+        (scores / f"{pipeline}_results.csv").read_bytes(),
+        read_telemetry(home / "raw" / pipeline, date),
+        {str(f.relative_to(context)): f.read_bytes() for f in context.rglob("*") if f.is_file()},
+    )
+
+
+def read_published(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of every published table of a day."""
+    return {
+        file.stem: [tuple(row.values()) for row in pq.ParquetFile(file).read().to_pylist()]
+        for file in folder.glob("*.parquet")
+    }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import impala.dbapi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,7 +20,7 @@ from flows.doctor import examine
 from spot_oa.errors import ConfigError, SpotOaError, WarehouseError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
-from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse import connections_of_dbt, open_warehouse
 from tests.conftest import PROJECT
 from tests.support.impala import StandIn
 from tests.support.impala.telemetry import create_telemetry
@@ -164,6 +165,16 @@ def test_tls_on_one_side_only(certificate: Path, tmp_path: Path) -> None:
         warehouse = open_warehouse(settings_for(stand_in, tmp_path, impala_tls=True))
         with pytest.raises(ConfigError, match="no TLS there"):
             warehouse.exists()
+
+
+def test_sessions_have_the_configured_options(tmp_path: Path) -> None:
+    with StandIn() as stand_in:
+        settings = settings_for(stand_in, tmp_path, impala_options={"sync_ddl": "true"})
+        open_warehouse(settings).exists()
+        with connections_of_dbt(settings):
+            impala.dbapi.connect(host="elsewhere").cursor().close()
+        assert stand_in.options
+        assert all(options == {"SYNC_DDL": "true"} for options in stand_in.options)
 
 
 def test_nobody_there(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def to_duckdb(query: str, literals: Sequence[str]) -> str:
     for literal in tree.find_all(exp.Literal):
         if literal.is_string:
             literal.set("this", literals[int(literal.this)])
+    for now in tree.find_all(exp.UtcTimestamp):
+        now.replace(exp.Anonymous(this="utc_timestamp"))
     return str(tree.sql(dialect="duckdb"))
 
 

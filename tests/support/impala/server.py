@@ -69,11 +69,13 @@ class _Service(ImpalaHiveServer2Service.Iface):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sessions: set[bytes] = set()
+        self.options: list[Mapping[str, str]] = []
         self._operations: dict[bytes, _Operation] = {}
 
     def OpenSession(self, req: Any) -> Any:
         handle = t.TSessionHandle(sessionId=_identifier())
         self._sessions.add(handle.sessionId.guid)
+        self.options.append(req.configuration or {})
         return t.TOpenSessionResp(
             status=_OK,
             serverProtocolVersion=t.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V6,
@@ -195,7 +197,8 @@ class StandIn:
         self.engine = Engine()
         self.users = users
         self.certificate = certificate
-        self.processor = ImpalaHiveServer2Service.Processor(_Service(self.engine))
+        self._service = _Service(self.engine)
+        self.processor = ImpalaHiveServer2Service.Processor(self._service)
         self._http = http
         self._clients: list[Any] = []
 
@@ -203,6 +206,11 @@ class StandIn:
     def statements(self) -> list[str]:
         """Every statement that was sent, in order; tests may clear it."""
         return self.engine.statements
+
+    @property
+    def options(self) -> list[Mapping[str, str]]:
+        """The query options of every session, in order."""
+        return self._service.options
 
     def __enter__(self) -> StandIn:
         if self._http:
