@@ -148,6 +148,22 @@ def doctor() -> None:
         raise SpotOaError(f"{faults} parts are missing or unusable: see the lines above")
 
 
+@app.command()
+def history(
+    pipeline: PipelineArgument = "all",
+    last: Annotated[
+        int, typer.Option("--last", metavar="N", min=1, help="How many runs to show.")
+    ] = 20,
+) -> None:
+    """Show the last runs: what ran, how it ended, and why."""
+    from flows.audit import history as runs  # noqa: PLC0415
+    from flows.report import show_history  # noqa: PLC0415
+
+    console = _console()
+    name = None if pipeline == "all" else _pipelines(pipeline)[0]
+    show_history(console, runs(_settings(), last, name, console.print))
+
+
 def _run_days(
     pipelines: Iterable[str],
     dates: Iterable[dt.date],

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -17,6 +18,7 @@ import pyarrow as pa
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related, Type
+from spot_oa.settings import Settings
 from spot_oa.warehouse.parquet import copy_sorted, reason, text
 from spot_oa.warehouse.tables import Table
 
@@ -65,9 +67,14 @@ class _SliceWriter:
 class DuckDBWarehouse:
     """One file, one writer at a time; identifiers come from descriptions, values are bound."""
 
-    def __init__(self, path: Path, raw_uri: str) -> None:
-        self._path = path
-        self._raw_uri = raw_uri
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.warehouse
+        self._raw_uri = settings.raw_uri
+        # The same as in profiles.yml.
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": settings.memory_limit,
+            "temp_directory": str(settings.spill_dir),
+        }
 
     @contextmanager
     def _connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -84,7 +91,7 @@ class DuckDBWarehouse:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _DOOR:
-                return duckdb.connect(str(self._path))
+                return duckdb.connect(str(self._path), config=self._config)
         except (duckdb.Error, OSError) as error:
             why = reason(error)
             held = "could not set lock" in why.lower()
@@ -153,6 +160,12 @@ class DuckDBWarehouse:
             connection.execute(f"create or replace view raw.{pipeline.name} as {query}")
         return [date for date, of_date in globs.items() if not of_date]
 
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """See `Warehouse.newest_telemetry`; looks at folders, newest first."""
+        self.check_telemetry(pipeline)
+        root = self._telemetry(pipeline)
+        return next((date for date in _days(root) if _hour_globs(root, date)), None)
+
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """See `Warehouse.telemetry_state`: the files with their sizes and times of change."""
         root = self._telemetry(pipeline)
@@ -182,6 +195,18 @@ class DuckDBWarehouse:
         """See `Warehouse.add`."""
         with self._connect() as connection:
             _insert(connection, table, rows)
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `Warehouse.latest`."""
+        with self._connect() as connection:
+            cursor = connection.execute(
+                f"select * from {table} where pipeline = coalesce(?, pipeline) "  # noqa: S608
+                f"order by {by} desc limit ?",
+                [pipeline, count],
+            )
+            return [dict(zip(table.columns, row, strict=True)) for row in cursor.fetchall()]
 
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """See `Warehouse.distinct`."""
@@ -235,6 +260,17 @@ def _local(uri: str) -> Path:
             "folders; give a path or a file:// URL"
         )
     return Path(parts.path if parts.scheme else uri)
+
+
+def _days(root: Path) -> list[dt.date]:
+    """The days that have a folder, newest first."""
+    pattern = re.compile(r"y=(\d+)/m=(\d+)/d=(\d+)", re.ASCII)
+    found = set()
+    for folder in root.glob("y=*/m=*/d=*"):
+        parts = pattern.fullmatch(folder.relative_to(root).as_posix())
+        with suppress(ValueError):  # Not a day of the calendar.
+            found |= {dt.date(*map(int, parts.groups()))} if parts else set()
+    return sorted(found, reverse=True)
 
 
 @contextmanager

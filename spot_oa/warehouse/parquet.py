@@ -69,7 +69,7 @@ def copy_sorted(
 def write_sorted(
     rows: pa.Table, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
 ) -> int:
-    """Write rows as `copy_sorted` does; the same rows give the same bytes."""
+    """Write rows as `copy_sorted` does."""
     with duckdb.connect(":memory:") as connection:
         connection.register("rows_of_the_day", rows)
         return copy_sorted(

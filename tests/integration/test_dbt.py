@@ -26,6 +26,13 @@ FIRST, SECOND = DEMO_DATES
 PIPELINES = load_pipelines()
 DATES = f"{{date_from: {FIRST}, date_to: {SECOND}}}"
 
+SPOT_1_0: dict[str, dict[str, str | None]] = {
+    "flow_scores": {"score": "ml_score", "destip_internal": "dstip_internal"},
+    "flow_edge": {"md": "mn", "pkts": None},
+    "dns_scores": {"score": "ml_score"},
+}
+"""Columns that Spot 1.0 called otherwise, or did not have."""
+
 pytestmark = pytest.mark.xdist_group("dbt")
 
 
@@ -134,6 +141,26 @@ def test_only_filters_and_summaries_scan_telemetry_and_once(settings: Settings, 
     filters = {name for name, found in scans.items() if found}
     assert all(found <= 1 for found in scans.values()), scans
     assert all(name.endswith(("_filtered", "_ingest_summary")) for name in filters), scans
+
+
+def test_views_of_spot_1_0_are_made_only_if_asked_for(settings: Settings) -> None:
+    code, output = dbt(settings, "build", "--select", "path:models/compat")
+    assert code == 0, output
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        schemas = connection.execute("select schema_name from information_schema.schemata")
+        assert ("oa_compat",) not in schemas.fetchall()
+    code, output = dbt(
+        settings, "build", "--select", "path:models/compat", "--vars", "{compat: true}"
+    )
+    assert code == 0, output
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        for mart in marts():
+            made = connection.sql(f"from oa_compat.{mart}")
+            given = connection.sql(f"from oa.{mart}")
+            renamed = SPOT_1_0.get(mart, {})
+            names = [renamed.get(name, name) for name in given.columns]
+            assert made.columns == [name for name in names if name], mart
+            assert len(made) == len(given) > 0, mart
 
 
 def test_contracts_are_the_published_contract(reference: Path) -> None:

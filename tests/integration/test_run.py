@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.runner import run_day
+from flows.runner import is_unchanged, run_day
 from flows.summary import Summary
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
@@ -128,10 +128,18 @@ def test_published_columns_are_the_contract_and_the_dbt_contract(home: Settings)
 def test_telemetry_that_is_not_there_is_a_warning(home: Settings) -> None:
     part = Path(home.raw_uri) / "flow" / f"y={FIRST.year}" / f"m={FIRST.month}" / f"d={FIRST.day}"
     shutil.rmtree(part)
+    with duckdb.connect(str(home.warehouse)) as connection:
+        for week in (1, 2, 3):
+            day = FIRST - dt.timedelta(weeks=week)
+            minute = [f"{day} 12:00", 2000, day.year, day.month, day.day]
+            connection.execute("insert into oa.flow_ingest_summary values (?, ?, ?, ?, ?)", minute)
     summary = run(home)
     assert summary.tables["flow_scores"] > 0
     assert summary.tables["flow_ingest_summary"] == 0
     assert f"no telemetry for {FIRST}" in "\n".join(summary.warnings)
+    assert summary.warnings[-1] == (
+        f"test flow_volume: {FIRST} has 0 events, where 2000 are usual for a Friday (median of 3)"
+    )
 
 
 def _replace_by_folder(file: Path) -> None:
@@ -210,3 +218,10 @@ def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: P
         ((*ended, reason),) = connection.execute(told).fetchall()
     assert ended == ["failed", "dbt build"]
     assert "dbt test grain_flow_scores" in reason
+
+
+def test_it_can_be_told_beforehand_whether_a_day_is_unchanged(home: Settings) -> None:
+    assert is_unchanged(home, "flow", FIRST, None)
+    assert not is_unchanged(home, "flow", FIRST, 7)
+    home.warehouse.unlink()
+    assert not is_unchanged(home, "flow", FIRST, None)

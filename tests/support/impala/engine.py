@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -22,6 +23,7 @@ from tests.support.impala.language import (
 _MACROS = """
 create macro conv(digits, base, other) as cast(cast('0x' || digits as bigint) as varchar);
 create macro unix_micros_to_utc_timestamp(micros) as make_timestamp(cast(micros as bigint));
+create macro utc_timestamp() as timezone('UTC', now());
 create macro from_timestamp(moment, pattern) as strftime(moment, replace(replace(replace(replace(
     replace(pattern, 'yyyy', '%Y'), 'MM', '%m'), 'dd', '%d'), 'HH', '%H'), 'mm', '%M'));
 """
@@ -51,7 +53,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.statements: list[str] = []
-        self.files: dict[str, Any] = {}
+        self._folders: dict[str, str] = {}
         self._lock = threading.RLock()
         self._tables: dict[str, _Table] = {}
         self._db = duckdb.connect(":memory:")
@@ -83,6 +85,18 @@ class Engine:
         """Rows put into a table by others than Impala, in DuckDB's SQL."""
         with self._lock:
             self._db.execute(f"insert into {table} by name {query}")
+
+    def clear(self) -> None:
+        """Forget all tables and statements."""
+        with self._lock:
+            for schema in {name.partition(".")[0] for name in self._tables}:
+                self._drop_schema(schema)
+            self.statements.clear()
+
+    def close(self) -> None:
+        """End for good."""
+        with self._lock:
+            self._db.close()
 
     # -- queries and DML
 
@@ -171,7 +185,7 @@ class Engine:
         return Result()
 
     def _create_table(
-        self, table: str, exists: str | None, columns: str, keys: str | None
+        self, table: str, exists: str | None, columns: str, keys: str | None, place: str | None
     ) -> Result:
         name = _plain(table)
         if name in self._tables:
@@ -184,10 +198,12 @@ class Engine:
         listed = ", ".join(f'"{c.strip("`")}" {_duckdb(t)}' for c, t in described.items())
         self._db.execute(f"create table {name} ({listed})")
         self._tables[name] = _Table("TABLE", partitions)
+        if place:
+            self._folders[name] = self._literals[int(place)]
         return Result()
 
     def _create_table_as(
-        self, table: str, exists: str | None, keys: str | None, query: str
+        self, table: str, exists: str | None, keys: str | None, place: str | None, query: str
     ) -> Result:
         name = _plain(table)
         if name in self._tables:
@@ -342,11 +358,9 @@ class Engine:
     def _show_files(self, table: str, condition: str | None) -> Result:
         name, keys, rows = self._partition_rows(table)
         if condition:
-            query = to_duckdb(f"select * from t where {condition}", self._literals)
+            query = to_duckdb(f"select * from {name} where {condition}", self._literals)
             wanted = set(
-                self._db.execute(
-                    f"select distinct {', '.join(keys)} from ({query.replace('FROM t', f'FROM {name}')})"
-                ).fetchall()
+                self._db.execute(f"select distinct {', '.join(keys)} from ({query})").fetchall()
             )
             rows = [row for row in rows if row[:-2] in wanted]
         shown = []
@@ -361,6 +375,18 @@ class Engine:
     def _accepted(self, table: str | None = None) -> Result:
         if table:
             self._known(table)
+        return Result()
+
+    def _refresh(self, table: str) -> Result:
+        """An external table shows the files that are in its folder now, column by column."""
+        name = self._known(table)
+        if self._tables[name].kind == "VIEW":
+            raise ImpalaError(f"AnalysisException: REFRESH not allowed on a view: {name}")
+        if name in self._folders:
+            self._db.execute(f"delete from {name}")
+            files = [str(file) for file in sorted(Path(self._folders[name]).glob("*.parquet"))]
+            if files:
+                self._db.execute(f"insert into {name} select * from read_parquet({files})")
         return Result()
 
     def _version(self) -> Result:
@@ -384,13 +410,14 @@ def _duckdb(impala_type: str) -> str:
 
 
 _PARTITIONED = r"(?:\s+partitioned\s+by\s*\((?P<keys>[^()]*)\))?"
-_STORED = r"(?:\s+(?:comment\s+'\d+'|stored\s+as\s+\w+|location\s+'\d+'))*"
+_STORED = r"(?:\s+(?:comment\s+'\d+'|stored\s+as\s+\w+|location\s+'(?P<place>\d+)'))*"
 _STATEMENTS: Sequence[tuple[re.Pattern[str], Callable[..., Result]]] = [
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), carry_out)
     for pattern, carry_out in [
         (r"select\s+version\(\)", Engine._version),
         (r"(?:use\s+\w+|set\s+.*|invalidate\s+metadata)", Engine._accepted),
-        (rf"(?:refresh|invalidate\s+metadata|compute\s+(?:incremental\s+)?stats)\s+(?P<table>{_NAME})"
+        (rf"refresh\s+(?P<table>{_NAME})", Engine._refresh),
+        (rf"(?:invalidate\s+metadata|compute\s+(?:incremental\s+)?stats)\s+(?P<table>{_NAME})"
          , Engine._accepted),
         (r"show\s+(?:databases|schemas)", Engine._show_databases),
         (r"show\s+(?P<what>tables|views)\s+in\s+(?P<schema>\S+)(?:\s+like\s+'(?P<pattern>\d+)')?",
