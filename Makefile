@@ -30,6 +30,9 @@ server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
 
+mutants: $(READY) ## break the models in every way and see that the unit tests notice
+	$(BIN)/python -m tests.mutation
+
 lint: $(READY) ## check style and types of Python, SQL and YAML
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,4 +55,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo server test lint bench docs lock clean
+.PHONY: help setup demo server test mutants lint bench docs lock clean

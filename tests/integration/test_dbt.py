@@ -20,6 +20,8 @@ from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import LOOKUPS, REJECTS, python_tables, results_table
 from tests.conftest import PROJECT
+from tests.mutation.check import check, equivalent, summary
+from tests.mutation.unit_tests import read_unit_tests
 from tests.support.report import Told
 
 FIRST, SECOND = DEMO_DATES
@@ -62,10 +64,25 @@ def marts() -> list[str]:
     return [table for pipeline in PIPELINES.values() for table in pipeline.tables]
 
 
-def test_unit_tests_pass(settings: Settings) -> None:
+@pytest.fixture(scope="module")
+def unit_tests_run(settings: Settings) -> str:
+    """What dbt printed of the unit tests; their SQL stays in its target folder."""
     code, output = dbt(settings, "test", "--select", "test_type:unit", "--vars", DATES)
     assert code == 0, output
-    assert int(re.findall(r"PASS=(\d+)", output)[0]) >= 2 * len(marts())
+    return output
+
+
+def test_unit_tests_pass(unit_tests_run: str) -> None:
+    assert int(re.findall(r"PASS=(\d+)", unit_tests_run)[0]) >= 2 * len(marts())
+
+
+def test_no_mutant_of_a_model_lives(settings: Settings, unit_tests_run: str) -> None:
+    tests = list(read_unit_tests(PROJECT, settings.target_dir / "target"))
+    models = {file.stem for file in (PROJECT / "models").rglob("*.sql")}
+    assert {test.model for test in tests} == models
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        report = summary(check(connection, tests), equivalent())
+    assert report.good, "\n".join(report.lines)
 
 
 def test_every_mart_has_two_unit_tests() -> None:

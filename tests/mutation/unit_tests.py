@@ -49,7 +49,8 @@ class UnitTest:
         """Read the SQL that dbt ran for a unit test."""
         sql = file.read_text("utf-8")
         actual, expected = _ACTUAL.search(sql), _EXPECTED.search(sql)
-        assert actual and expected, f"{file}: not as dbt-core 1.11 writes a unit test"
+        if not actual or not expected:
+            raise ValueError(f"{file}: not as dbt-core 1.11 writes a unit test")
         tree = sqlglot.parse_one(actual["body"], dialect="duckdb")
         gather_dates(tree)
         fixtures, steps = {}, {}
