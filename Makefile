@@ -33,11 +33,12 @@ test: $(READY) ## run all tests
 mutants: $(READY) ## break the models in every way and see that the unit tests notice
 	$(BIN)/python -m tests.mutation
 
-lint: $(READY) ## check style and types of Python, SQL and YAML
+lint: $(READY) ## check style and types of Python, SQL and YAML, and that dbt warns of nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
+	SPOT_OA_WAREHOUSE=:memory: $(BIN)/dbt --quiet --warn-error parse --profiles-dir profiles
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
 bench: $(READY) ## measure, as docs/performance.md shows it

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,9 +10,7 @@ import duckdb
 import pytest
 import yaml
 
-from flows.dbt_runner import dbt_arguments, environment
-from flows.runner import run_day
-from spot_oa.demo import DEMO_DATES, generate
+from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
@@ -22,7 +18,7 @@ from spot_oa.warehouse.tables import LOOKUPS, REJECTS, python_tables, results_ta
 from tests.conftest import PROJECT
 from tests.mutation.check import check, equivalent, summary
 from tests.mutation.unit_tests import read_unit_tests
-from tests.support.report import Told
+from tests.support.dbt import dbt
 
 FIRST, SECOND = DEMO_DATES
 PIPELINES = load_pipelines()
@@ -31,28 +27,10 @@ DATES = f"{{date_from: {FIRST}, date_to: {SECOND}}}"
 pytestmark = pytest.mark.xdist_group("dbt")
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+@pytest.fixture
+def settings(built: Settings) -> Settings:
     """A home in which every pipeline has run on both demo dates."""
-    home = tmp_path_factory.mktemp("dbt")
-    generate(home, pipelines=tuple(PIPELINES), rows_per_day=1000, suspicious=40)
-    settings = load_settings(home=home)
-    for pipeline in PIPELINES:
-        for date in DEMO_DATES:
-            run_day(settings, pipeline, date, Told())
-    return settings
-
-
-def dbt(settings: Settings, *command: str) -> tuple[int, str]:
-    """Run dbt in a process of its own; its exit code and what it printed."""
-    arguments = [part for part in dbt_arguments(settings, command) if part != "none"]
-    arguments.remove("--log-level")
-    script = Path(sys.executable).with_name("dbt")
-    with environment(settings):
-        done = subprocess.run(
-            [script, *arguments], check=False, capture_output=True, text=True, timeout=300
-        )
-    return done.returncode, done.stdout + done.stderr
+    return built
 
 
 def rows(settings: Settings, table: str) -> Counter[tuple[object, ...]]:
@@ -65,9 +43,9 @@ def marts() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def unit_tests_run(settings: Settings) -> str:
+def unit_tests_run(built: Settings) -> str:
     """What dbt printed of the unit tests; their SQL stays in its target folder."""
-    code, output = dbt(settings, "test", "--select", "test_type:unit", "--vars", DATES)
+    code, output = dbt(built, "test", "--select", "test_type:unit", "--vars", DATES)
     assert code == 0, output
     return output
 
