@@ -1,19 +1,20 @@
-"""Seconds of a deployment run on the demo day, by step: python -m benchmarks.deployment [runs].
+"""Seconds of a deployment run on the demo day, by step.
 
-Starts a server and a worker of its own below a temporary folder, runs flow-oa/daily for the demo's
-first day, and prints medians.
+Starts a server and a worker of its own below a temporary folder and runs flow-oa/daily for the
+demo's first day.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from flows.local_server import POOL, prefect_environment, register, server, worker
+from benchmarks.bench import Bench
+from benchmarks.tables import Table, seconds
+from flows.local_server import prefect_environment, register, server, worker
 from spot_oa.demo import DEMO_DATES, demo_settings, generate
 from tests.support.prefect_api import Api
 
@@ -21,7 +22,8 @@ PORT = 4290
 DATE = DEMO_DATES[0].isoformat()
 
 
-def main(runs: int) -> None:
+def measure(bench: Bench) -> Table:
+    """Medians by part."""
     with tempfile.TemporaryDirectory() as folder:
         settings = demo_settings(Path(folder))
         generate(settings.home, pipelines=("flow",))
@@ -30,10 +32,9 @@ def main(runs: int) -> None:
         with server(environment, PORT):
             register(settings, environment)
             with (Path(folder) / "worker.log").open("w") as log, worker(environment, log):
-                measured = [run(api) for _ in range(runs + 1)][1:]
-    print(f"flow-oa/daily on the demo day, pool {POOL}, median of {runs} runs after a first one")
-    for part in measured[0]:
-        print(f"{part:32} {statistics.median(m[part] for m in measured):6.2f} s")
+                measured = [run(api) for _ in range(bench.runs + 1)][1:]
+    rows = [[part, seconds(statistics.median(m[part] for m in measured))] for part in measured[0]]
+    return Table(("part", "seconds"), rows)
 
 
 def run(api: Api) -> dict[str, float]:
@@ -63,7 +64,3 @@ def run(api: Api) -> dict[str, float]:
 
 def _seconds(text: str) -> float:
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)

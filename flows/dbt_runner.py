@@ -6,16 +6,34 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spot_oa.errors import BuildError, Node, printable
 from spot_oa.settings import Settings
+from spot_oa.warehouse import connections_of_dbt
 
 OnNode = Callable[[str], None]
 """Told in one line of each node that finishes."""
 
+PROFILE = (
+    *(
+        "home",
+        "target",
+        "warehouse",
+        "memory_limit",
+        "threads",
+        "schema_prefix",
+        "telemetry_schema",
+    ),
+    *("impala_host", "impala_port", "impala_auth", "impala_user", "impala_kerberos_service"),
+    *("impala_tls", "impala_http", "impala_http_path"),
+)
+"""Settings that profiles.yml and the sources read; no secret is among them."""
+
 _DONE_WELL = {"success", "pass", "warn", "no-op"}
+_SAID_OF_ALL = "Unable to establish connection to Impala server: "
+"""What dbt-impala puts before every error of SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +103,11 @@ def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     Returns:
         The dbt command.
     """
-    first, last = min(dates).isoformat(), max(dates).isoformat()
     return [
         "build",
         "--select",
         f"+path:models/marts/{pipeline}",
-        "--vars",
-        f'{{date_from: "{first}", date_to: "{last}"}}',
+        *_dates_option(dates),
         "--exclude-resource-type",
         "unit_test",
         "--exclude",
@@ -99,10 +115,13 @@ def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     ]
 
 
+def _dates_option(dates: Sequence[dt.date]) -> list[str]:
+    first, last = min(dates).isoformat(), max(dates).isoformat()
+    return ["--vars", f'{{date_from: "{first}", date_to: "{last}"}}']
+
+
 def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: OnNode) -> Built:
     """Build and test the pipeline's marts for the dates.
-
-    The project is parsed without a date, so that what dbt keeps of the parse serves every run.
 
     Args:
         settings: Name the project and the target.
@@ -116,25 +135,65 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
     Raises:
         BuildError: A model or a test failed; the message names the first.
     """
+    command = build_command(pipeline, dates)
+    outcome = invoke(settings, command, lambda event: _tell(event, on_node))
+    if outcome.exception is not None:
+        raise BuildError(f"dbt build failed: {_one_line(outcome.exception)}")
+    built = _built(outcome.result.results, settings)
+    messages = _messages(settings, dates, outcome.result.results)
+    return Built([replace(n, message=messages.get(n.name, n.message)) for n in built.nodes])
+
+
+def _messages(
+    settings: Settings, dates: Sequence[dt.date], results: Sequence[Any]
+) -> Mapping[str, str]:
+    """What tests that warned say in their column `message`: dbt itself only counts their rows."""
+    asked = [
+        result.node.name
+        for result in results
+        if result.status == "warn" and result.node.config.meta.get("show_message")
+    ]
+    if not asked:
+        return {}
+    shown = invoke(settings, ["show", "--select", *asked, *_dates_option(dates)])
+    if shown.exception is not None:
+        return {}
+    return {
+        result.node.name: _one_line(", ".join(result.agate_table.columns["message"].values()))
+        for result in shown.result.results
+    }
+
+
+def invoke(
+    settings: Settings, command: Sequence[str], on_event: Callable[[Any], None] = lambda _: None
+) -> Any:
+    """Run a dbt command in this process.
+
+    The project is parsed without the command's variables, so that what dbt keeps of the parse
+    serves every date.
+
+    Args:
+        settings: Name the project and the target.
+        command: The dbt command with its own options.
+        on_event: Told of each of dbt's events.
+
+    Returns:
+        Dbt's result; `exception` says what went wrong.
+
+    Raises:
+        BuildError: The project cannot be parsed.
+    """
     # Costs seconds: paid by runs, not by `spot-oa --help`.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
-    outcome: Any
     with environment(settings):
         parsed: Any = _uninterrupted(dbtRunner().invoke(dbt_arguments(settings, ["parse"])))
         if parsed.exception is not None:
             raise BuildError(f"dbt cannot read the project: {_one_line(parsed.exception)}")
-        runner = dbtRunner(
-            # A manifest that has served an invocation does not serve a second one: it is parsed
-            # (from what dbt kept) for each build.
-            manifest=parsed.result,
-            callbacks=[lambda event: _tell(event, on_node)],
-        )
-        command = build_command(pipeline, dates)
-        outcome = _uninterrupted(runner.invoke(dbt_arguments(settings, command)))
-    if outcome.exception is not None:
-        raise BuildError(f"dbt build failed: {_one_line(outcome.exception)}")
-    return _built(outcome.result.results, settings)
+        # A manifest that has served an invocation does not serve a second one: it is parsed (from
+        # what dbt kept) for each.
+        runner = dbtRunner(manifest=parsed.result, callbacks=[on_event])
+        return _uninterrupted(runner.invoke(dbt_arguments(settings, command)))
 
 
 def _uninterrupted(result: Any) -> Any:
@@ -179,22 +238,25 @@ def _tell(event: Any, on_node: OnNode) -> None:
 
 
 def _one_line(error: object) -> str:
-    return printable(" ".join(str(error).split()))[:500]
+    return printable(" ".join(str(error).split())).replace(_SAID_OF_ALL, "")[:500]
 
 
 @contextmanager
 def environment(settings: Settings) -> Iterator[None]:
     """What profiles.yml reads, from the settings, for as long as dbt runs."""
-    values: Mapping[str, str] = {
-        "SPOT_OA_HOME": str(settings.home),
-        "SPOT_OA_TARGET": settings.target,
-        "SPOT_OA_WAREHOUSE": str(settings.warehouse),
+    values: dict[str, str] = {
+        f"SPOT_OA_{name.upper()}": str(getattr(settings, name)) for name in PROFILE
+    }
+    values |= {
+        f"SPOT_OA_TELEMETRY_TABLES__{pipeline.upper()}": table
+        for pipeline, table in settings.telemetry_tables.items()
     }
     variables = os.environ  # noqa: TID251 - dbt has no other way to its profile
     before = {name: variables.get(name) for name in values}
     variables.update(values)
     try:
-        yield
+        with connections_of_dbt(settings):
+            yield
     finally:
         for name, value in before.items():
             if value is None:

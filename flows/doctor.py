@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import python_enrichers
 from python_enrichers.base import Indicators, Outcome, Status
 from spot_oa.errors import SpotOaError
+from spot_oa.landing import newest_results, without_userinfo
 from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import Pipeline, load_pipelines
+from spot_oa.publish import newest_published
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
@@ -35,9 +37,17 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
     warehouse = open_warehouse(settings)
     yield _warehouse(settings, pipelines)
     for pipeline in pipelines.values():
-        yield _attempt(
-            f"telemetry of {pipeline.name} below {settings.raw_uri}",
-            partial(warehouse.check_telemetry, pipeline),
+        yield _newest(
+            f"telemetry of {pipeline.name} {_place(settings, pipeline.name)}",
+            partial(warehouse.newest_telemetry, pipeline),
+        )
+        yield _newest(
+            f"ML results of {pipeline.name} below {without_userinfo(settings.ml_uri)}",
+            partial(newest_results, pipeline, settings.ml_uri),
+        )
+        yield _newest(
+            f"published days of {pipeline.name} below {settings.data_dir}",
+            partial(newest_published, settings.data_dir, pipeline.name),
         )
     for step in python_enrichers.STEPS:
         yield from _sources(settings, step)
@@ -64,21 +74,35 @@ def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
 
 def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> tuple[bool, str]:
     """Whether the warehouse can be used, without getting in the way of a run."""
-    path = settings.warehouse
-    if not path.exists():
-        folder = next(parent for parent in path.parents if parent.exists())
-        return os.access(folder, os.W_OK), f"warehouse {path}: to be made by the first run"
+    name = str(settings.warehouse) if settings.target == "duckdb" else f"on {settings.target}"
+    warehouse = open_warehouse(settings)
     try:
-        with warehouse_lock(path, "doctor", 0, lambda _: None):
-            open_warehouse(settings).prepare(python_tables(pipelines))
+        there = warehouse.exists()
     except SpotOaError as error:
-        return error.transient, f"warehouse {path}: {error}"
-    return True, f"warehouse {path}"
-
-
-def _attempt(what: str, look: Callable[[], object]) -> tuple[bool, str]:
+        return False, f"warehouse {name}: {error}"
+    if not there:
+        return True, f"warehouse {name}: to be made by the first run"
     try:
-        look()
+        with warehouse_lock(settings.lock, "doctor", 0, lambda _: None):
+            warehouse.prepare(python_tables(pipelines))
+    except SpotOaError as error:
+        return error.transient, f"warehouse {name}: {error}"
+    return True, f"warehouse {name}"
+
+
+def _place(settings: Settings, pipeline: str) -> str:
+    if settings.target == "duckdb":
+        return f"below {settings.raw_uri}"
+    return f"in {settings.telemetry_table(pipeline)}"
+
+
+def _newest(what: str, look: Callable[[], dt.date | None]) -> tuple[bool, str]:
+    """The newest day that is there, and how old it is; too old is for the reader to say."""
+    try:
+        day = look()
     except SpotOaError as error:
         return False, f"{what}: {error}"
-    return True, what
+    if day is None:
+        return True, f"{what}: none yet"
+    age = (dt.datetime.now(dt.UTC).date() - day).days
+    return True, f"{what}: newest {day}, {age} days ago"

@@ -11,7 +11,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.parameters import Limit, RunDate
-from flows.tasks import run_as_flow, run_name
+from flows.tasks import left_alone, run_as_flow, run_name
 from spot_oa.dates import date_range
 from spot_oa.errors import UsageError
 
@@ -45,6 +45,8 @@ def oa_backfill(
     failed = []
     for date in dates:
         for name in names:
+            if not force and left_alone(name, date, limit):
+                continue
             # In this process: a deployment run of its own would wait for the worker's free slot.
             state = oa_day(name, date, limit, force, return_state=True)
             if not state.is_completed():

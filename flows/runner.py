@@ -8,9 +8,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from flows import steps
+from flows.audit import audited
 from flows.steps import Run
 from flows.summary import Enriched, Summary
 from spot_oa.dates import Slice
@@ -26,6 +27,11 @@ T = TypeVar("T")
 
 class Caller(Protocol):
     """How steps are called: plainly, or as Prefect tasks."""
+
+    @property
+    def flow_run_id(self) -> str | None:
+        """The Prefect flow run; None outside of one."""
+        ...
 
     def call(self, name: str, step: Callable[[], T]) -> T:
         """Run one step to its end."""
@@ -58,6 +64,8 @@ class Reporter(Protocol):
 
 class PlainCaller:
     """Calls the steps as the functions that they are."""
+
+    flow_run_id = None
 
     def call(self, name: str, step: Callable[[], T]) -> T:  # noqa: ARG002 - a task's name
         """See `Caller`."""
@@ -100,34 +108,72 @@ def run_day(
         SpotOaError: The run failed; the published day is as it was.
     """
     caller = caller or PlainCaller()
-    part = Slice(pipeline, date)
-    taken = settings.limit if limit is None else limit
-    run = Run(
-        settings,
-        get_pipeline(pipeline, settings.pipelines_dir),
-        part,
-        taken,
-        open_warehouse(settings),
-        force_enrich,
-    )
+    run = _run(settings, pipeline, date, limit, force_enrich=force_enrich)
+    part, taken = run.part, run.limit
     summary = Summary(part, uuid.uuid4().hex[:12], taken, settings.target, dt.datetime.now(dt.UTC))
-    with warehouse_lock(settings.warehouse, f"run {part}", settings.lock_timeout, reporter.note):
+    with (
+        warehouse_lock(settings.lock, f"run {part}", settings.lock_timeout, reporter.note),
+        audited(run, summary, caller.flow_run_id, reporter.note) as audit,
+    ):
         summary.fingerprint = fingerprint(settings, run.pipeline, part, taken, run.warehouse)
-        folder = published_folder(settings.data_dir, part)
-        # Without its warehouse the history would stay empty.
-        skip = skip_unchanged and settings.warehouse.exists()
-        manifest = published_unchanged(folder, summary.fingerprint) if skip else None
+        manifest = _unchanged(run, summary.fingerprint) if skip_unchanged else None
         if manifest is None:
-            _run_steps(run, summary, caller, reporter)
+            _run_steps(run, summary, caller, reporter, audit.keep)
         else:
-            summary.unchanged, summary.folder = True, folder
+            summary.unchanged = True
+            summary.folder = published_folder(settings.data_dir, part)
             summary.tables = {name: table["rows"] for name, table in manifest["tables"].items()}
     return summary
 
 
-def _run_steps(run: Run, summary: Summary, caller: Caller, reporter: Reporter) -> None:
+def is_unchanged(settings: Settings, pipeline: str, date: dt.date, limit: int | None) -> bool:
+    """Whether `run_day` would leave the day alone if it is asked to skip unchanged ones.
+
+    Raises:
+        SpotOaError: It cannot be told.
+    """
+    run = _run(settings, pipeline, date, limit)
+    digest = fingerprint(settings, run.pipeline, run.part, run.limit, run.warehouse)
+    return _unchanged(run, digest) is not None
+
+
+def _run(
+    settings: Settings,
+    pipeline: str,
+    date: dt.date,
+    limit: int | None,
+    *,
+    force_enrich: bool = False,
+) -> Run:
+    return Run(
+        settings,
+        get_pipeline(pipeline, settings.pipelines_dir),
+        Slice(pipeline, date),
+        settings.limit if limit is None else limit,
+        open_warehouse(settings),
+        force_enrich,
+    )
+
+
+def _unchanged(run: Run, digest: str) -> Mapping[str, Any] | None:
+    """The manifest of the published day, if a run would read what it was made of."""
+    # Without its warehouse the history would stay empty.
+    if not run.warehouse.exists():
+        return None
+    return published_unchanged(published_folder(run.settings.data_dir, run.part), digest)
+
+
+def _run_steps(
+    run: Run,
+    summary: Summary,
+    caller: Caller,
+    reporter: Reporter,
+    keep: Callable[[], None],
+) -> None:
     def timed(name: str, step: Callable[[], T], describe: Callable[[T], str]) -> Callable[[], T]:
         def call() -> T:
+            summary.begun.append(name)
+            keep()
             reporter.started(name)
             begin = time.perf_counter()
             result = step()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 
 import pyarrow as pa
 
 import python_enrichers
 from flows import dbt_runner
 from flows.dbt_runner import Built, OnNode
-from flows.summary import Enriched, Summary
+from flows.summary import Enriched, Summary, versions
 from python_enrichers.base import Enricher, Indicators
 from spot_oa import landing
 from spot_oa import publish as publishing
@@ -147,10 +145,7 @@ def publish(run: Run, summary: Summary) -> None:
                 for outcome in enriched.outcomes
             ],
             "warnings": summary.warnings,
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("spot-oa", "dbt-core", "duckdb")},
-            },
+            "versions": versions(summary.target),
         }
 
     summary.folder, summary.tables = publishing.publish(

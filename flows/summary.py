@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from flows.dbt_runner import Built
@@ -40,6 +42,10 @@ class Summary:
     folder: Path | None = None
     tables: Mapping[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    begun: list[str] = field(default_factory=list)
+    """Steps, in the order in which they began."""
+    unaudited: str = ""
+    """Why the run could not be written to oa.run_audit."""
     unchanged: bool = False
     """The published day was left alone: its inputs and settings are what they were."""
 
@@ -50,6 +56,12 @@ class Summary:
             return "unchanged, left as published"
         rows = self.landed.rows if self.landed else 0
         return f"{rows} results, {len(self.warnings)} warnings"
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Steps that have begun and not ended well."""
+        # A step that is tried again begins again.
+        return [step for step in dict.fromkeys(self.begun) if step not in self.seconds]
 
     @property
     def warnings(self) -> list[str]:
@@ -73,3 +85,11 @@ class Summary:
                     yield f"{step}: {outcome.skipped} unusable lines in {outcome.source}"
         if self.built:
             yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)
+        if self.unaudited:
+            yield self.unaudited
+
+
+def versions(target: str) -> Mapping[str, str]:
+    """What a run on the target is made with; of the engine it is the client."""
+    names = ["spot-oa", "dbt-core", "duckdb", *(["impyla"] if target == "impala" else [])]
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -18,7 +18,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows.artifacts import show_failure, show_summary
-from flows.runner import run_day
+from flows.runner import is_unchanged, run_day
 from flows.secrets import settings_with_secrets
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import SpotOaError, printable
@@ -67,6 +67,25 @@ def run_as_flow(
     return Completed(message=f"{part}: {summary.headline}")
 
 
+def left_alone(pipeline: str, date: dt.date, limit: int | None) -> bool:
+    """Leave a published day alone if nothing that it is made of has changed.
+
+    For backfills: a day that was left alone needs no flow run of its own, which takes a second.
+
+    Returns:
+        Whether it was; if not, or if that cannot be told, the day has to be run.
+    """
+    try:
+        settings = settings_with_secrets()
+        if not is_unchanged(settings, pipeline, date, limit):
+            return False
+        part = Slice(pipeline, date)
+        run_day(settings, pipeline, date, LogReporter(part), limit=limit, skip_unchanged=True)
+    except SpotOaError:
+        return False
+    return True
+
+
 def yesterday() -> dt.date:
     """The day (UTC) before the flow run was to start: a run that starts late keeps its day."""
     scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
@@ -89,6 +108,7 @@ class PrefectCaller:
 
     def __init__(self, retry_delays: Sequence[float]) -> None:
         self._retry_delays = list(retry_delays)
+        self.flow_run_id: str | None = runtime.flow_run.id
 
     def call(self, name: str, step: Callable[[], T]) -> T:
         """See `Caller`."""

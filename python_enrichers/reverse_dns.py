@@ -23,6 +23,7 @@ SOURCE = "reverse dns"
 PATIENCE = 3.0
 """Seconds that one question may take."""
 ENOUGH_FAULTS = 3
+"""After so many failures in a row the resolver is left alone: single zones are often broken."""
 PORT = 53
 
 Resolve = Callable[[str], str]
@@ -55,14 +56,18 @@ class ReverseDns:
         asked = unknown[: self._budget]
         found: dict[str, str] = {}
         faults: list[str] = []
+        in_a_row = 0
 
         def ask(address: str) -> None:
-            if len(faults) >= ENOUGH_FAULTS:
+            nonlocal in_a_row
+            if in_a_row >= ENOUGH_FAULTS:
                 return
             try:
                 found[address] = self._resolve(address)
+                in_a_row = 0
             except (dns.exception.DNSException, OSError) as error:
                 faults.append(type(error).__name__)
+                in_a_row += 1
 
         jobs = [partial(ask, address) for address in asked]
         work_off(jobs, min(len(jobs), self._threads), self._seconds)
@@ -75,13 +80,15 @@ class ReverseDns:
         }
         fault = _write(snapshot, known | answers) if answers else ""
         missing = len(addresses) - len(names)
+        silent = bool(faults) and (not answers or in_a_row >= ENOUGH_FAULTS)
         detail = [
             f"{len(names) - len(answers)} of today's snapshot",
             f"{missing} not found out" if missing else "",
-            f"the resolver does not answer ({faults[0]})" if faults else "",
+            f"{len(faults)} failures ({faults[0]})" if faults else "",
+            "the resolver does not answer" if silent else "",
             fault,
         ]
-        statuses = ((faults, Status.UNAVAILABLE), (fault, Status.FAILED), (missing, Status.PARTIAL))
+        statuses = ((silent, Status.UNAVAILABLE), (fault, Status.FAILED), (missing, Status.PARTIAL))
         return names, Outcome(
             SOURCE,
             next((status for true, status in statuses if true), Status.OK),

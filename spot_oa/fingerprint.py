@@ -30,6 +30,11 @@ SETTINGS = {
     "internal_domains",
     "dns_resolver",
     "dns_public",
+    "schema_prefix",
+    "telemetry_schema",
+    "telemetry_tables",
+    "impala_host",
+    "impala_port",
 }
 """Settings that change what a run gives; secrets count as being there, not by their value."""
 STAMPS = ("mtime", "modificationTime", "LastModified", "last_modified", "updated", "ETag", "etag")
@@ -44,18 +49,20 @@ def fingerprint(
     Files count by size and time of change, the dbt project by its content.
 
     Returns:
-        A hexadecimal digest; empty if it cannot be told whether the results file has changed.
+        A hexadecimal digest; empty if it cannot be told whether the results file or the telemetry
+        has changed.
     """
     project = settings.project_dir
-    results = _state(pipeline.results_uri(settings.ml_uri, part))
-    if not results:
+    results = file_state(pipeline.results_uri(settings.ml_uri, part))
+    telemetry = warehouse.telemetry_state(pipeline, part.date) if results else None
+    if telemetry is None:
         return ""
     read = {
         "limit": limit,
         "settings": settings.model_dump(mode="json", include=SETTINGS),
         "pipeline": pipeline.model_dump(mode="json"),
         "results": results,
-        "telemetry": warehouse.telemetry_state(pipeline, part.date),
+        "telemetry": telemetry,
         "context": list(_stats(_files([settings.context_dir, *settings.geo_db]))),
         "project": [
             hashlib.sha256(file.read_bytes()).hexdigest()
@@ -86,8 +93,12 @@ def published_unchanged(folder: Path, digest: str) -> Mapping[str, Any] | None:
     return manifest if whole and same else None
 
 
-def _state(uri: str) -> dict[str, str]:
-    """When a file was changed, as its file system says; nothing if it does not say."""
+def file_state(uri: str) -> dict[str, str]:
+    """When a file was changed, and its size, as its file system says; nothing if it does not say.
+
+    Args:
+        uri: Any fsspec URL or path.
+    """
     try:
         system, path = fsspec.core.url_to_fs(uri)
         found = system.info(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import datetime as dt
 import errno
 import json
 import os
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spot_oa.dates import Slice
+from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import PublishError, printable
 from spot_oa.pipelines import Pipeline
 from spot_oa.warehouse import Warehouse
@@ -26,6 +27,12 @@ _RENAME_SWAP = 2  # macOS, renamex_np(2)
 def published_folder(data_dir: Path, part: Slice) -> Path:
     """Where the tables of a slice are published."""
     return data_dir / part.pipeline / part.compact
+
+
+def newest_published(data_dir: Path, pipeline: str) -> dt.date | None:
+    """The newest day that is published; None if there is none."""
+    manifests = (data_dir / pipeline).glob(f"{'[0-9]' * 8}/{MANIFEST}")
+    return max((parse_date(manifest.parent.name) for manifest in manifests), default=None)
 
 
 def publish(

@@ -30,10 +30,19 @@ from pydantic_settings import (
 
 from spot_oa.errors import ConfigError, printable
 
-SCHEMAS = ("raw", "lookups", "reference", "oa_staging", "oa_intermediate", "oa", "main")
+SCHEMAS = (
+    "raw",
+    "lookups",
+    "reference",
+    "oa_staging",
+    "oa_intermediate",
+    "oa",
+    "oa_compat",
+    "main",
+)
 """Schema names in the warehouse: its file's stem must be none of them."""
 
-SECRET = ("services", "proxy", "maxmind_license_key")
+SECRET = ("services", "proxy", "maxmind_license_key", "impala_password")
 """Settings whose values are never shown."""
 
 
@@ -56,6 +65,8 @@ def _split_paths(value: Any) -> Any:
 NumberList = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_split_numbers)]
 PathList = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 WordList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
+SqlName = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]*)?$")]
+"""A name that may stand in SQL as it is, or none."""
 
 
 class _AsWritten(EnvSettingsSource):
@@ -68,6 +79,8 @@ class _AsWritten(EnvSettingsSource):
         self, field_name: str, field: FieldInfo, env_vars: Mapping[str, str | None]
     ) -> dict[str, Any]:
         """Nest the variables of a field; `on` gives way to options, options give way to `off`."""
+        if field_name != "services":
+            return super().explode_env_vars(field_name, field, env_vars)
         prefix = f"{self.env_prefix}{field_name}".lower()
         whole = {
             name: value for name, value in env_vars.items() if name.rpartition("__")[0] == prefix
@@ -123,9 +136,52 @@ class Settings(BaseSettings):
     geo_db: PathList = ()
     data_dir: Path = Path()
     warehouse: Path = Path()
+    schema_prefix: SqlName = ""
+    """Put before the name of every database that the project makes, as in `spot_oa_` (not on
+    duckdb)."""
+    telemetry_schema: SqlName = ""
+    """The database of the telemetry tables; the project's own `raw` if empty (not on duckdb)."""
+    telemetry_tables: dict[SqlName, SqlName] = {}
+    """Pipeline -> its telemetry table, where it bears another name (not on duckdb).
+
+    `SPOT_OA_TELEMETRY_TABLES__<PIPELINE>`.
+    """
+    telemetry_refresh: bool = True
+    """Tell Impala, before a day is run, that others may have written to the telemetry table."""
+    impala_host: str = "localhost"
+    impala_port: int = Field(default=21050, ge=1, le=65535)
+    impala_auth: Literal["nosasl", "plain", "ldap", "gssapi"] = "nosasl"
+    """How to log in; `gssapi` is Kerberos and needs the package `kerberos` and a ticket."""
+    impala_user: str = ""
+    impala_password: SecretStr | None = None
+    impala_kerberos_service: str = "impala"
+    """First part of the daemon's Kerberos principal."""
+    impala_tls: bool = False
+    impala_ca: FilePath | None = None
+    """Certificates to trust, PEM; those that the system trusts if unset. TLS is never unchecked."""
+    impala_http: bool = False
+    """Speak over HTTP, as through Knox or another proxy."""
+    impala_http_path: str = "cliservice"
+    impala_timeout: float = Field(default=600, gt=0)
+    """Seconds to wait for the daemon's next bytes (not over HTTP)."""
+    impala_options: dict[str, str] = {}
+    """Query options of every session, dbt's too: `SPOT_OA_IMPALA_OPTIONS__<OPTION>`.
+
+    `SYNC_DDL=true` where connections may end at different coordinators (a load balancer),
+    `REQUEST_POOL` for admission control.
+    """
+    impala_staging_uri: str = ""
+    """A folder, as an fsspec URL, for rows on their way into tables; they go in SQL text if empty.
+    """
+    impala_staging_location: str = ""
+    """The same folder as Impala names it, if it does so otherwise than is plain from the URL."""
     limit: int = Field(default=500, ge=0)
     lock_timeout: float = Field(default=3600, ge=0)
     """Seconds to wait for another run to let go of the warehouse."""
+    memory_limit: str = Field(default="80%", pattern=r"^[0-9]+(\.[0-9]+)?\s*(%|[KMGT]i?B)$")
+    """The most memory the embedded engine takes before it spills to disk; a share or a size."""
+    threads: int = Field(default=2, ge=1)
+    """How many models dbt builds at a time."""
     retry_delays: NumberList = (10, 60, 300)
     """Seconds before each retry of a step that failed for a passing reason (Prefect only)."""
     pipelines_dir: Path | None = None
@@ -231,10 +287,50 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _names_are_its_own(self) -> Self:
+        for name in ("schema_prefix", "telemetry_schema", "telemetry_tables"):
+            if self.target == "duckdb" and getattr(self, name):
+                raise ValueError(
+                    f"SPOT_OA_{name.upper()}: on duckdb schemas and tables have fixed names; "
+                    "unset it, or set SPOT_OA_TARGET"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _impala_can_log_in(self) -> Self:
+        if self.impala_auth in ("plain", "ldap") and not (
+            self.impala_user and self.impala_password
+        ):
+            raise ValueError(
+                f"SPOT_OA_IMPALA_AUTH={self.impala_auth}: set SPOT_OA_IMPALA_USER and "
+                "SPOT_OA_IMPALA_PASSWORD"
+            )
+        return self
+
+    def database(self, schema: str) -> str:
+        """What a schema of the project is called on the target."""
+        return f"{self.schema_prefix}{schema}"
+
+    def telemetry_table(self, pipeline: str) -> str:
+        """The table with a pipeline's raw events, with its database."""
+        database = self.telemetry_schema or self.database("raw")
+        return f"{database}.{self.telemetry_tables.get(pipeline, pipeline)}"
+
+    @property
+    def lock(self) -> Path:
+        """What the lock of a run stands beside; it is this machine's."""
+        return self.warehouse if self.target == "duckdb" else self.home / self.target
+
     @property
     def cache_dir(self) -> Path:
         """Where answers, feeds and budgets are kept between runs."""
         return self.home / "cache"
+
+    @property
+    def spill_dir(self) -> Path:
+        """Where the embedded engine puts what exceeds its memory limit, for as long as it runs."""
+        return self.home / "spill"
 
     @property
     def target_dir(self) -> Path:

@@ -1,4 +1,8 @@
-{# Models live in the schema they name (oa, intermediate, ...), not in one per developer. #}
+{#
+    Models live in the schema they name (oa, reference, ...), not in one per developer; a prefix
+    tells the databases of a shared cluster apart.
+#}
 {% macro generate_schema_name(custom_schema_name, node) %}
-    {{ return((custom_schema_name or target.schema) | trim) }}
+    {% set prefix = env_var('SPOT_OA_SCHEMA_PREFIX', '') %}
+    {{ return(prefix ~ custom_schema_name | trim if custom_schema_name else target.schema) }}
 {% endmacro %}

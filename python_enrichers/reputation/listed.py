@@ -13,7 +13,7 @@ from python_enrichers.reputation.matching import NOT_FOUND, Matcher
 from spot_oa.pipelines import IndicatorType
 
 EVERY_KIND: AbstractSet[IndicatorType] = frozenset(("address", "name", "uri"))
-ENTRY = {0: "matched", 1: "label", 2: "severity", 4: "confidence", 5: "category"}
+ENTRY = {0: "matched_entry", 1: "label", 2: "severity", 4: "confidence", 5: "category"}
 """Columns of the verdicts by their place in an `Entry`; what it matches is none."""
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -34,6 +34,14 @@ class SliceWriter(Protocol):
 
 class Warehouse(Protocol):
     """What the steps need of an engine. Each call opens and closes its own connection."""
+
+    def exists(self) -> bool:
+        """Whether an earlier run has made it.
+
+        Raises:
+            WarehouseError: It cannot be reached, or there is none and none can be made.
+        """
+        ...
 
     def prepare(self, tables: Sequence[Table]) -> None:
         """Create the schemas and tables that are missing.
@@ -62,15 +70,58 @@ class Warehouse(Protocol):
         """
         ...
 
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """The newest day of which there is telemetry; None if there is none.
+
+        Raises:
+            SpotOaError: There is no place for it, or it cannot be read.
+        """
+        ...
+
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
-        """Something that JSON can hold and that changes when the day's telemetry does."""
+        """Something that JSON can hold and that changes when the day's telemetry does.
+
+        None if that cannot be told: then the day counts as changed.
+        """
         ...
 
     def replacing(self, part: Slice, *tables: Table) -> AbstractContextManager[SliceWriter]:
-        """Replace the slice in all these tables at once, or not at all.
+        """Replace the slice in all these tables.
+
+        On DuckDB at once or not at all. An engine without transactions replaces table by table,
+        each at once; dying between two of them leaves an old slice beside a new one, which the
+        rerun replaces.
 
         Raises:
-            WarehouseError: It could not be written; the slice is as it was.
+            WarehouseError: It could not be written.
+        """
+        ...
+
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """Add rows for good: all or none of them, beside whatever is there.
+
+        Args:
+            table: One that no run clears.
+            rows: Its columns by name, those of the slice too; missing columns are NULL.
+
+        Raises:
+            WarehouseError: They could not be written.
+        """
+        ...
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows with the highest values of a column, highest first.
+
+        Args:
+            table: Any that Python writes.
+            by: The column.
+            count: How many rows at the most.
+            pipeline: Only rows of this one, if given.
+
+        Raises:
+            WarehouseError: They could not be read.
         """
         ...
 
@@ -105,7 +156,23 @@ def open_warehouse(settings: Settings) -> Warehouse:
     if settings.target == "duckdb":
         from spot_oa.warehouse.duckdb import DuckDBWarehouse  # noqa: PLC0415 - one engine per run
 
-        return DuckDBWarehouse(settings.warehouse, settings.raw_uri)
+        return DuckDBWarehouse(settings)
+    if settings.target == "impala":
+        from spot_oa.warehouse.impala import ImpalaWarehouse  # noqa: PLC0415
+
+        return ImpalaWarehouse(settings)
     raise ConfigError(
-        f"SPOT_OA_TARGET={settings.target}: this version runs on duckdb only; unset the variable"
+        f"SPOT_OA_TARGET={settings.target}: there is no such engine; take duckdb or impala"
     )
+
+
+def connections_of_dbt(settings: Settings) -> AbstractContextManager[None]:
+    """Have dbt, in this process, log in as we do while the block runs.
+
+    dbt-impala checks no certificates, and takes TLS and HTTP with some ways to log in only.
+    """
+    if settings.target == "impala":
+        from spot_oa.warehouse.impala_connection import connections_of_dbt  # noqa: PLC0415
+
+        return connections_of_dbt(settings)
+    return nullcontext()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -16,6 +18,8 @@ import pyarrow as pa
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related, Type
+from spot_oa.settings import Settings
+from spot_oa.warehouse.parquet import copy_sorted, reason, text
 from spot_oa.warehouse.tables import Table
 
 SQL_TYPES: Mapping[Type, str] = {
@@ -48,9 +52,7 @@ class _SliceWriter:
         for name, value in self.keys(table).items():
             constant = pa.scalar(value, table.arrow_schema.field(name).type)
             rows = rows.append_column(name, pa.repeat(constant, rows.num_rows))
-        self._connection.register("appended_rows", rows)
-        self._connection.execute(f"insert into {table} by name select * from appended_rows")  # noqa: S608
-        self._connection.unregister("appended_rows")
+        _insert(self._connection, table, rows)
 
     def fill(self, table: Table, **values: object) -> None:
         keys = self.keys(table)
@@ -65,9 +67,14 @@ class _SliceWriter:
 class DuckDBWarehouse:
     """One file, one writer at a time; identifiers come from descriptions, values are bound."""
 
-    def __init__(self, path: Path, raw_uri: str) -> None:
-        self._path = path
-        self._raw_uri = raw_uri
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.warehouse
+        self._raw_uri = settings.raw_uri
+        # The same as in profiles.yml.
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": settings.memory_limit,
+            "temp_directory": str(settings.spill_dir),
+        }
 
     @contextmanager
     def _connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -75,8 +82,7 @@ class DuckDBWarehouse:
         try:
             yield connection
         except duckdb.Error as error:
-            reason = printable(str(error).partition("\n")[0])
-            raise WarehouseError(f"warehouse {self._path}: {reason}") from error
+            raise WarehouseError(f"warehouse {self._path}: {reason(error)}") from error
         finally:
             with _DOOR:
                 connection.close()
@@ -85,18 +91,30 @@ class DuckDBWarehouse:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _DOOR:
-                return duckdb.connect(str(self._path))
+                return duckdb.connect(str(self._path), config=self._config)
         except (duckdb.Error, OSError) as error:
-            reason = printable(str(error).partition("\n")[0])
-            held = "lock" in reason.lower()
+            why = reason(error)
+            held = "could not set lock" in why.lower()
             advice = (
                 "another program has it open: close it, readers use the published Parquet"
                 if held
                 else "correct SPOT_OA_WAREHOUSE, or move the file away"
             )
             raise WarehouseError(
-                f"warehouse {self._path} cannot be opened ({reason}); {advice}", transient=held
+                f"warehouse {self._path} cannot be opened ({why}); {advice}", transient=held
             ) from error
+
+    def exists(self) -> bool:
+        """See `Warehouse.exists`."""
+        if self._path.exists():
+            return True
+        folder = next(parent for parent in self._path.parents if parent.exists())
+        if not os.access(folder, os.W_OK):
+            raise WarehouseError(
+                f"warehouse {self._path}: {folder} is not writable; allow it, or correct "
+                "SPOT_OA_WAREHOUSE"
+            )
+        return False
 
     def prepare(self, tables: Sequence[Table]) -> None:
         """See `Warehouse.prepare`."""
@@ -142,14 +160,18 @@ class DuckDBWarehouse:
             connection.execute(f"create or replace view raw.{pipeline.name} as {query}")
         return [date for date, of_date in globs.items() if not of_date]
 
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """See `Warehouse.newest_telemetry`; looks at folders, newest first."""
+        self.check_telemetry(pipeline)
+        root = self._telemetry(pipeline)
+        return next((date for date in _days(root) if _hour_globs(root, date)), None)
+
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """See `Warehouse.telemetry_state`: the files with their sizes and times of change."""
         root = self._telemetry(pipeline)
-        files = sorted(
-            (file, file.stat())
-            for hour in (_hours(root, date) if root.is_dir() else [])
-            for file in hour.glob("*.parquet")
-        )
+        hours = _hours(root, date) if root.is_dir() else {}
+        with _readable():
+            files = sorted((file, file.stat()) for parquet in hours.values() for file in parquet)
         return [(str(file), found.st_size, found.st_mtime_ns) for file, found in files]
 
     @contextmanager
@@ -164,8 +186,27 @@ class DuckDBWarehouse:
                 yield writer
                 connection.commit()
             except BaseException:
-                connection.rollback()
+                # Where the disk is full the transaction is gone already: that is the error to show.
+                with suppress(duckdb.TransactionException):
+                    connection.rollback()
                 raise
+
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """See `Warehouse.add`."""
+        with self._connect() as connection:
+            _insert(connection, table, rows)
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `Warehouse.latest`."""
+        with self._connect() as connection:
+            cursor = connection.execute(
+                f"select * from {table} where pipeline = coalesce(?, pipeline) "  # noqa: S608
+                f"order by {by} desc limit ?",
+                [pipeline, count],
+            )
+            return [dict(zip(table.columns, row, strict=True)) for row in cursor.fetchall()]
 
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """See `Warehouse.distinct`."""
@@ -194,18 +235,21 @@ class DuckDBWarehouse:
         self, table: str, part: Slice, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
     ) -> int:
         """See `Warehouse.export`."""
-        notes = ", ".join(f'"{key}": {_literal(value)}' for key, value in meta.items())
         with self._connect() as connection:
-            columns = [row[0] for row in connection.execute(f"describe oa.{table}").fetchall()]
-            order = [*order_by, *(name for name in columns if name not in order_by)]
-            ordered = ", ".join(f'"{name}" nulls first' for name in order)
-            (rows,) = connection.execute(
-                f"copy (select * from oa.{table} where y = ? and m = ? and d = ? "  # noqa: S608
-                f"order by {ordered}) to {_literal(str(path))} "
-                f"(format parquet, kv_metadata {{{notes}}})",
-                list(part.ymd.values()),
-            ).fetchone() or (0,)
-        return int(rows)
+            return copy_sorted(
+                connection,
+                f"select * from oa.{table} where y = ? and m = ? and d = ?",  # noqa: S608
+                parameters=list(part.ymd.values()),
+                order_by=order_by,
+                path=path,
+                meta=meta,
+            )
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table) -> None:
+    connection.register("inserted_rows", rows)
+    connection.execute(f"insert into {table} by name select * from inserted_rows")  # noqa: S608
+    connection.unregister("inserted_rows")
 
 
 def _local(uri: str) -> Path:
@@ -218,19 +262,51 @@ def _local(uri: str) -> Path:
     return Path(parts.path if parts.scheme else uri)
 
 
-def _hours(root: Path, date: dt.date) -> list[Path]:
-    """The hour folders of a day, its partitions compared as integers."""
-    days = [root]
-    for key, value in (("y", date.year), ("m", date.month), ("d", date.day)):
-        pattern = re.compile(rf"{key}=0*{value}")
-        days = [c for day in days for c in sorted(day.iterdir()) if pattern.fullmatch(c.name)]
-    return [hour for day in days for hour in sorted(day.glob("h=*"))]
+def _days(root: Path) -> list[dt.date]:
+    """The days that have a folder, newest first."""
+    pattern = re.compile(r"y=(\d+)/m=(\d+)/d=(\d+)", re.ASCII)
+    found = set()
+    for folder in root.glob("y=*/m=*/d=*"):
+        parts = pattern.fullmatch(folder.relative_to(root).as_posix())
+        with suppress(ValueError):  # Not a day of the calendar.
+            found |= {dt.date(*map(int, parts.groups()))} if parts else set()
+    return sorted(found, reverse=True)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What cannot be listed is an error: passed over it would look like a day without traffic."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"telemetry {printable(error.filename)} cannot be read ({error.strerror}); "
+            "let this user read it, or correct SPOT_OA_RAW_URI"
+        ) from error
+
+
+def _hours(root: Path, date: dt.date) -> Mapping[Path, Sequence[Path]]:
+    """The Parquet files of a day by hour folder, its partitions compared as integers."""
+    patterns = [
+        rf"y=0*{date.year}",
+        rf"m=0*{date.month}",
+        rf"d=0*{date.day}",
+        "h=.*",
+    ]
+    folders = [root]
+    with _readable():
+        for pattern in patterns:
+            folders = [child for folder in folders for child in _children(folder, pattern)]
+        return {hour: _children(hour, r".*\.parquet") for hour in folders}
+
+
+def _children(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if re.fullmatch(pattern, path.name, re.DOTALL))
 
 
 def _hour_globs(root: Path, date: dt.date) -> list[str]:
     """Patterns of the Parquet files of a day."""
-    hours = _hours(root, date)
-    return [f"{_plain(hour)}/*.parquet" for hour in hours if any(hour.glob("*.parquet"))]
+    return [f"{_plain(hour)}/*.parquet" for hour, files in _hours(root, date).items() if files]
 
 
 def _plain(path: Path) -> str:
@@ -240,7 +316,7 @@ def _plain(path: Path) -> str:
 
 def _scan(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, globs: Sequence[str]) -> str:
     """A query for the telemetry's own columns and y, m, d, h, each in its described type."""
-    files = ", ".join(_literal(glob) for glob in globs)
+    files = ", ".join(text(glob) for glob in globs)
     scan = (
         f"read_parquet([{files}], union_by_name = true, "
         "hive_partitioning = true, hive_types_autocast = false)"
@@ -248,9 +324,9 @@ def _scan(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, globs: Sequ
     try:
         described = connection.execute(f"describe select * from {scan}").fetchall()  # noqa: S608
     except duckdb.Error as error:
-        reason = printable(str(error).partition("\n")[0])
         raise WarehouseError(
-            f"telemetry of {pipeline.name} is not readable Parquet ({reason}); replace the file"
+            f"telemetry of {pipeline.name} is not readable Parquet ({reason(error)}); "
+            "replace the file"
         ) from error
     found = {row[0]: row[1].lower() for row in described}
     columns = []
@@ -272,7 +348,3 @@ def _no_rows(pipeline: Pipeline) -> str:
 
 
 _PARTITIONS: Mapping[str, Type] = {"y": "int", "m": "int", "d": "int", "h": "int"}
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -94,7 +94,7 @@ _LOOKUP_COLUMNS: Mapping[str, Mapping[str, Type]] = {
         "label": "string",
         "confidence": "double",
         "category": "string",
-        "matched": "string",
+        "matched_entry": "string",
         "fetched_at": "timestamp",
         "expires_at": "timestamp",
         "outcome": "string",
@@ -108,6 +108,43 @@ LOOKUPS: Mapping[str, Table] = {
 }
 
 
+RUN_AUDIT = Table(
+    "oa",
+    "run_audit",
+    {
+        "run_id": "string",
+        "status": "string",
+        "reason": "string",
+        "failed_step": "string",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "seconds": "double",
+        "step_seconds": "string",
+        "user_name": "string",
+        "host": "string",
+        "started_from": "string",
+        "flow_run_id": "string",
+        "target": "string",
+        "versions": "string",
+        "results_limit": "int",
+        "rows_landed": "bigint",
+        "lines_rejected": "bigint",
+        "bad_values": "bigint",
+        "enrichment": "string",
+        "models_built": "int",
+        "tests_passed": "int",
+        "tests_warned": "int",
+        "published_rows": "string",
+        "warnings": "int",
+        "warning_texts": "string",
+        "fingerprint": "string",
+        **_SHARED,
+    },
+)
+"""One row per run, added when it ends and never cleared; lists and mappings are JSON."""
+
+
 def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
     """Every table that Python writes, for the given pipelines."""
-    return [*(results_table(p) for p in pipelines.values()), REJECTS, *LOOKUPS.values()]
+    results = [results_table(pipeline) for pipeline in pipelines.values()]
+    return [*results, REJECTS, *LOOKUPS.values(), RUN_AUDIT]

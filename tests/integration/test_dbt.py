@@ -14,7 +14,7 @@ from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import LOOKUPS, REJECTS, python_tables, results_table
+from spot_oa.warehouse.tables import LOOKUPS, REJECTS, RUN_AUDIT, python_tables, results_table
 from tests.conftest import PROJECT
 from tests.mutation.check import check, equivalent, summary
 from tests.mutation.unit_tests import read_unit_tests
@@ -23,6 +23,13 @@ from tests.support.dbt import dbt
 FIRST, SECOND = DEMO_DATES
 PIPELINES = load_pipelines()
 DATES = f"{{date_from: {FIRST}, date_to: {SECOND}}}"
+
+SPOT_1_0: dict[str, dict[str, str | None]] = {
+    "flow_scores": {"score": "ml_score", "destip_internal": "dstip_internal"},
+    "flow_edge": {"md": "mn", "pkts": None},
+    "dns_scores": {"score": "ml_score"},
+}
+"""Columns that Spot 1.0 called otherwise, or did not have."""
 
 pytestmark = pytest.mark.xdist_group("dbt")
 
@@ -56,7 +63,8 @@ def test_unit_tests_pass(unit_tests_run: str) -> None:
 
 def test_no_mutant_of_a_model_lives(settings: Settings, unit_tests_run: str) -> None:
     tests = list(read_unit_tests(PROJECT, settings.target_dir / "target"))
-    models = {file.stem for file in (PROJECT / "models").rglob("*.sql")}
+    layers = ("staging", "intermediate", "marts")
+    models = {file.stem for layer in layers for file in (PROJECT / "models" / layer).rglob("*.sql")}
     assert {test.model for test in tests} == models
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         report = summary(check(connection, tests), equivalent())
@@ -131,6 +139,26 @@ def test_only_filters_and_summaries_scan_telemetry_and_once(settings: Settings, 
     assert all(name.endswith(("_filtered", "_ingest_summary")) for name in filters), scans
 
 
+def test_views_of_spot_1_0_are_made_only_if_asked_for(settings: Settings) -> None:
+    code, output = dbt(settings, "build", "--select", "path:models/compat")
+    assert code == 0, output
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        schemas = connection.execute("select schema_name from information_schema.schemata")
+        assert ("oa_compat",) not in schemas.fetchall()
+    code, output = dbt(
+        settings, "build", "--select", "path:models/compat", "--vars", "{compat: true}"
+    )
+    assert code == 0, output
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        for mart in marts():
+            made = connection.sql(f"from oa_compat.{mart}")
+            given = connection.sql(f"from oa.{mart}")
+            renamed = SPOT_1_0.get(mart, {})
+            names = [renamed.get(name, name) for name in given.columns]
+            assert made.columns == [name for name in names if name], mart
+            assert len(made) == len(given) > 0, mart
+
+
 def test_contracts_are_the_published_contract(reference: Path) -> None:
     contract = yaml.safe_load((reference / "contract" / "tables.yml").read_text("utf-8"))
     described = {}
@@ -160,6 +188,7 @@ def test_sources_are_described_as_they_are() -> None:
     }
     written |= {("landed", REJECTS.name): dict(REJECTS.columns)}
     written |= {("lookups", name): dict(table.columns) for name, table in LOOKUPS.items()}
+    written |= {("audit", RUN_AUDIT.name): dict(RUN_AUDIT.columns)}
     assert described == written
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.runner import run_day
+from flows.runner import is_unchanged, run_day
 from flows.summary import Summary
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
@@ -68,6 +68,14 @@ def count(settings: Settings, table: str, date: dt.date = FIRST) -> int:
     return int(duckdb.sql(f"select count(*) from '{file}'").fetchall()[0][0])
 
 
+def rows(settings: Settings) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables."""
+    tables = "select concat(schema_name, '.', table_name) from duckdb_tables() order by all"
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        names = [name for (name,) in connection.execute(tables).fetchall()]
+        return {name: connection.execute(f"from {name}").fetchall() for name in names}
+
+
 def test_a_rerun_gives_the_same_bytes(home: Settings) -> None:
     before = digests(day(home))
     assert before.keys() == {f"{table}.parquet" for table in FLOW.tables}
@@ -120,10 +128,18 @@ def test_published_columns_are_the_contract_and_the_dbt_contract(home: Settings)
 def test_telemetry_that_is_not_there_is_a_warning(home: Settings) -> None:
     part = Path(home.raw_uri) / "flow" / f"y={FIRST.year}" / f"m={FIRST.month}" / f"d={FIRST.day}"
     shutil.rmtree(part)
+    with duckdb.connect(str(home.warehouse)) as connection:
+        for week in (1, 2, 3):
+            day = FIRST - dt.timedelta(weeks=week)
+            minute = [f"{day} 12:00", 2000, day.year, day.month, day.day]
+            connection.execute("insert into oa.flow_ingest_summary values (?, ?, ?, ?, ?)", minute)
     summary = run(home)
     assert summary.tables["flow_scores"] > 0
     assert summary.tables["flow_ingest_summary"] == 0
     assert f"no telemetry for {FIRST}" in "\n".join(summary.warnings)
+    assert summary.warnings[-1] == (
+        f"test flow_volume: {FIRST} has 0 events, where 2000 are usual for a Friday (median of 3)"
+    )
 
 
 def _replace_by_folder(file: Path) -> None:
@@ -178,10 +194,12 @@ def test_bad_input_is_one_line_and_leaves_the_day(
 def test_a_broken_geo_database_leaves_everything_as_it_was(home: Settings, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mmdb"
     broken.write_bytes(b"\x00" * 5000)
-    warehouse = home.warehouse.read_bytes()
+    before = rows(home)
     with pytest.raises(EnrichmentError, match=r"broken\.mmdb"):
         run(home.model_copy(update={"geo_db": (broken,)}))
-    assert home.warehouse.read_bytes() == warehouse
+    after = rows(home)
+    assert after.pop("oa.run_audit") != before.pop("oa.run_audit")
+    assert after == before
 
 
 def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: Path) -> None:
@@ -195,3 +213,15 @@ def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: P
     with pytest.raises(BuildError, match=r"dbt test grain_flow_scores\S* failed \(\d+ rows\)"):
         run(home.model_copy(update={"project_dir": project}))
     assert digests(day(home)) == before
+    told = "select status, failed_step, reason from oa.run_audit order by started_at desc limit 1"
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        ((*ended, reason),) = connection.execute(told).fetchall()
+    assert ended == ["failed", "dbt build"]
+    assert "dbt test grain_flow_scores" in reason
+
+
+def test_it_can_be_told_beforehand_whether_a_day_is_unchanged(home: Settings) -> None:
+    assert is_unchanged(home, "flow", FIRST, None)
+    assert not is_unchanged(home, "flow", FIRST, 7)
+    home.warehouse.unlink()
+    assert not is_unchanged(home, "flow", FIRST, None)

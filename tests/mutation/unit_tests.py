@@ -103,7 +103,7 @@ class UnitTest:
 
 
 def read_unit_tests(project: Path, target: Path) -> Iterator[UnitTest]:
-    """Every unit test of the project.
+    """Every unit test of the project that dbt has run.
 
     Args:
         project: Its models say which test is of which model.
@@ -112,4 +112,5 @@ def read_unit_tests(project: Path, target: Path) -> Iterator[UnitTest]:
     ran = {file.stem: file for file in (target / "run").rglob("*__unit_tests.yml/**/*.sql")}
     for described in sorted((project / "models").rglob("*__unit_tests.yml")):
         for test in yaml.safe_load(described.read_text("utf-8"))["unit_tests"]:
-            yield UnitTest.read(test["model"], ran[test["name"]])
+            if test["name"] in ran:
+                yield UnitTest.read(test["model"], ran[test["name"]])

@@ -30,5 +30,5 @@ from answers
 inner join clients
     on answers.ip_dst = clients.ip_dst and {{ same_date('answers', 'clients') }}
 where
-    clients.last_minute is null
-    or answers.unix_tstamp < (clients.last_minute + 1) * 60
+    clients.last_hour is null
+    or answers.unix_tstamp < (clients.last_hour + 1) * 3600

@@ -31,9 +31,9 @@ select
     output,
     rip,
 
-    -- slice
-    y,
-    m,
-    d,
-    h
+    -- slice, as integers: the keys of a table may be smaller integers, or text
+    cast(y as int) as y,
+    cast(m as int) as m,
+    cast(d as int) as d,
+    cast(h as int) as h
 from flow

@@ -142,6 +142,7 @@ class Server:
         }
         self.asked: list[str] = []
         self.silent = False
+        self.broken: set[str] = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
@@ -158,7 +159,9 @@ class Server:
             if self.silent:
                 continue
             answer = dns.message.make_response(question)
-            if name in self.names:
+            if name in self.broken:
+                answer.set_rcode(dns.rcode.SERVFAIL)
+            elif name in self.names:
                 answer.answer.append(dns.rrset.from_text(name, 60, "IN", "PTR", self.names[name]))
             else:
                 answer.set_rcode(dns.rcode.NXDOMAIN)
@@ -224,6 +227,17 @@ def test_a_resolver_that_is_silent(tmp_path: Path, server: Server) -> None:
     assert outcome(found, "reverse dns").status in ("partial", "unavailable")
     assert set(labels(found).values()) == {""}
     assert not (tmp_path / "cache").exists()
+
+
+def test_broken_zones_do_not_shield_the_others(tmp_path: Path, server: Server) -> None:
+    server.broken = {f"{n}.0.0.10.in-addr.arpa." for n in (1, 3, 7, 8)}
+    server.names |= {f"{n}.0.0.10.in-addr.arpa.": f"pc{n}.corp." for n in (2, 4, 9)}
+    addresses = [f"10.0.0.{n}" for n in (1, 2, 3, 4, 7, 8, 9)]
+    found = enrich(tmp_path, *addresses, dns_resolver=server.address, service_threads=1)
+    assert list(labels(found).values()) == ["", "pc2.corp", "", "pc4.corp", "", "", "pc9.corp"]
+    dns_ = outcome(found, "reverse dns")
+    assert dns_.status == "partial"
+    assert "4 not found out, 4 failures (NoNameservers)" in dns_.detail
 
 
 def test_names_are_safe_to_print(tmp_path: Path, server: Server) -> None:

@@ -21,7 +21,7 @@ def enrich(settings: Settings, kind: IndicatorType, *indicators: str) -> Enrichm
 
 
 def matched(enrichment: Enrichment) -> dict[str, object]:
-    return column(enrichment.tables["reputation_verdicts"], "indicator", "matched")
+    return column(enrichment.tables["reputation_verdicts"], "indicator", "matched_entry")
 
 
 def texts(enrichment: Enrichment) -> dict[str, object]:
@@ -199,7 +199,7 @@ def test_verdicts_tell_answers_from_silence(
             "service": "feed",
             "severity": 0,
             "label": "Bad; really",
-            "matched": "10.0.0.1",
+            "matched_entry": "10.0.0.1",
             "outcome": "answered",
             **nothing,
         },
@@ -209,7 +209,7 @@ def test_verdicts_tell_answers_from_silence(
             "service": "feed",
             "severity": None,
             "label": None,
-            "matched": None,
+            "matched_entry": None,
             "outcome": "not found",
             **nothing,
         },

@@ -1,0 +1,82 @@
+"""How things are timed: in turns, so that what else the machine does hits all cases alike."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Each case's seconds on the clock and of the processor, one pair per round."""
+
+    rounds: Mapping[str, Sequence[tuple[float, float]]]
+
+    def seconds(self, case: str) -> float:
+        """The case's median on the clock."""
+        return statistics.median(wall for wall, _ in self.rounds[case])
+
+    def ratio(self, case: str, floor: str) -> float:
+        """Median over the rounds of the case's time to the floor's of the same round."""
+        pairs = zip(self.rounds[case], self.rounds[floor], strict=True)
+        return statistics.median(one / other for (one, _), (other, _) in pairs)
+
+    def cpu_ratio(self, case: str, floor: str) -> float:
+        """The same of processor time, in which other programs show less."""
+        pairs = zip(self.rounds[case], self.rounds[floor], strict=True)
+        return statistics.median(one / other for (_, one), (_, other) in pairs)
+
+
+def in_turns(runs: int, cases: Mapping[str, Callable[[], object]]) -> Timed:
+    """Time all cases in each of `runs` rounds, after one round that warms them up."""
+    rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+    for round_ in range(runs + 1):
+        for name, case in cases.items():
+            begin = time.process_time()
+            wall = timed(case)
+            if round_:
+                rounds[name].append((wall, time.process_time() - begin))
+    return Timed(rounds)
+
+
+def timed(case: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    begin = time.perf_counter()
+    case()
+    return time.perf_counter() - begin
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command took: wall seconds, and peak resident megabytes of it or a child of it."""
+
+    seconds: float
+    peak_mb: float
+    output: str
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> Ran:
+    """Run a command to its good end.
+
+    Its peak is the highest one of the command and the processes that it waited for.
+    """
+    begin = time.perf_counter()
+    read, write = os.pipe()
+    pid = os.posix_spawn(
+        command[0],
+        command,
+        {**os.environ, **environment},  # noqa: TID251 - handed on, not read
+        file_actions=[(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2)],
+    )
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as pipe:
+        output = pipe.read()
+    _, status, usage = os.wait4(pid, 0)
+    seconds = time.perf_counter() - begin
+    if status:
+        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command, output)
+    return Ran(seconds, usage.ru_maxrss / 1024, output)

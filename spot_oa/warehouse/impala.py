@@ -1,0 +1,376 @@
+"""The warehouse on Impala, through impyla."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from impala.error import Error
+from thrift.Thrift import TException
+
+from spot_oa.dates import Slice
+from spot_oa.errors import ConfigError, WarehouseError
+from spot_oa.pipelines import Pipeline, Related, Type
+from spot_oa.settings import Settings
+from spot_oa.warehouse.impala_connection import connect, failure, where
+from spot_oa.warehouse.impala_staging import literal, staging
+from spot_oa.warehouse.parquet import write_sorted
+from spot_oa.warehouse.tables import ARROW_TYPES, REJECTS, Table
+
+PARTITIONS = ("pipeline", "y", "m", "d")
+FETCH_ROWS = 10240
+
+
+class _Session:
+    """A connection and its cursor; every error is a WarehouseError that names the daemon."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection = connect(settings)
+        self._cursor = self._connection.cursor()
+        self._cursor.arraysize = FETCH_ROWS
+
+    def run(self, statement: str) -> None:
+        """Carry out a statement, to its end."""
+        try:
+            self._cursor.execute(statement)
+        except (Error, TException, OSError) as error:
+            raise failure(self._settings, error) from error
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return [row for batch in self.batches(query) for row in batch]
+
+    def batches(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query, some thousands at a time."""
+        self.run(query)
+        try:
+            while batch := self._cursor.fetchmany(FETCH_ROWS):
+                yield batch
+        except (Error, TException, OSError) as error:
+            raise failure(self._settings, error) from error
+
+    def close(self) -> None:
+        """Let go of the connection, even of a lost one."""
+        with suppress(Error, TException, OSError):
+            self._cursor.close()
+        with suppress(Error, TException, OSError):
+            self._connection.close()
+
+
+class _SliceWriter:
+    """Rows wait in a staging table per table; one statement types them and swaps them in.
+
+    The staging table is named by its slice, so what a run that died has left is replaced by the
+    next one.
+    """
+
+    def __init__(self, session: _Session, settings: Settings, part: Slice) -> None:
+        self._session = session
+        self._staging = staging(session, settings)
+        self._settings = settings
+        self._part = part
+        self._keys: dict[str, object] = {"pipeline": part.pipeline, **part.ymd}
+        self._filled: dict[str, dict[str, object]] = {}
+
+    def _stage(self, table: Table) -> str:
+        return f"{_name(self._settings, table)}__{self._part.pipeline}_{self._part.compact}"
+
+    def clear(self, table: Table) -> None:
+        self._staging.open(self._stage(table), list(_own(table)))
+
+    def drop(self, table: Table) -> None:
+        self._staging.drop(self._stage(table))
+
+    def append(self, table: Table, rows: pa.Table) -> None:
+        self._staging.put(self._stage(table), rows)
+
+    def fill(self, table: Table, **values: object) -> None:
+        self._filled.setdefault(str(table), {}).update(values)
+
+    def swap(self, table: Table) -> None:
+        self._staging.settle(self._stage(table))
+        filled = self._filled.get(str(table), {})
+        columns = ", ".join(
+            f"cast({literal(filled[name]) if name in filled else f'`{name}`'} as {kind}) "
+            f"as `{name}`"
+            for name, kind in _own(table).items()
+        )
+        keys = ", ".join(
+            f"`{name}` = {literal(value) if isinstance(value, str) else value}"
+            for name, value in self._keys.items()
+            if name in table.columns
+        )
+        self._session.run(
+            f"insert overwrite table {_name(self._settings, table)} partition ({keys}) "  # noqa: S608
+            f"select {columns} from {self._stage(table)}"
+        )
+
+
+class ImpalaWarehouse:
+    """Databases on a cluster; tables partitioned by their slice, as Parquet.
+
+    Identifiers come from descriptions and settings, which allow plain names only.
+
+    Impala has no transaction over several statements. Rows are staged first and every table's
+    slice is then replaced by one statement, at once; dying between two tables leaves the old slice
+    of one beside the new one of another until the rerun.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @contextmanager
+    def _connect(self) -> Iterator[_Session]:
+        session = _Session(self._settings)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def exists(self) -> bool:
+        """See `Warehouse.exists`."""
+        with self._connect() as session:
+            return _tables_in(session, self._settings.database(REJECTS.schema)) is not None
+
+    def prepare(self, tables: Sequence[Table]) -> None:
+        """See `Warehouse.prepare`; what is there is not created again: that may take a grant."""
+        with self._connect() as session:
+            for schema in sorted({table.schema for table in tables}):
+                database = self._settings.database(schema)
+                there = _tables_in(session, database)
+                if there is None:
+                    session.run(f"create database if not exists {database}")
+                for table in (table for table in tables if table.schema == schema):
+                    if table.name not in (there or ()):
+                        session.run(_create(self._settings, table))
+                    self._check(session, table)
+
+    def _check(self, session: _Session, table: Table) -> None:
+        found = _described(session, _name(self._settings, table))
+        wanted = {**_own(table), **_partitions(table)}
+        if found != wanted:
+            differing = ", ".join(sorted(dict(found.items() ^ wanted.items())))
+            raise WarehouseError(
+                f"{where(self._settings)}: {_name(self._settings, table)} has other columns than "
+                f"its description ({differing}); alter the table or use another "
+                "SPOT_OA_SCHEMA_PREFIX"
+            )
+
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """See `Warehouse.add`; one statement, so that it is one file in each partition."""
+        columns = [*_own(table), *_partitions(table)]
+        values = [
+            ", ".join(
+                f"cast({literal(row.get(name))} as {table.columns[name]}) as `{name}`"
+                for name in columns
+            )
+            for row in rows.to_pylist()
+        ]
+        keys = ", ".join(f"`{name}`" for name in _partitions(table))
+        with self._connect() as session:
+            session.run(
+                f"insert into {_name(self._settings, table)} partition ({keys}) "
+                f"select {' union all select '.join(values)}"
+            )
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `Warehouse.latest`."""
+        columns = ", ".join(f"`{name}`" for name in table.columns)
+        only = f"where `pipeline` = {literal(pipeline)} " if pipeline else ""
+        with self._connect() as session:
+            rows = session.rows(
+                f"select {columns} from {_name(self._settings, table)} {only}"  # noqa: S608
+                f"order by `{by}` desc limit {int(count)}"
+            )
+        return [dict(zip(table.columns, map(_text, row), strict=True)) for row in rows]
+
+    def check_telemetry(self, pipeline: Pipeline) -> None:
+        """See `Warehouse.check_telemetry`; the table and its columns are there."""
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+
+    def _check_telemetry(self, session: _Session, pipeline: Pipeline) -> None:
+        name = self._settings.telemetry_table(pipeline.name)
+        database, _, table = name.partition(".")
+        setting = f"SPOT_OA_TELEMETRY_SCHEMA or SPOT_OA_TELEMETRY_TABLES__{pipeline.name.upper()}"
+        if table not in (_tables_in(session, database) or ()):
+            raise ConfigError(
+                f"{where(self._settings)}: there is no telemetry table {name}; correct {setting}"
+            )
+        missing = {*pipeline.telemetry.columns, *"ymdh"} - set(_described(session, name))
+        if missing:
+            raise ConfigError(
+                f"{where(self._settings)}: telemetry table {name} lacks "
+                f"{', '.join(sorted(missing))}; add them (a view will do), or correct {setting}"
+            )
+
+    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Sequence[dt.date]:
+        """See `Warehouse.expose_telemetry`; the table is there for all its dates already."""
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+            self._refresh(session, pipeline)
+            found = {
+                date
+                for date in dates
+                if session.rows(
+                    f"select 1 from {self._settings.telemetry_table(pipeline.name)} "  # noqa: S608
+                    f"where {_of_date(date)} limit 1"
+                )
+            }
+        return [date for date in dates if date not in found]
+
+    def _refresh(self, session: _Session, pipeline: Pipeline) -> None:
+        if not self._settings.telemetry_refresh:
+            return
+        try:
+            session.run(f"refresh {self._settings.telemetry_table(pipeline.name)}")
+        except WarehouseError as error:
+            raise WarehouseError(
+                f"{error}, or set SPOT_OA_TELEMETRY_REFRESH=false: a view takes none",
+                transient=error.transient,
+            ) from error
+
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """See `Warehouse.newest_telemetry`; by the partition keys."""
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+            days = session.rows(
+                "select distinct cast(y as int), cast(m as int), cast(d as int) "  # noqa: S608
+                f"from {self._settings.telemetry_table(pipeline.name)} where cast(d as int) > 0 "
+                "order by 1 desc, 2 desc, 3 desc limit 1"
+            )
+        return dt.date(*days[0]) if days else None
+
+    def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
+        """See `Warehouse.telemetry_state`: the day's files, which nobody changes once written."""
+        try:
+            with self._connect() as session:
+                self._refresh(session, pipeline)
+                table = self._settings.telemetry_table(pipeline.name)
+                files = session.rows(f"show files in {table} partition ({_of_date(date)})")
+        except WarehouseError:
+            return None
+        return sorted([str(cell) for cell in file] for file in files)
+
+    @contextmanager
+    def replacing(self, part: Slice, *tables: Table) -> Iterator[_SliceWriter]:
+        """See `Warehouse.replacing`."""
+        with self._connect() as session:
+            writer = _SliceWriter(session, self._settings, part)
+            try:
+                for table in tables:
+                    writer.clear(table)
+                yield writer
+                for table in tables:
+                    writer.swap(table)
+            finally:
+                with suppress(WarehouseError):
+                    for table in tables:
+                        writer.drop(table)
+
+    def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
+        """See `Warehouse.distinct`."""
+        with self._connect() as session:
+            rows = session.rows(
+                f"select `{column}` from {_name(self._settings, table)} "  # noqa: S608
+                f"where {_of_slice(part)} and `{column}` is not null "
+                f"group by `{column}` order by min(`rank`)"
+            )
+        return [_text(row[0]) for row in rows]
+
+    def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
+        """See `Warehouse.related`."""
+        telemetry = self._settings.telemetry_table(pipeline.name)
+        results = f"{self._settings.database('raw')}.{pipeline.results_table}"
+        with self._connect() as session:
+            rows = session.rows(
+                f"select distinct t.`{related.column}` from {telemetry} as t "  # noqa: S608
+                f"where {_of_date(part.date)} and t.`{related.column}` is not null "
+                f"and t.`{related.shares}` in (select r.`{related.shares}` from {results} as r "
+                f"where {_of_slice(part)}) order by 1"
+            )
+        return [_text(row[0]) for row in rows]
+
+    def export(
+        self, table: str, part: Slice, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
+    ) -> int:
+        """See `Warehouse.export`; written by DuckDB, so that the file is what it would write."""
+        name = f"{self._settings.database('oa')}.{table}"
+        with self._connect() as session:
+            kinds = _described(session, name)
+            listed = ", ".join(f"`{column}`" for column in kinds)
+            schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in kinds.items()])
+            batches = [
+                _record_batch(batch, schema)
+                for batch in session.batches(
+                    f"select {listed} from {name} where {_of_slice(part)}"  # noqa: S608
+                )
+            ]
+        return write_sorted(pa.Table.from_batches(batches, schema), order_by, path, meta)
+
+
+def _name(settings: Settings, table: Table) -> str:
+    return f"{settings.database(table.schema)}.{table.name}"
+
+
+def _own(table: Table) -> dict[str, Type]:
+    """The columns that are no partition keys."""
+    return {name: kind for name, kind in table.columns.items() if name not in PARTITIONS}
+
+
+def _partitions(table: Table) -> dict[str, Type]:
+    return {name: kind for name, kind in table.columns.items() if name in PARTITIONS}
+
+
+def _create(settings: Settings, table: Table) -> str:
+    own, keys = (
+        ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+        for columns in (_own(table), _partitions(table))
+    )
+    return (
+        f"create table if not exists {_name(settings, table)} ({own}) "
+        f"partitioned by ({keys}) stored as parquet"
+    )
+
+
+def _tables_in(session: _Session, database: str) -> set[str] | None:
+    """The tables and views of a database; None if there is no such database."""
+    if database not in {row[0] for row in session.rows("show databases")}:
+        return None
+    return {row[0] for row in session.rows(f"show tables in {database}")}
+
+
+def _described(session: _Session, table: str) -> dict[str, Type]:
+    return {row[0]: row[1].lower() for row in session.rows(f"describe {table}")}
+
+
+def _of_slice(part: Slice) -> str:
+    return " and ".join(f"{name} = {value}" for name, value in part.ymd.items())
+
+
+def _of_date(date: dt.date) -> str:
+    """Telemetry of a day: its partition keys may be text, as proxy's are, and `m=07`."""
+    return (
+        f"cast(y as int) = {date.year} and cast(m as int) = {date.month} "
+        f"and cast(d as int) = {date.day}"
+    )
+
+
+def _record_batch(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = []
+    for field, values in zip(schema, zip(*rows, strict=True), strict=True):
+        text = pa.types.is_string(field.type)
+        columns.append(pa.array([_text(v) if text else v for v in values], field.type))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _text(value: Any) -> Any:
+    r"""Text that is not UTF-8 comes as bytes, and stays readable as `\xNN`."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value

@@ -1,0 +1,192 @@
+"""How to get to Impala and log in: the one place, for us and for dbt in this process."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import impala.dbapi
+from impala import hiveserver2
+from impala._thrift_api import ThriftClient, get_http_transport, get_transport
+from impala.error import Error, HttpError
+from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
+from thrift.Thrift import TException
+from thrift.transport.TSocket import TSocket
+from thrift.transport.TTransport import TTransportException
+
+from spot_oa.errors import ConfigError, SpotOaError, WarehouseError, printable
+from spot_oa.settings import Settings
+
+UNAUTHORIZED = 401
+_REFUSED = "Bad status: 3"
+"""How a daemon that speaks SASL refuses a user."""
+
+# What they log is in the error as well; without a handler it would reach the user's screen.
+for _name in ("impala", "thrift"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
+
+def where(settings: Settings) -> str:
+    """The daemon, for messages."""
+    return f"Impala at {settings.impala_host}:{settings.impala_port}"
+
+
+class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
+    """Thrift's socket with certificates checked by Python, and errors left as they are."""
+
+    def __init__(
+        self, host: str, port: int, timeout: float, context: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(host, port)
+        self.setTimeout(timeout * 1000)
+        self._context = context
+
+    def isOpen(self) -> bool:  # noqa: N802 - Thrift's name
+        """Thrift's own way peeks, which TLS does not allow (THRIFT-5595)."""
+        return self.handle is not None
+
+    def open(self) -> None:
+        """Connect, and shake hands if there is a context."""
+        handle = socket.create_connection((self.host, self.port), self._timeout)
+        try:
+            self.handle = (
+                self._context.wrap_socket(handle, server_hostname=self.host)
+                if self._context
+                else handle
+            )
+        except BaseException:
+            handle.close()
+            raise
+
+
+class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # no types
+    """impyla's connection; every session on it has the configured query options."""
+
+    def __init__(self, service: Any, options: Mapping[str, str]) -> None:
+        super().__init__(service)
+        self._options = {name.upper(): value for name, value in options.items()}
+
+    def cursor(self, *arguments: Any, **given: Any) -> Any:
+        """Open a session."""
+        given["configuration"] = {**self._options, **(given.get("configuration") or {})}
+        return super().cursor(*arguments, **given)
+
+
+def connect(settings: Settings) -> Any:
+    """A connection of impyla's, logged in.
+
+    impyla's own `connect` cannot check certificates over HTTP, and from Python 3.12 on only by
+    their common name: so its transports are put together here, with a context of Python's.
+
+    Raises:
+        ConfigError: The daemon refuses the user, its certificate is not trusted, or Kerberos is
+            not at hand.
+        WarehouseError: It cannot be reached.
+    """
+    password = settings.impala_password.get_secret_value() if settings.impala_password else None
+    mechanism = settings.impala_auth.upper()
+    service, user = settings.impala_kerberos_service, settings.impala_user or None
+    context = ssl.create_default_context(cafile=settings.impala_ca) if settings.impala_tls else None
+    host, port = settings.impala_host, settings.impala_port
+    try:
+        if settings.impala_http:
+            transport = get_http_transport(
+                host,
+                port,
+                settings.impala_http_path,
+                use_ssl=settings.impala_tls,
+                ca_cert=str(settings.impala_ca or ssl.get_default_verify_paths().cafile),
+                auth_mechanism=mechanism,
+                user=user,
+                password=password,
+                kerberos_host=host,
+                kerberos_service_name=service,
+                http_cookie_names="*",
+            )
+        else:
+            door = _Socket(host, port, settings.impala_timeout, context)
+            transport = get_transport(door, host, service, mechanism, user, password)
+        transport.open()
+        client = ThriftClient(TBinaryProtocolAccelerated(transport))
+        # One attempt: a lost connection is an error of the step, and that is retried.
+        connection = _Connection(hiveserver2.HS2Service(client, retries=1), settings.impala_options)
+        # Who is not let in is told so by the first call, over HTTP.
+        connection.cursor().close()
+    except (TException, Error, OSError, ImportError) as error:
+        raise _refused(settings, error) from None
+    return connection
+
+
+def _refused(settings: Settings, error: Exception) -> SpotOaError:
+    """What kept us out, in one line, without anything secret."""
+    at = where(settings)
+    cause = getattr(error, "inner", None) or error
+    reason = _reason(cause)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ConfigError(
+            f"{at}: its certificate is not trusted ({printable(cause.verify_message)}); "
+            "set SPOT_OA_IMPALA_CA, or correct SPOT_OA_IMPALA_HOST"
+        )
+    if isinstance(cause, ssl.SSLError):
+        return ConfigError(
+            f"{at}: no TLS there ({printable(cause.reason or cause)}); "
+            "correct SPOT_OA_IMPALA_PORT or unset SPOT_OA_IMPALA_TLS"
+        )
+    if settings.impala_auth == "gssapi":
+        return ConfigError(
+            f"{at}: no login by Kerberos ({reason}); `pip install kerberos`, get a ticket "
+            "(kinit), or correct SPOT_OA_IMPALA_KERBEROS_SERVICE"
+        )
+    if getattr(error, "code", None) == UNAUTHORIZED or _REFUSED in reason:
+        return ConfigError(
+            f"{at}: user {printable(settings.impala_user)!r} is refused; correct "
+            "SPOT_OA_IMPALA_USER, SPOT_OA_IMPALA_PASSWORD or SPOT_OA_IMPALA_AUTH"
+        )
+    if isinstance(error, TTransportException):
+        return WarehouseError(
+            f"{at} does not let us in ({reason}); SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
+            f"SPOT_OA_IMPALA_TLS={str(settings.impala_tls).lower()} may not be what it expects",
+            transient=True,
+        )
+    return WarehouseError(
+        f"{at} cannot be reached ({reason}); start it, or correct SPOT_OA_IMPALA_HOST",
+        transient=True,
+    )
+
+
+def failure(settings: Settings, error: Exception) -> WarehouseError:
+    """The error of a statement, in one line; a lost connection may pass."""
+    reason = _reason(getattr(error, "inner", None) or error)
+    lost = isinstance(error, (TTransportException, OSError, HttpError))
+    advice = "the connection was lost; try again" if lost else _advice(reason)
+    return WarehouseError(f"{where(settings)}: {reason}; {advice}", transient=lost)
+
+
+def _reason(error: BaseException) -> str:
+    text = str(getattr(error, "message", None) or error) or type(error).__name__
+    return printable(" ".join(text.split()))[:500]
+
+
+def _advice(reason: str) -> str:
+    if "Database does not exist" in reason:
+        return "create that database, or correct SPOT_OA_SCHEMA_PREFIX or SPOT_OA_TELEMETRY_SCHEMA"
+    if "Could not resolve" in reason:
+        return "create that table, or correct the settings that name it"
+    if "AuthorizationException" in reason:
+        return "grant the user what is missing"
+    return "see the daemon's log"
+
+
+@contextmanager
+def connections_of_dbt(settings: Settings) -> Iterator[None]:
+    """See `spot_oa.warehouse.connections_of_dbt`."""
+    original = impala.dbapi.connect
+    impala.dbapi.connect = lambda *_, **__: connect(settings)
+    try:
+        yield
+    finally:
+        impala.dbapi.connect = original

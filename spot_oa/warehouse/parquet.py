@@ -1,0 +1,81 @@
+"""How a published file is written, whichever engine its rows come from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from spot_oa.errors import printable
+
+
+def text(value: str) -> str:
+    """A text literal in DuckDB's SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def reason(error: Exception) -> str:
+    """What DuckDB says went wrong, in one line; of a failed write it speaks in JSON."""
+    said = str(error).partition("\n")[0]
+    written = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', said)
+    return printable(json.loads(written[1]) if written else said)
+
+
+def copy_sorted(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    *,
+    parameters: Sequence[object] = (),
+    order_by: Sequence[str],
+    path: Path,
+    meta: Mapping[str, str],
+) -> int:
+    """Write the rows of a query to a Parquet file, in a fixed order.
+
+    Args:
+        connection: Where the query runs.
+        query: What to write.
+        parameters: Its bound values.
+        order_by: Leading sort columns; all others follow as tie-breakers.
+        path: The file to write.
+        meta: Key-value metadata of the file.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    described = connection.execute(f"describe {query}", list(parameters)).fetchall()
+    columns = [row[0] for row in described]
+    order = [*order_by, *(name for name in columns if name not in order_by)]
+    ordered = ", ".join(f'"{name}" nulls first' for name in order)
+    notes = ", ".join(f'"{key}": {text(value)}' for key, value in meta.items())
+    try:
+        (rows,) = connection.execute(
+            f"copy ({query} order by {ordered}) to {text(str(path))} "
+            f"(format parquet, kv_metadata {{{notes}}})",
+            list(parameters),
+        ).fetchone() or (0,)
+    except duckdb.IOException as error:
+        raise OSError(reason(error)) from error
+    return int(rows)
+
+
+def write_sorted(
+    rows: pa.Table, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
+) -> int:
+    """Write rows as `copy_sorted` does."""
+    with duckdb.connect(":memory:") as connection:
+        connection.register("rows_of_the_day", rows)
+        return copy_sorted(
+            connection,
+            "select * from rows_of_the_day",
+            order_by=order_by,
+            path=path,
+            meta=meta,
+        )
