@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv in the checkout, with the locked packages
 
@@ -30,16 +30,35 @@ server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
 
-lint: $(READY) ## check style and types of Python, SQL and YAML
+mutants: $(READY) ## break the models in every way and see that the unit tests notice
+	$(BIN)/python -m tests.mutation
+
+setup-spark: $(READY) ## add Spark to .venv (half a gigabyte)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--require-hashes -r requirements-spark.lock
+
+test-spark: setup-spark ## compare Spark with DuckDB (needs Java 17)
+	$(BIN)/python -m pytest -m spark -n 0
+
+lint: $(READY) ## check style and types of Python, SQL and YAML, and that dbt warns of nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
+	SPOT_OA_WAREHOUSE=:memory: $(BIN)/dbt --quiet --warn-error parse --profiles-dir profiles
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
 bench: $(READY) ## measure, and write the tables into docs/performance.md
 	$(BIN)/python -m benchmarks $(if $(SIZES),--sizes $(SIZES)) $(if $(PARTS),--parts $(PARTS)) \
 		$(if $(FOLDER),--folder $(FOLDER))
+
+audit: $(READY) ## look for known weaknesses in the locked packages (asks pypi.org)
+	@$(BIN)/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes \
+		--progress-spinner off --requirement requirements.lock \
+		|| { echo "audit: not clean, or https://pypi.org/pypi cannot be asked: see above" >&2; exit 1; }
+
+faults: $(READY) ## kill, fill, spoil and race runs at length (most of an hour)
+	$(BIN)/python -m pytest -s --timeout 0 --moments 20 --seed $$(date +%s) tests/faults
 
 docs: $(READY) ## write the dbt docs of the demo as one static page, target/static_index.html
 	@test -f spot-oa-home/warehouse.duckdb || $(BIN)/spot-oa demo
@@ -49,8 +68,12 @@ docs: $(READY) ## write the dbt docs of the demo as one static page, target/stat
 lock: $(READY) ## pin the newest packages that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --extra dev pyproject.toml --output-file requirements.lock
+	@# Only what Spark adds: the hash lines of all else stand in requirements.lock.
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --constraint requirements.lock --extra spark pyproject.toml \
+		| grep -vxFf requirements.lock > requirements-spark.lock
 
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo server test lint bench docs lock clean
+.PHONY: help setup demo server test mutants setup-spark test-spark lint bench audit faults docs lock clean

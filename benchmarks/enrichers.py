@@ -15,6 +15,7 @@ from spot_oa.settings import load_settings
 
 ADDRESSES = 100_000
 ENTRIES = 200_000
+PLACES = 1_000_000
 
 
 def main() -> None:
@@ -31,6 +32,9 @@ def main() -> None:
         context = home / "context"
         context.mkdir()
         measured("geo", home, "geo", {"address": addresses}, geo_db=tuple(mmdb))
+        (context / "iploc.csv").write_text("".join(map(place, range(PLACES))))
+        measured(f"geo, iploc.csv of {PLACES:,}", home, "geo", {"address": addresses})
+        (context / "iploc.csv").unlink()
         (context / "ipranges.csv").write_text("10.0.0.0,10.255.255.255,ours\n")
         (context / "networkcontext.csv").write_text(
             "".join(
@@ -68,8 +72,25 @@ def measured(what: str, home: Path, step: str, indicators: Indicators, **setting
     enriched = timed(lambda: enricher.enrich(indicators))
     found = [f"{o.source} {o.found}" for o in enricher.enrich(indicators).outcomes]
     print(
-        f"{what:20} load {loaded:5.2f} s, {asked} looked up {enriched:5.2f} s ({', '.join(found)})"
+        f"{what:28} load {loaded:5.2f} s, {asked} looked up {enriched:5.2f} s, "
+        f"together {loaded + enriched:5.2f} s ({', '.join(found)})"
     )
+
+
+def place(number: int) -> str:
+    """A line of iploc.csv: ranges of 2,048 addresses, one after the other."""
+    first = (1 << 24) + 2048 * number
+    texts = (
+        "US",
+        "United States",
+        "Ohio",
+        f"City {number % 20_000}",
+        "39.96",
+        "-82.99",
+        "Owner",
+        "x.com",
+    )
+    return ",".join(f'"{text}"' for text in (first, first + 2047, *texts)) + "\n"
 
 
 def timed(call: Callable[[], object]) -> float:

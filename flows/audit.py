@@ -23,6 +23,9 @@ import pyarrow as pa
 from flows.steps import Run
 from flows.summary import Summary, versions
 from spot_oa.errors import SpotOaError, printable
+from spot_oa.lock import warehouse_lock
+from spot_oa.settings import Settings
+from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import RUN_AUDIT
 
 
@@ -32,7 +35,7 @@ class Audit:
     def __init__(self, run: Run, summary: Summary, flow_run_id: str | None) -> None:
         self._run = run
         self._summary = summary
-        self._who = {**_who(flow_run_id), "versions": _json(versions())}
+        self._who = {**_who(flow_run_id), "versions": _json(versions(summary.target))}
         self._path = pending_path(run.settings.lock)
         self._pending = pending(self._path)
         self._door = threading.Lock()
@@ -56,7 +59,8 @@ class Audit:
         rows = [*self._pending, row]
         self._write(rows)
         try:
-            self._run.warehouse.prepare([RUN_AUDIT])
+            if "prepare" not in self._summary.seconds:
+                self._run.warehouse.prepare([RUN_AUDIT])
             self._run.warehouse.add(RUN_AUDIT, _table(rows))
             self._path.unlink(missing_ok=True)
         except (SpotOaError, OSError) as error:
@@ -144,6 +148,32 @@ def audited(
     summary.unaudited = audit.close("unchanged" if summary.unchanged else "done", None)
     if summary.unaudited and summary.unchanged:
         report(f"warning: {summary.unaudited}")
+
+
+def history(
+    settings: Settings, count: int, pipeline: str | None, report: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """The last runs, newest first, as columns of oa.run_audit.
+
+    Args:
+        settings: Name the warehouse; a run that uses it is waited for.
+        count: How many runs at the most.
+        pipeline: Only runs of this one, if given.
+        report: Told whom it waits for.
+
+    Raises:
+        WarehouseError: The warehouse cannot be read.
+    """
+    warehouse = open_warehouse(settings)
+    if not warehouse.exists():
+        return []
+    with warehouse_lock(settings.lock, "history", settings.lock_timeout, report):
+        warehouse.prepare([RUN_AUDIT])
+        rows = warehouse.latest(RUN_AUDIT, "started_at", count, pipeline)
+        # Those that the next run will write.
+        waiting = _table(pending(pending_path(settings.lock))).to_pylist()
+    rows += [row for row in waiting if pipeline in (None, row["pipeline"])]
+    return sorted(rows, key=lambda row: row["started_at"], reverse=True)[:count]
 
 
 def pending_path(warehouse: Path) -> Path:

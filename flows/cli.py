@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import signal
 import sys
@@ -30,7 +31,7 @@ app = typer.Typer(
 geo = typer.Typer(no_args_is_help=True, help="Geo databases.")
 app.add_typer(geo, name="geo")
 
-INTERRUPTED = "interrupted; the published day is as it was, run it again"
+INTERRUPTED = "interrupted; no day is half published, run it again"
 _SIGINT_CODE = 130
 
 DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
@@ -147,6 +148,22 @@ def doctor() -> None:
         raise SpotOaError(f"{faults} parts are missing or unusable: see the lines above")
 
 
+@app.command()
+def history(
+    pipeline: PipelineArgument = "all",
+    last: Annotated[
+        int, typer.Option("--last", metavar="N", min=1, help="How many runs to show.")
+    ] = 20,
+) -> None:
+    """Show the last runs: what ran, how it ended, and why."""
+    from flows.audit import history as runs  # noqa: PLC0415
+    from flows.report import show_history  # noqa: PLC0415
+
+    console = _console()
+    name = None if pipeline == "all" else _pipelines(pipeline)[0]
+    show_history(console, runs(_settings(), last, name, console.print))
+
+
 def _run_days(
     pipelines: Iterable[str],
     dates: Iterable[dt.date],
@@ -216,6 +233,8 @@ def main() -> None:
     """Run the command line; exit 0 done, 1 failed, 2 wrong usage, errors as one line."""
     # Asked to end, a run unwinds as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A log that cannot be written (the disk is full) is no reason for pages of traceback.
+    logging.raiseExceptions = False
     code = _invoke()
     sys.stderr.flush()
     # DuckDB prints leak notices of its own when the interpreter winds down after dbt.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spot_oa.errors import BuildError, Node, printable
@@ -34,6 +34,8 @@ PROFILE = (
 _DONE_WELL = {"success", "pass", "warn", "no-op"}
 _SAID_OF_ALL = "Unable to establish connection to Impala server: "
 """What dbt-impala puts before every error of SQL."""
+_LOST = ("cannot be reached", "does not let us in", "TSocket read 0 bytes")
+"""What is said of a daemon that is away, when dbt connects and when it is in a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
 def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     """The build of a pipeline's marts and all they stand on.
 
-    Unit tests are left out: they test the SQL and not the day.
+    Unit tests are left out: they test the SQL and not the day. So are the tests that read the
+    telemetry again to compare it with the marts: a run reads it no more often than it has to.
 
     Args:
         pipeline: Its marts lie in models/marts/<pipeline>.
@@ -102,22 +105,25 @@ def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     Returns:
         The dbt command.
     """
-    first, last = min(dates).isoformat(), max(dates).isoformat()
     return [
         "build",
         "--select",
         f"+path:models/marts/{pipeline}",
-        "--vars",
-        f'{{date_from: "{first}", date_to: "{last}"}}',
+        *_dates_option(dates),
         "--exclude-resource-type",
         "unit_test",
+        "--exclude",
+        "tag:reconciliation",
     ]
+
+
+def _dates_option(dates: Sequence[dt.date]) -> list[str]:
+    first, last = min(dates).isoformat(), max(dates).isoformat()
+    return ["--vars", f'{{date_from: "{first}", date_to: "{last}"}}']
 
 
 def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: OnNode) -> Built:
     """Build and test the pipeline's marts for the dates.
-
-    The project is parsed without a date, so that what dbt keeps of the parse serves every run.
 
     Args:
         settings: Name the project and the target.
@@ -131,25 +137,66 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
     Raises:
         BuildError: A model or a test failed; the message names the first.
     """
+    command = build_command(pipeline, dates)
+    outcome = invoke(settings, command, lambda event: _tell(event, on_node))
+    if outcome.exception is not None:
+        reason = _one_line(outcome.exception)
+        raise BuildError(f"dbt build failed: {reason}", transient=_passes(reason))
+    built = _built(outcome.result.results, settings)
+    messages = _messages(settings, dates, outcome.result.results)
+    return Built([replace(n, message=messages.get(n.name, n.message)) for n in built.nodes])
+
+
+def _messages(
+    settings: Settings, dates: Sequence[dt.date], results: Sequence[Any]
+) -> Mapping[str, str]:
+    """What tests that warned say in their column `message`: dbt itself only counts their rows."""
+    asked = [
+        result.node.name
+        for result in results
+        if result.status == "warn" and result.node.config.meta.get("show_message")
+    ]
+    if not asked:
+        return {}
+    shown = invoke(settings, ["show", "--select", *asked, *_dates_option(dates)])
+    if shown.exception is not None:
+        return {}
+    return {
+        result.node.name: _one_line(", ".join(result.agate_table.columns["message"].values()))
+        for result in shown.result.results
+    }
+
+
+def invoke(
+    settings: Settings, command: Sequence[str], on_event: Callable[[Any], None] = lambda _: None
+) -> Any:
+    """Run a dbt command in this process.
+
+    The project is parsed without the command's variables, so that what dbt keeps of the parse
+    serves every date.
+
+    Args:
+        settings: Name the project and the target.
+        command: The dbt command with its own options.
+        on_event: Told of each of dbt's events.
+
+    Returns:
+        Dbt's result; `exception` says what went wrong.
+
+    Raises:
+        BuildError: The project cannot be parsed.
+    """
     # Costs seconds: paid by runs, not by `spot-oa --help`.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
-    outcome: Any
     with environment(settings):
         parsed: Any = _uninterrupted(dbtRunner().invoke(dbt_arguments(settings, ["parse"])))
         if parsed.exception is not None:
             raise BuildError(f"dbt cannot read the project: {_one_line(parsed.exception)}")
-        runner = dbtRunner(
-            # A manifest that has served an invocation does not serve a second one: it is parsed
-            # (from what dbt kept) for each build.
-            manifest=parsed.result,
-            callbacks=[lambda event: _tell(event, on_node)],
-        )
-        command = build_command(pipeline, dates)
-        outcome = _uninterrupted(runner.invoke(dbt_arguments(settings, command)))
-    if outcome.exception is not None:
-        raise BuildError(f"dbt build failed: {_one_line(outcome.exception)}")
-    return _built(outcome.result.results, settings)
+        # A manifest that has served an invocation does not serve a second one: it is parsed (from
+        # what dbt kept) for each.
+        runner = dbtRunner(manifest=parsed.result, callbacks=[on_event])
+        return _uninterrupted(runner.invoke(dbt_arguments(settings, command)))
 
 
 def _uninterrupted(result: Any) -> Any:
@@ -183,6 +230,7 @@ def _built(results: Sequence[Any], settings: Settings) -> Built:
             f"dbt {first.kind} {first.name} failed{rows}{more}: {first.message}; "
             f"see {settings.target_dir / 'logs' / 'dbt.log'}",
             failed=failed,
+            transient=_passes(first.message),
         )
     return Built(nodes)
 
@@ -191,6 +239,11 @@ def _tell(event: Any, on_node: OnNode) -> None:
     if event.info.name == "NodeFinished":
         node = event.data.node_info
         on_node(f"{node.resource_type} {node.node_name}: {node.node_status}")
+
+
+def _passes(reason: str) -> bool:
+    """Whether the engine could not be reached, or hung up: dbt keeps only the text of an error."""
+    return any(words in reason for words in _LOST)
 
 
 def _one_line(error: object) -> str:

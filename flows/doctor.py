@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import python_enrichers
 from python_enrichers.base import Indicators, Outcome, Status
 from spot_oa.errors import SpotOaError
+from spot_oa.landing import newest_results, without_userinfo
 from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import Pipeline, load_pipelines
+from spot_oa.publish import newest_published
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
@@ -34,9 +37,17 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
     warehouse = open_warehouse(settings)
     yield _warehouse(settings, pipelines)
     for pipeline in pipelines.values():
-        yield _attempt(
+        yield _newest(
             f"telemetry of {pipeline.name} {_place(settings, pipeline.name)}",
-            partial(warehouse.check_telemetry, pipeline),
+            partial(warehouse.newest_telemetry, pipeline),
+        )
+        yield _newest(
+            f"ML results of {pipeline.name} below {without_userinfo(settings.ml_uri)}",
+            partial(newest_results, pipeline, settings.ml_uri),
+        )
+        yield _newest(
+            f"published days of {pipeline.name} below {settings.data_dir}",
+            partial(newest_published, settings.data_dir, pipeline.name),
         )
     for step in python_enrichers.STEPS:
         yield from _sources(settings, step)
@@ -50,7 +61,8 @@ def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
 
             outcomes: Sequence[Outcome] = list(services.examine(settings))
         else:
-            outcomes = python_enrichers.load_enricher(step, settings).enrich(PROBE).outcomes
+            enricher = python_enrichers.load_enricher(step, settings, fresh=True)
+            outcomes = enricher.enrich(PROBE).outcomes
     except SpotOaError as error:
         yield False, f"sources of {step}: {error}"
         return
@@ -85,9 +97,13 @@ def _place(settings: Settings, pipeline: str) -> str:
     return f"in {settings.telemetry_table(pipeline)}"
 
 
-def _attempt(what: str, look: Callable[[], object]) -> tuple[bool, str]:
+def _newest(what: str, look: Callable[[], dt.date | None]) -> tuple[bool, str]:
+    """The newest day that is there, and how old it is; too old is for the reader to say."""
     try:
-        look()
+        day = look()
     except SpotOaError as error:
         return False, f"{what}: {error}"
-    return True, what
+    if day is None:
+        return True, f"{what}: none yet"
+    age = (dt.datetime.now(dt.UTC).date() - day).days
+    return True, f"{what}: newest {day}, {age} days ago"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -134,3 +136,21 @@ def show_summary(console: Console, summary: Summary) -> None:
         table.add_row("[yellow]warning", escape(printable(warning)))
     console.print(table)
     console.print(f"files: {summary.folder}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_history(console: Console, runs: Sequence[Mapping[str, Any]]) -> None:
+    """Print runs, given as rows of oa.run_audit: a line for each, and one for what went wrong."""
+    for run in runs:
+        seconds = "" if run["seconds"] is None else f"{run['seconds']:.1f} s"
+        rows = "" if run["rows_landed"] is None else f"{run['rows_landed']} rows"
+        part = Slice(run["pipeline"], dt.date(run["y"], run["m"], run["d"]))
+        line = (
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}  {part!s:<16}  {run['status']:<11} "
+            f"{seconds:>9} {rows:>11} {run['warnings']:>3} warnings  "
+            f"{run['user_name']}@{run['host']}, {run['started_from']}"
+        )
+        if run["failed_step"]:
+            line += f"\n    in {run['failed_step']}: {run['reason'] or run['status']}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if not runs:
+        console.print("no run yet")

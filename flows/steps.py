@@ -145,7 +145,7 @@ def publish(run: Run, summary: Summary) -> None:
                 for outcome in enriched.outcomes
             ],
             "warnings": summary.warnings,
-            "versions": versions(),
+            "versions": versions(summary.target),
         }
 
     summary.folder, summary.tables = publishing.publish(

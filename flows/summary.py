@@ -89,9 +89,7 @@ class Summary:
             yield self.unaudited
 
 
-def versions() -> Mapping[str, str]:
-    """What the run was made with."""
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("spot-oa", "dbt-core", "duckdb")},
-    }
+def versions(target: str) -> Mapping[str, str]:
+    """What a run on the target is made with; of the engine it is the client."""
+    names = ["spot-oa", "dbt-core", "duckdb", *(["impyla"] if target == "impala" else [])]
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

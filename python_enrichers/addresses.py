@@ -110,9 +110,13 @@ class RangeIndex:
         # The ranges cut the address space into segments; inside one, the same range always wins.
         # A bound is an address and one byte, 0 for the place before it and 1 for the one after,
         # which spares adding 1 to 128-bit numbers and lets an address, padded with NUL, be sought.
-        cuts = np.concatenate([_bounds(starts, after=0), _bounds(ends, after=1)])
-        self._bounds, places = np.unique(cuts, return_inverse=True)
-        opens, closes = places[: len(spans)], places[len(spans) :]
+        cuts = np.stack([_bounds(starts, after=0), _bounds(ends, after=1)], axis=1).ravel()
+        if (cuts[:-1] < cuts[1:]).all():
+            # In order and apart, as big files have them: sorting would take most of the time.
+            self._bounds, places = cuts, np.arange(len(cuts))
+        else:
+            places, self._bounds = _sorted(cuts, v4=bool(_v4(starts).all()))
+        opens, closes = places[::2], places[1::2]
         winners = _winners(opens, closes, _narrowest_first(starts, ends), len(self._bounds))
         # Segment 0 lies before the first bound.
         self._winners = np.concatenate([[-1], winners])
@@ -138,7 +142,7 @@ class RangeIndex:
 
 
 def _array(addresses: Sequence[Packed]) -> NDArray[np.bytes_]:
-    return np.array(addresses, dtype=f"S{WIDTH}")
+    return np.frombuffer(b"".join(addresses), dtype=f"S{WIDTH}")
 
 
 def _v4(packed: NDArray[np.bytes_]) -> NDArray[np.bool_]:
@@ -149,6 +153,18 @@ def _bounds(packed: NDArray[np.bytes_], *, after: int) -> NDArray[np.bytes_]:
     cut = np.full((len(packed), WIDTH + 1), after, dtype=np.uint8)
     cut[:, :WIDTH] = packed.view(np.uint8).reshape(-1, WIDTH)
     return cut.view(f"S{WIDTH + 1}").ravel()
+
+
+def _sorted(cuts: NDArray[np.bytes_], *, v4: bool) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
+    """The distinct bounds in order, and where in them each is."""
+    if not v4:
+        bounds, places = np.unique(cuts, return_inverse=True)
+        return places, bounds
+    # Their last five bytes as numbers: sorting those takes a tenth of the time.
+    tails = cuts.view(np.uint8).reshape(-1, WIDTH + 1)[:, len(V4_PREFIX) :].astype(np.int64)
+    numbers = tails @ (1 << np.arange(32, -1, -8))
+    _, first, places = np.unique(numbers, return_index=True, return_inverse=True)
+    return places, cuts[first]
 
 
 def _narrowest_first(starts: NDArray[np.bytes_], ends: NDArray[np.bytes_]) -> NDArray[np.int64]:

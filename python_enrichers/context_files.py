@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -14,6 +15,8 @@ from python_enrichers.base import Outcome
 from spot_oa.errors import EnrichmentError, printable
 
 Entry = TypeVar("Entry")
+LINES_AT_A_TIME = 256
+"""What the CSV reader is given at a time; after an open quote it begins anew with the next line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,10 @@ def read_context_file(path: Path, parse: Callable[[list[str]], Entry]) -> Contex
     try:
         with path.open(encoding="utf-8-sig", errors="backslashreplace") as lines:
             written_at = naive_utc(os.fstat(lines.fileno()).st_mtime)
-            for line in lines:
-                if line.isspace():
-                    continue
+            for columns in _rows(lines):
                 try:
-                    entries.append(parse(_columns(line)))
-                except (ValueError, csv.Error):
+                    entries.append(parse(columns))
+                except ValueError:
                     skipped += not header_possible
                 header_possible = False
     except FileNotFoundError:
@@ -81,6 +82,24 @@ def read_context_file(path: Path, parse: Callable[[list[str]], Entry]) -> Contex
     return ContextFile(path.stem, entries, skipped, written_at)
 
 
-def _columns(line: str) -> list[str]:
-    fields = next(csv.reader([line], skipinitialspace=True)) if '"' in line else line.split(",")
-    return [field.strip() for field in fields]
+def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Split lines that are not blank into columns, each line on its own; none if it is too long."""
+    lines = iter(lines)
+    while ahead := list(islice(lines, LINES_AT_A_TIME)):
+        while ahead:
+            used = 0
+            reader = csv.reader(ahead, skipinitialspace=True)
+            try:
+                for row in reader:
+                    used += 1
+                    if reader.line_num > used:
+                        # A quote was left open and took the next line in.
+                        alone = csv.reader([ahead[used - 1]], skipinitialspace=True)
+                        yield list(map(str.strip, next(alone)))
+                        break
+                    if not ahead[used - 1].isspace():
+                        yield list(map(str.strip, row))
+            except csv.Error:
+                used += 1
+                yield []
+            ahead = ahead[used:]

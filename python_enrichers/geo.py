@@ -77,20 +77,26 @@ class Source(Protocol):
 class IpLocation:
     """`iploc.csv`: ranges as integers, and ten columns in all."""
 
-    def __init__(self, file: ContextFile[tuple[Span, tuple[str, ...]]]) -> None:
+    def __init__(self, file: ContextFile[tuple[Span, str]]) -> None:
         self.name = file.name
         self.built_at = file.written_at
-        self.outcome = file.outcome
         self._index = RangeIndex([place for place, _ in file.entries])
-        self._rows = [row for _, row in file.entries]
+        # Without the ranges, which need as much memory again.
+        places = [place for _, place in file.entries]
+        self._file = ContextFile(file.name, places, file.skipped, file.written_at)
 
     def lookup(self, addresses: Sequence[Packed | None]) -> list[Known]:
         """See `Source.lookup`."""
         places = self._index.lookup(addresses).tolist()
+        rows = self._file.entries
         return [
-            _known(**dict(zip(PLACE, self._rows[at], strict=True))) if at >= 0 else Known()
+            _known(**dict(zip(PLACE, rows[at].split("\n"), strict=True))) if at >= 0 else Known()
             for at in places
         ]
+
+    def outcome(self, asked: int, found: int) -> Outcome:
+        """See `Source.outcome`."""
+        return self._file.outcome(asked, found)
 
 
 class MaxMindDatabase:
@@ -186,18 +192,27 @@ def place_in_record(record: object) -> Known:
     country, subdivisions = record.get("country"), record.get("subdivisions")
     # In the flat layout a record is its own location and its own traits.
     location, traits = record.get("location", record), record.get("traits", record)
+    if _item(traits, "is_anycast"):
+        # Announced from many places: the one that stands there is not where anybody is.
+        return _known(**_owner(traits))
     return _known(
         latitude=_item(location, "latitude"),
         longitude=_item(location, "longitude"),
-        asn=_item(traits, "autonomous_system_number"),
         country_code=_item(country, "iso_code") or record.get("country_code"),
         country=_english(country),
         region=_english(_first(subdivisions)) or record.get("region") or record.get("state1"),
         city=_english(record.get("city")),
-        domain=_item(traits, "domain"),
-        isp=_item(traits, "isp") or _item(traits, "organization"),
-        as_org=_item(traits, "autonomous_system_organization"),
+        **_owner(traits),
     )
+
+
+def _owner(traits: Any) -> dict[str, Any]:
+    return {
+        "asn": _item(traits, "autonomous_system_number"),
+        "domain": _item(traits, "domain"),
+        "isp": _item(traits, "isp") or _item(traits, "organization"),
+        "as_org": _item(traits, "autonomous_system_organization"),
+    }
 
 
 def geoloc(known: Known) -> str:
@@ -208,24 +223,21 @@ def geoloc(known: Known) -> str:
     return " ".join(filter(None, (";".join(filter(None, (region, city))), owner)))
 
 
-def _iploc_line(columns: list[str]) -> tuple[Span, tuple[str, ...]]:
-    start, end, *place = columns
-    if len(place) < len(PLACE):
+def _iploc_line(columns: list[str]) -> tuple[Span, str]:
+    """The range and its place, as one text: a million of them are held."""
+    if len(columns) < 2 + len(PLACE):
         raise ValueError("too few columns")
-    first, last = _integer(start), _integer(end)
+    start, end = columns[:2]
+    if not (start + end).isascii() or not (start + end).isdigit():
+        raise ValueError("no integers")
+    first, last = int(start), int(end)
+    if not first <= last < 1 << 8 * WIDTH:
+        raise ValueError("no range")
+    place = "\n".join(columns[2 : 2 + len(PLACE)])
     # What ends beyond 32 bits is IPv6, so `0` can begin either.
-    shift = V4_SHIFT if last < 1 << 32 else 0
-    return span(_packed(first + shift), _packed(last + shift)), tuple(place[: len(PLACE)])
-
-
-def _integer(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("no integer")
-    return int(text)
-
-
-def _packed(number: int) -> Packed | None:
-    return number.to_bytes(WIDTH) if number < 1 << 8 * WIDTH else None
+    if last < 1 << 32:
+        return ((first + V4_SHIFT).to_bytes(WIDTH), (last + V4_SHIFT).to_bytes(WIDTH)), place
+    return span(first.to_bytes(WIDTH), last.to_bytes(WIDTH)), place
 
 
 def _item(container: Any, key: str) -> Any:

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import maxminddb
 
 from python_enrichers.base import SourceError, Status
 from python_enrichers.budget import Deadline
-from python_enrichers.http import Client
+from python_enrichers.http import Client, Download, Marks
 from python_enrichers.licences import DBIP, MAXMIND, Licence
 from spot_oa.errors import ConfigError, EnrichmentError, UsageError, printable
 from spot_oa.settings import Settings
@@ -92,16 +92,23 @@ def _fetch(database: Database, path: Path, licence: Licence, client: Client) -> 
     record = path.with_name(f"{path.name}.json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        had = _recorded(record, path)
+        marks: Marks = had.get("marks", {})
         for url in database.urls:
-            if len(database.urls) > 1 and path.is_file() and _recorded_url(record) == url:
+            # What came in a month stays as it is; others are asked whether theirs is another.
+            if len(database.urls) > 1 and had.get("url") == url:
                 return f"{path} is the newest there is"
-            if client.download(url, packed, missing=(HTTP_NOT_FOUND,)):
+            came = client.download(url, packed, missing=(HTTP_NOT_FOUND,), marks=marks)
+            if came is Download.UNCHANGED:
+                return f"{path} is the newest there is"
+            if came is Download.NEW:
                 break
         else:
             raise SourceError(Status.UNAVAILABLE, f"there is nothing at {database.urls[0]}")
         database.unpack(packed, fresh)
         kind, built = _opened(fresh)
-        facts = _facts(database, url, fresh, licence) | {"type": kind, "built": built.isoformat()}
+        facts = _facts(database, url, fresh, licence)
+        facts |= {"type": kind, "built": built.isoformat(), "marks": marks}
         fresh.replace(path)
         _record(record, facts)
     finally:
@@ -119,13 +126,11 @@ def _opened(path: Path) -> tuple[str, dt.date]:
 
 
 def _facts(database: Database, url: str, path: Path, licence: Licence) -> dict[str, object]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "name": database.name,
         "url": url,
         "fetched_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "sha256": digest,
+        "sha256": _digest(path),
         "licence": asdict(licence),
     }
 
@@ -136,12 +141,18 @@ def _record(path: Path, facts: Mapping[str, object]) -> None:
     fresh.replace(path)
 
 
-def _recorded_url(path: Path) -> str | None:
+def _recorded(record: Path, path: Path) -> dict[str, Any]:
+    """What was recorded of the database, nothing if it is no longer the one that was fetched."""
     try:
-        url: str | None = json.loads(path.read_text("utf-8"))["url"]
+        facts: dict[str, Any] = json.loads(record.read_text("utf-8"))
+        return facts if facts["sha256"] == _digest(path) else {}
     except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return url
+        return {}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import hashlib
 import json
+import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,22 +25,38 @@ import urllib3
 from pydantic import SecretStr
 
 from python_enrichers.base import SourceError, Status
-from python_enrichers.budget import Deadline, Meter
+from python_enrichers.budget import Deadline, Meter, NotAskedError
 from spot_oa import __version__
 from spot_oa.settings import Settings
 
 USER_AGENT = f"spot-oa/{__version__}"
 MAX_ANSWER = 1 << 26
 """Bytes of an answer that is read into memory."""
+MAX_LIST = 1 << 28
 MAX_DOWNLOAD = 1 << 31
 _PIECE = 1 << 16
+_SCRIPT = re.compile("json|javascript")
 _BACKOFF = tenacity.wait_exponential_jitter(multiplier=0.5, max=10, jitter=0.5)
 
 OK = 200
+NOT_MODIFIED = 304
 UNAUTHORISED = (401, 402, 403)
 TOO_MANY = 429
 SERVER_ERRORS = range(500, 600)
 REDIRECTS = range(300, 400)
+
+Marks = MutableMapping[str, dict[str, str]]
+"""Headers that ask whether what we have is old, by a hash of the address: that may have a key."""
+MARKS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
+
+
+class Download(Enum):
+    """What became of a download."""
+
+    NEW = auto()
+    UNCHANGED = auto()
+    """The server has what we have; nothing was written."""
+    MISSING = auto()
 
 
 class _PassingError(SourceError):
@@ -54,10 +73,10 @@ class _Question:
 
     method: str
     url: str
-    take: Callable[[Iterator[bytes]], Any]
+    take: Callable[[Iterator[bytes], Mapping[str, str]], Any]
     limit: int
     missing: Collection[int] = ()
-    refused: Collection[int] = UNAUTHORISED
+    told: Collection[int] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
     follow: bool = False
 
@@ -88,6 +107,7 @@ class Client:
         self._deadline = deadline
         self._meter = meter
         self._sleep = sleep
+        self._not_before = 0.0
         # Only a password for basic authentication is left out when a redirect leads elsewhere.
         self._may_follow = not headers
         self._session = requests.Session()
@@ -123,39 +143,44 @@ class Client:
             NotAskedError: The request was not made, there being no budget or time for it.
         """
         content = {"params": params}
-        return self._json(
-            _Question("GET", url, b"".join, MAX_ANSWER, missing, UNAUTHORISED, content)
-        )
+        return self._json(_Question("GET", url, _whole, MAX_ANSWER, missing, content=content))
 
-    def post_json(
-        self, url: str, *, refused: Collection[int] = UNAUTHORISED, **content: Any
-    ) -> Any:
+    def post_json(self, url: str, *, told: Collection[int] = (), **content: Any) -> Any:
         """Post a body, otherwise as `get_json`.
 
         Args:
             url: Where.
-            refused: HTTP statuses that mean that the key is not accepted.
+            told: HTTP statuses other than 200 that JSON in the body explains, which is returned.
             content: `json=` or `data=`, as in requests.
         """
-        return self._json(_Question("POST", url, b"".join, MAX_ANSWER, (), refused, content))
+        return self._json(_Question("POST", url, _whole, MAX_ANSWER, (), told, content))
 
-    def download(self, url: str, path: Path, *, missing: Collection[int] = ()) -> bool:
+    def download(
+        self,
+        url: str,
+        path: Path,
+        *,
+        missing: Collection[int] = (),
+        marks: Marks | None = None,
+        limit: int = MAX_DOWNLOAD,
+    ) -> Download:
         """Write what is at an address to a file, which is left incomplete by a fault.
 
         Args:
-            url: Where; without keys.
+            url: Where.
             path: Written anew.
             missing: HTTP statuses that mean "not found".
-
-        Returns:
-            Whether it was found.
+            marks: What is known of the copy at hand; made anew for what is written.
+            limit: Bytes that it may have.
 
         Raises:
             SourceError: It could not be got.
             NotAskedError: The request was not made.
         """
+        known = {} if marks is None else marks
+        address = hashlib.sha256(url.encode()).hexdigest()
 
-        def write(pieces: Iterator[bytes]) -> bool:
+        def write(pieces: Iterator[bytes], headers: Mapping[str, str]) -> Download:
             with path.open("wb") as file:
                 for piece in pieces:
                     try:
@@ -164,10 +189,48 @@ class Client:
                         raise SourceError(
                             Status.FAILED, f"{path} cannot be written ({error.strerror})"
                         ) from None
-            return True
+            known[address] = {ask: headers[name] for name, ask in MARKS.items() if name in headers}
+            return Download.NEW
 
-        question = _Question("GET", url, write, MAX_DOWNLOAD, missing, follow=self._may_follow)
-        return bool(self._ask(question))
+        content = {"headers": known.get(address, {})}
+        question = _Question(
+            "GET", url, write, limit, missing, content=content, follow=self._may_follow
+        )
+        return Download(self._ask(question) or Download.MISSING)
+
+    def download_all(self, urls: Sequence[str], path: Path, marks: Marks) -> bool:
+        """Write what is at several addresses to one file, one after the other.
+
+        Args:
+            urls: Where.
+            path: Written anew.
+            marks: As for `download`.
+
+        Returns:
+            Whether anything has changed; otherwise nothing is written.
+
+        Raises:
+            OSError: The file cannot be written.
+            SourceError: It could not be got.
+            NotAskedError: A request was not made.
+        """
+        parts = [path.with_name(f"{path.name}.{number}") for number in range(len(urls))]
+        try:
+            came = [
+                self.download(url, part, marks=marks, limit=MAX_LIST)
+                for url, part in zip(urls, parts, strict=True)
+            ]
+            if Download.NEW not in came:
+                return False
+            with path.open("wb") as whole:
+                for url, part, how in zip(urls, parts, came, strict=True):
+                    if how is Download.UNCHANGED:
+                        self.download(url, part, limit=MAX_LIST)
+                    whole.write(part.read_bytes().rstrip() + b"\n")
+        finally:
+            for part in parts:
+                part.unlink(missing_ok=True)
+        return True
 
     def _json(self, question: _Question) -> Any:
         body = self._ask(question)
@@ -175,7 +238,7 @@ class Client:
             return None
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if answer is None:
             raise SourceError(Status.MALFORMED, f"{_host(question.url)} answered no JSON")
@@ -192,9 +255,10 @@ class Client:
         return retrying(self._attempt, question)
 
     def _attempt(self, question: _Question) -> Any:
+        host = _host(question.url)
+        self._wait_if_asked_to(host)
         if self._meter:
             self._meter.take()
-        host = _host(question.url)
         patience = max(0.001, min(self._settings.http_timeout, self._deadline.left()))
         fault: SourceError
         try:
@@ -208,12 +272,16 @@ class Client:
             ) as response:
                 if response.status_code in question.missing:
                     return None
-                _check(response, host, question.refused)
-                return question.take(self._pieces(response, host, question.limit))
+                if response.status_code == NOT_MODIFIED and question.content.get("headers"):
+                    return Download.UNCHANGED
+                is_script = _SCRIPT.search(response.headers.get("Content-Type", ""))
+                if response.status_code not in question.told or not is_script:
+                    self._check(response, host)
+                return question.take(self._pieces(response, host, question.limit), response.headers)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             fault = _PassingError(Status.TIMEOUT, f"{host} did not answer in {patience:.0f} s")
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, ValueError):
-            fault = SourceError(Status.FAILED, "its address or key cannot be sent: correct it")
+            fault = SourceError(Status.FAILED, "its address, key or proxy is unusable: correct it")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             fault = _PassingError(Status.UNAVAILABLE, f"{host}: {_kind(error)}")
         raise fault from None
@@ -229,6 +297,37 @@ class Client:
                 raise SourceError(Status.TIMEOUT, f"{host} was not done in the time it has")
             yield piece
 
+    def _wait_if_asked_to(self, host: str) -> None:
+        """Wait as long as an earlier answer asked for, whichever thread got it.
+
+        Raises:
+            NotAskedError: That is longer than we wait.
+        """
+        wait = self._not_before - time.monotonic()
+        if wait > min(self._settings.retry_after_max, self._deadline.left()):
+            raise NotAskedError(f"{host} wants to be left alone for {wait:.0f} s")
+        if wait > 0:
+            self._sleep(wait)
+
+    def _check(self, response: requests.Response, host: str) -> None:
+        """Raise what a status says.
+
+        Raises:
+            SourceError: It says that this is not the answer.
+        """
+        code = response.status_code
+        answered = f"{host} answered HTTP {code}"
+        if code == TOO_MANY or code in SERVER_ERRORS:
+            wait = _retry_after(response)
+            self._not_before = max(self._not_before, time.monotonic() + (wait or 0.0))
+            raise _PassingError(Status.UNAVAILABLE, answered, wait)
+        if code in UNAUTHORISED:
+            raise SourceError(Status.UNAUTHORISED, f"{answered}: check its key")
+        if code in REDIRECTS:
+            raise SourceError(Status.UNAVAILABLE, f"{answered}: redirects are not followed")
+        if code != OK:
+            raise SourceError(Status.MALFORMED, answered)
+
     def _worth_another(self, error: BaseException) -> bool:
         if not isinstance(error, _PassingError):
             return False
@@ -242,22 +341,8 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return _BACKOFF(state) if asked is None else asked
 
 
-def _check(response: requests.Response, host: str, refused: Collection[int]) -> None:
-    """Raise what a status says.
-
-    Raises:
-        SourceError: It says that this is not the answer.
-    """
-    code = response.status_code
-    answered = f"{host} answered HTTP {code}"
-    if code == TOO_MANY or code in SERVER_ERRORS:
-        raise _PassingError(Status.UNAVAILABLE, answered, _retry_after(response))
-    if code in refused:
-        raise SourceError(Status.UNAUTHORISED, f"{answered}: check its key")
-    if code in REDIRECTS:
-        raise SourceError(Status.UNAVAILABLE, f"{answered}: redirects are not followed")
-    if code != OK:
-        raise SourceError(Status.MALFORMED, answered)
+def _whole(pieces: Iterator[bytes], headers: Mapping[str, str]) -> bytes:  # noqa: ARG001
+    return b"".join(pieces)
 
 
 def _retry_after(response: requests.Response) -> float | None:
@@ -265,10 +350,10 @@ def _retry_after(response: requests.Response) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text)
     try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(text).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment.astimezone(dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds())
+    return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
 
 
 def _host(url: str) -> str:

@@ -53,7 +53,7 @@ def fingerprint(
         has changed.
     """
     project = settings.project_dir
-    results = _state(pipeline.results_uri(settings.ml_uri, part))
+    results = file_state(pipeline.results_uri(settings.ml_uri, part))
     telemetry = warehouse.telemetry_state(pipeline, part.date) if results else None
     if telemetry is None:
         return ""
@@ -93,8 +93,12 @@ def published_unchanged(folder: Path, digest: str) -> Mapping[str, Any] | None:
     return manifest if whole and same else None
 
 
-def _state(uri: str) -> dict[str, str]:
-    """When a file was changed, as its file system says; nothing if it does not say."""
+def file_state(uri: str) -> dict[str, str]:
+    """When a file was changed, and its size, as its file system says; nothing if it does not say.
+
+    Args:
+        uri: Any fsspec URL or path.
+    """
     try:
         system, path = fsspec.core.url_to_fs(uri)
         found = system.info(path)

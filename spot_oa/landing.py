@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import datetime as dt
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,8 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from spot_oa.dates import Slice
+from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import LandingError, printable
+from spot_oa.fingerprint import file_state
 from spot_oa.numbers import parse_numbers
 from spot_oa.pipelines import Pipeline, Results
 from spot_oa.warehouse import Warehouse
@@ -240,6 +242,7 @@ def land(
         WarehouseError: The warehouse cannot be written; the slice is as it was.
     """
     uri = pipeline.results_uri(ml_uri, part)
+    before = file_state(uri)
     results = results_table(pipeline)
     with _open(uri, part) as stream, warehouse.replacing(part, results, REJECTS) as writer:
         reader = ResultsReader(stream, pipeline.results, limit)
@@ -247,6 +250,12 @@ def land(
             writer.append(results, rows)
             writer.append(REJECTS, rejects)
             progress(f"{reader.rows} rows landed, {reader.rejected} lines rejected")
+        # Lines taken before the limit are what they are; but at its end a file has to be whole.
+        if reader.rows < limit and file_state(uri) != before:
+            raise LandingError(
+                f"{stream.where}: changed while it was read; wait for the scorer to end, try again",
+                transient=True,
+            )
         writer.fill(
             results,
             source_uri=without_userinfo(uri),
@@ -261,6 +270,23 @@ def land(
         source_uri=without_userinfo(uri),
         source_sha256=reader.sha256,
     )
+
+
+def newest_results(pipeline: Pipeline, ml_uri: str) -> dt.date | None:
+    """The newest day of which there are results; None if there is none.
+
+    Raises:
+        LandingError: The folder is missing or cannot be read.
+    """
+    root = pipeline.results_root(ml_uri)
+    with _faults(without_userinfo(root)):
+        system, path = fsspec.core.url_to_fs(root)
+        names = (name.rstrip("/").rpartition("/")[2] for name in system.ls(path, detail=False))
+        for name in sorted((name for name in names if re.fullmatch(r"\d{8}", name)), reverse=True):
+            part = Slice(pipeline.name, parse_date(name))
+            if system.exists(fsspec.core.url_to_fs(pipeline.results_uri(ml_uri, part))[1]):
+                return part.date
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,8 +359,9 @@ def _whole_lines(stream: SupportsRead) -> Iterator[bytes]:
         else:
             rest += chunk
         if len(rest) > MAX_LINE:
+            where = getattr(stream, "where", "ML results")
             raise LandingError(
-                f"a line of the ML results is longer than {MAX_LINE} bytes: this is no results file"
+                f"{where}: a line is longer than {MAX_LINE} bytes: this is no results file"
             )
     if rest:
         yield rest
@@ -355,7 +382,8 @@ def _split_lines(block: bytes) -> tuple[pa.Array, np.ndarray]:
         text = body.decode("utf-8", "backslashreplace")
     lines = pc.split_pattern(pa.array([text]), "\n").flatten()
     if "\r" in text:
-        lines = pc.utf8_rtrim(lines, "\r")
+        # One of them, not all: a CR that does not belong to the line's end is a character.
+        lines = pc.replace_substring_regex(lines, r"\r\z", "")
     return lines, np.zeros(len(lines), bool) if mended is None else mended
 
 

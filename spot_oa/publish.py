@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import datetime as dt
 import errno
 import json
 import os
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spot_oa.dates import Slice
+from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import PublishError, printable
 from spot_oa.pipelines import Pipeline
 from spot_oa.warehouse import Warehouse
@@ -26,6 +27,12 @@ _RENAME_SWAP = 2  # macOS, renamex_np(2)
 def published_folder(data_dir: Path, part: Slice) -> Path:
     """Where the tables of a slice are published."""
     return data_dir / part.pipeline / part.compact
+
+
+def newest_published(data_dir: Path, pipeline: str) -> dt.date | None:
+    """The newest day that is published; None if there is none."""
+    manifests = (data_dir / pipeline).glob(f"{'[0-9]' * 8}/{MANIFEST}")
+    return max((parse_date(manifest.parent.name) for manifest in manifests), default=None)
 
 
 def publish(
@@ -59,6 +66,7 @@ def publish(
     day = published_folder(data_dir, part)
     stage = day.with_name(f".{part.compact}.new")
     try:
+        _bring_back(day)
         # A run that died leaves its stage behind, or after a swap the old day in its place.
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
@@ -93,11 +101,23 @@ def _swap_in(stage: Path, day: Path) -> None:
         if error.errno not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
             raise
         # The file system cannot exchange folders: the day is away for an instant, never mixed.
-        old = day.with_name(f".{day.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
+        old = _aside(day)
         day.rename(old)
         stage.rename(day)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _aside(day: Path) -> Path:
+    """Where the old day is for the instant in which the new one takes its place."""
+    return day.with_name(f".{day.name}.old")
+
+
+def _bring_back(day: Path) -> None:
+    """Undo what a run that died in that instant has left."""
+    old = _aside(day)
+    if old.exists() and not day.exists():
+        old.rename(day)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _exchange(one: Path, other: Path) -> None:

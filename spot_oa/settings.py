@@ -30,7 +30,16 @@ from pydantic_settings import (
 
 from spot_oa.errors import ConfigError, printable
 
-SCHEMAS = ("raw", "lookups", "reference", "oa_staging", "oa_intermediate", "oa", "main")
+SCHEMAS = (
+    "raw",
+    "lookups",
+    "reference",
+    "oa_staging",
+    "oa_intermediate",
+    "oa",
+    "oa_compat",
+    "main",
+)
 """Schema names in the warehouse: its file's stem must be none of them."""
 
 SECRET = ("services", "proxy", "maxmind_license_key", "impala_password")
@@ -70,6 +79,8 @@ class _AsWritten(EnvSettingsSource):
         self, field_name: str, field: FieldInfo, env_vars: Mapping[str, str | None]
     ) -> dict[str, Any]:
         """Nest the variables of a field; `on` gives way to options, options give way to `off`."""
+        if field_name != "services":
+            return super().explode_env_vars(field_name, field, env_vars)
         prefix = f"{self.env_prefix}{field_name}".lower()
         whole = {
             name: value for name, value in env_vars.items() if name.rpartition("__")[0] == prefix
@@ -153,6 +164,12 @@ class Settings(BaseSettings):
     impala_http_path: str = "cliservice"
     impala_timeout: float = Field(default=600, gt=0)
     """Seconds to wait for the daemon's next bytes (not over HTTP)."""
+    impala_options: dict[str, str] = {}
+    """Query options of every session, dbt's too: `SPOT_OA_IMPALA_OPTIONS__<OPTION>`.
+
+    `SYNC_DDL=true` where connections may end at different coordinators (a load balancer),
+    `REQUEST_POOL` for admission control.
+    """
     impala_staging_uri: str = ""
     """A folder, as an fsspec URL, for rows on their way into tables; they go in SQL text if empty.
     """

@@ -13,6 +13,19 @@ import pytest
 
 from spot_oa.settings import Settings, load_settings
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--moments",
+        type=int,
+        default=2,
+        help="fault tests: so many random moments, or batches of made-up days, per pipeline",
+    )
+    parser.addoption(
+        "--seed", type=int, default=8, help="fault tests: what the moments follow from"
+    )
+
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -17,22 +17,42 @@
 {% endmacro %}
 
 {#
-    On Impala by one static overwrite per date, each at once. (dbt-impala sends what stands between
-    semicolons as statements of their own.)
+    Elsewhere by one static overwrite per date, each at once; the list of these statements. Nothing
+    but the dates and the order of columns is decided here.
 #}
-{% macro impala__get_incremental_default_sql(arg_dict) %}
+{% macro overwrites_by_date(target_relation, dest_columns, source_relation) %}
     {%- set columns = [] -%}
-    {%- for column in arg_dict['dest_columns'] if column.name not in ['y', 'm', 'd'] -%}
+    {%- for column in dest_columns if column.name not in ['y', 'm', 'd'] -%}
         {%- do columns.append(adapter.quote(column.name)) -%}
     {%- endfor -%}
     {%- set statements = [] -%}
     {%- for date in ([] if flags.EMPTY else spot_oa.run_dates()) -%}
         {%- do statements.append(
-            "insert overwrite table " ~ arg_dict['target_relation']
+            "insert overwrite table " ~ target_relation
             ~ " partition (y = " ~ date.y ~ ", m = " ~ date.m ~ ", d = " ~ date.d ~ ")\n"
-            ~ "select " ~ columns | join(', ') ~ "\nfrom " ~ arg_dict['temp_relation']
+            ~ "select " ~ columns | join(', ') ~ "\nfrom " ~ source_relation
             ~ "\nwhere y = " ~ date.y ~ " and m = " ~ date.m ~ " and d = " ~ date.d
         ) -%}
     {%- endfor -%}
-    {{ return(statements | join(';\n') or 'select 1 as nothing_to_do') }}
+    {{ return(statements or ['select 1 as nothing_to_do']) }}
+{% endmacro %}
+
+{# dbt-impala sends what stands between semicolons as statements of their own. #}
+{% macro impala__get_incremental_default_sql(arg_dict) %}
+    {{ return(spot_oa.overwrites_by_date(
+        arg_dict['target_relation'], arg_dict['dest_columns'], arg_dict['temp_relation']
+    ) | join(';\n')) }}
+{% endmacro %}
+
+{# dbt-spark takes one statement, and has no macro of a dispatched name for it. #}
+{% macro dbt_spark_get_incremental_sql(
+    strategy, source, target, existing, unique_key, incremental_predicates
+) %}
+    {% set statements = spot_oa.overwrites_by_date(
+        target, adapter.get_columns_in_relation(target), source
+    ) %}
+    {% for statement in statements[:-1] %}
+        {% do run_query(statement) %}
+    {% endfor %}
+    {{ return(statements[-1]) }}
 {% endmacro %}

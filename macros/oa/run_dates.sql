@@ -1,14 +1,14 @@
 {#
     The dates of a run, as a list of {y, m, d}. They come from the variable `date`, or else from
     `date_from` and `date_to`, both included. (`date` goes first: unit tests override it, whatever
-    the dates of the build that they are part of.)
+    the dates of the build that they are part of; `date: null` leaves the word to the two.)
 #}
 {% macro run_dates() %}
     {% if not execute %}
         {{ return([]) }}
     {% endif %}
-    {% set first = var('date', var('date_from', none)) %}
-    {% set last = var('date', var('date_to', none)) %}
+    {% set first = var('date', none) or var('date_from', none) %}
+    {% set last = var('date', none) or var('date_to', none) %}
     {% if first is none or last is none %}
         {% if flags.EMPTY %}
             {{ return([]) }}

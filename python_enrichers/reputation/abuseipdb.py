@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr
 
 from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
+from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
     HIGH,
     LOW,
@@ -99,15 +100,16 @@ class Blacklist:
 
     def __init__(self, options: Options, tools: Tools) -> None:
         self.name = f"{tools.name}_blacklist"
-        meter = tools.meter(Limits(daily=5, per_minute=5), self.name)
-        self._client = tools.client(meter, headers={"Key": options.key})
+        self.meter = tools.meter(Limits(daily=5, per_minute=5), self.name)
+        self._client = tools.client(self.meter, headers={"Key": options.key})
         self._options = options
 
-    def fetch(self, path: Path) -> None:
+    def fetch(self, path: Path, marks: Marks) -> bool:  # noqa: ARG002 - it is made anew each time
         """See `ListSource`."""
         least = {"confidenceMinimum": self._options.blacklist_confidence, "limit": 500_000}
         answer = self._client.get_json(f"{self._options.url}/blacklist", least)
         write_records(path, answer["data"])
+        return True
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
         """See `ListSource`."""

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Annotated, Protocol, runtime_checkable
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from python_enrichers.base import Indicators, Outcome, lookup_frame
 from python_enrichers.budget import Limits, Meter
 from python_enrichers.context_files import ContextFile
-from python_enrichers.http import Client
+from python_enrichers.http import Client, Marks
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
 
@@ -57,6 +57,16 @@ class Verdict:
     confidence: float | None = None
     category: str | None = None
     matched_entry: str | None = None
+
+
+def storable(*texts: str | None) -> None:
+    """Refuse what no table takes: JSON may have half of a surrogate pair in a text, or no text.
+
+    Raises:
+        ValueError: A text has half a surrogate pair.
+        TypeError: One is no text.
+    """
+    "".join([text for text in texts if text is not None]).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +159,18 @@ class ListSource(Protocol):
     max_age: dt.timedelta | None
     """What a copy older than this says counts no more."""
     attribution: str
+    meter: Meter
+    """Its budget: what its client counts."""
 
-    def fetch(self, path: Path) -> None:
+    def fetch(self, path: Path, marks: Marks) -> bool:
         """Write the list to a file.
+
+        Args:
+            path: Written anew.
+            marks: For `Client.download_all`; what else asks need not look at it.
+
+        Returns:
+            Whether it has changed; if not, nothing is written.
 
         Raises:
             SourceError: It could not be got.
@@ -188,9 +207,9 @@ class ServiceOptions(BaseModel):
 class LiveOptions(ServiceOptions):
     """Options that every service has which is asked over the network."""
 
-    daily: int = 1000
+    daily: int = Field(default=1000, ge=0)
     """Calls a day (UTC)."""
-    per_minute: int = 60
+    per_minute: int = Field(default=60, ge=1)
 
     @property
     def limits(self) -> Limits:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from python_enrichers.base import Outcome, SourceError, Status
-from python_enrichers.budget import NotAskedError
+from python_enrichers.budget import Meter, NotAskedError
 from python_enrichers.reputation.base import ListSource, LiveService
 from python_enrichers.reputation.lists import synchronise
 from python_enrichers.reputation.local_feed import load_feeds
@@ -33,17 +34,18 @@ def examine(settings: Settings) -> Iterator[Outcome]:
     for feed in load_feeds(settings.context_dir / "reputation"):
         yield feed.lookup({}).outcome
     services = load_services(settings)
-    for listed in synchronise([s for s in services if isinstance(s, ListSource)], settings):
-        yield listed.lookup({}).outcome
+    sources = [service for service in services if isinstance(service, ListSource)]
+    for source, listed in zip(sources, synchronise(sources, settings), strict=True):
+        yield _with_budget(listed.lookup({}).outcome, source.meter)
     for service in services:
         if isinstance(service, LiveService):
-            yield _probe(service, settings)
+            yield _with_budget(_probe(service, settings), service.meter)
 
 
 def _probe(service: LiveService, settings: Settings) -> Outcome:
     kind = next(kind for kind in PROBES if kind in service.kinds)
     service.meter.deadline.start(settings.service_seconds)
-    status, detail = Status.OK, "reachable, its key is accepted"
+    status, detail = Status.OK, "reachable, accepts the key if it needs one"
     try:
         service.lookup(kind, [PROBES[kind]])
     except NotAskedError as error:
@@ -53,8 +55,12 @@ def _probe(service: LiveService, settings: Settings) -> Outcome:
     except Exception as error:  # noqa: BLE001 - whatever a service does
         form = type(error).__name__
         status, detail = Status.MALFORMED, f"its answer is of no known form ({form})"
-    try:
-        detail += f", {service.meter.left()} of {service.meter.limits.daily} calls left today"
-    except SourceError as error:
-        detail += f", {error.reason}"
     return Outcome(service.name, status, detail=detail)
+
+
+def _with_budget(outcome: Outcome, meter: Meter) -> Outcome:
+    try:
+        budget = f"{meter.left()} of {meter.limits.daily} calls left today"
+    except SourceError as error:
+        budget = error.reason
+    return replace(outcome, detail=f"{outcome.detail}, {budget}")

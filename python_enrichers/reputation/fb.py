@@ -31,10 +31,14 @@ BATCH = 50
 """Requests in a batch; more are refused."""
 MAX_PAGES = 10
 OK = 200
-UNAUTHORISED = (400, 401, 403)
-"""Statuses of a whole batch: a bad token is a bad request."""
-BAD_TOKEN = 190
-"""The API's own code of error."""
+TOLD = (400, 401, 403)
+"""Statuses of a whole batch whose body says more: a bad token and too many calls are both 400."""
+REFUSED = frozenset({10, 102, 190, *range(200, 300)})
+"""The API's own codes of error: token and permissions."""
+PASSING = frozenset({1, 2, 4, 17, 32, 341, 613})
+"""The same: outages and limits."""
+LEFT_OUT = {"error": {"code": 1}}
+"""What a question of a batch got that took too long, for which null stands."""
 
 
 class Options(LiveOptions):
@@ -73,17 +77,25 @@ class ThreatExchange:
         """See `LiveService`."""
         found = defaultdict[str, list[Mapping[str, Any]]](list)
         pages = dict.fromkeys(indicators, "")
+        unanswered: dict[str, SourceError] = {}
         for _ in range(MAX_PAGES):
             if not pages:
                 break
-            pages = self._page(kind, pages, found)
-        return {indicator: _verdict(found[indicator]) for indicator in indicators}
+            pages = self._page(kind, pages, found, unanswered)
+        if len(unanswered) == len(indicators):
+            raise next(iter(unanswered.values()))
+        return {
+            indicator: _verdict(found[indicator])
+            for indicator in indicators
+            if indicator not in unanswered
+        }
 
     def _page(
         self,
         kind: IndicatorType,
         pages: Mapping[str, str],
         found: Mapping[str, list[Mapping[str, Any]]],
+        unanswered: dict[str, SourceError],
     ) -> dict[str, str]:
         """Ask for a page of each indicator; returns those that have another, with its cursor."""
         batch = [
@@ -92,18 +104,23 @@ class ThreatExchange:
         ]
         answers = self._client.post_json(
             self._url,
-            refused=UNAUTHORISED,
+            told=TOLD,
             data={
                 "access_token": self._token,
                 "batch": json.dumps(batch),
                 "include_headers": "false",
             },
         )
+        if isinstance(answers, dict):
+            raise _fault(answers)
         if len(answers) != len(batch):
             raise SourceError(Status.MALFORMED, "ThreatExchange answered another number of times")
         following = {}
         for indicator, answer in zip(pages, answers, strict=True):
-            content = _content(answer)
+            content: Any = json.loads(answer["body"]) if answer else LEFT_OUT
+            if not answer or answer["code"] != OK:
+                unanswered[indicator] = _fault(content)
+                continue
             found[indicator].extend(content["data"])
             if after := _next_page(content.get("paging", {})):
                 following[indicator] = after
@@ -120,16 +137,13 @@ class ThreatExchange:
         return "threat_descriptors?" + urlencode(question | ({"after": after} if after else {}))
 
 
-def _content(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    if answer is None:
-        raise SourceError(Status.UNAVAILABLE, "ThreatExchange left a question of a batch out")
-    content: Mapping[str, Any] = json.loads(answer["body"])
-    if answer["code"] == OK:
-        return content
-    reason = f"ThreatExchange answered {int(answer['code'])} in a batch"
-    if content["error"]["code"] == BAD_TOKEN:
-        raise SourceError(Status.UNAUTHORISED, f"{reason}: check its key")
-    raise SourceError(Status.UNAVAILABLE, reason)
+def _fault(answer: Mapping[str, Any]) -> SourceError:
+    """What an error of the API means."""
+    code = int(answer["error"]["code"])
+    reason = f"ThreatExchange answered with error {code}"
+    if code in REFUSED:
+        return SourceError(Status.UNAUTHORISED, f"{reason}: check its key")
+    return SourceError(Status.UNAVAILABLE if code in PASSING else Status.MALFORMED, reason)
 
 
 def _next_page(paging: Mapping[str, Any]) -> str:
@@ -140,13 +154,17 @@ def _next_page(paging: Mapping[str, Any]) -> str:
     return str(cursor or parse_qs(urlsplit(paging["next"]).query).get("after", [""])[0])
 
 
+def _severity(descriptor: Mapping[str, Any]) -> int:
+    return SEVERITIES.get(descriptor["status"], UNVERIFIED)
+
+
 def _verdict(descriptors: Sequence[Mapping[str, Any]]) -> Verdict | None:
     if not descriptors:
         return None
-    worst = max(descriptors, key=lambda descriptor: SEVERITIES[descriptor["status"]])
+    worst = max(descriptors, key=_severity)
     confidence = worst.get("confidence")
     return Verdict(
-        SEVERITIES[worst["status"]],
+        _severity(worst),
         worst["status"],
         None if confidence is None else float(confidence),
         worst.get("severity"),

@@ -10,8 +10,9 @@ import csv
 import datetime as dt
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,6 +21,7 @@ from pydantic import ConfigDict, Field, RootModel, SecretStr, model_validator
 from python_enrichers.base import SourceError, Status
 from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
+from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
     HIGH,
     LOW,
@@ -107,20 +109,20 @@ class AnyList:
         self.max_age = dt.timedelta(days=days) if days else None
         self.attribution = options.attribution
         headers = {options.header: options.key} if options.key else None
-        meter = tools.meter(Limits(daily=100, per_minute=10), f"feeds.{name}")
-        self._client = tools.client(meter, headers=headers)
+        self.meter = tools.meter(Limits(daily=100, per_minute=10), f"feeds.{name}")
+        self._client = tools.client(self.meter, headers=headers)
         self._options = options
 
-    def fetch(self, path: Path) -> None:
+    def fetch(self, path: Path, marks: Marks) -> bool:
         """See `ListSource`."""
         if self._options.url:
-            self._client.download(self._options.url.get_secret_value(), path)
-            return
+            return self._client.download_all([self._options.url.get_secret_value()], path, marks)
         try:
             shutil.copy2(self._options.path or "", path)
         except OSError as error:
             reason = f"{self._options.path} cannot be read ({error.strerror})"
             raise SourceError(Status.UNAVAILABLE, reason) from None
+        return True
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
         """See `ListSource`."""
@@ -132,53 +134,64 @@ class _Lines:
 
     def __init__(self, options: ListOptions) -> None:
         self._options = options
-        columns = (
+        self._comments = tuple(options.comment)
+        self._columns = (
             options.indicator,
             options.label_column,
             options.severity_column,
             options.category_column,
         )
-        by_name = any(column and not column.isdigit() for column in columns)
+        by_name = any(column and not column.isdigit() for column in self._columns)
         self._header_expected = options.format == "csv" and by_name
-        self._names: Sequence[str] = ()
+        ways: Mapping[str, Callable[[str], Any]] = {"text": self._words, "csv": self._cells}
+        self._split = ways.get(options.format, json.loads)
+        self._at: Sequence[Any] = self._columns
+        if options.format != "jsonl":
+            self._at = self._places(())
 
     def entry(self, line: str) -> Entry | None:
         """Make an entry of a line."""
-        if line.lstrip().startswith(tuple(self._options.comment)):
+        if line.lstrip().startswith(self._comments):
             return None
-        fields = self._fields(line)
+        fields = self._split(line)
         if self._header_expected:
             self._header_expected = False
-            self._names = list(fields.values())
+            self._at = self._places(fields)
             return None
-        options = self._options
-        severity = _of(fields, options.severity_column)
+        indicator, label, severity, category = self._at
+        level = _of(fields, severity)
         return entry(
-            str(fields[options.indicator]).strip(),
-            _of(fields, options.label_column) or options.label,
-            _severity(severity) if severity else options.severity,
+            str(fields[indicator]).strip(),
+            _of(fields, label) or self._options.label,
+            _severity(level) if level else self._options.severity,
             None,
-            _of(fields, options.category_column) or None,
+            _of(fields, category) or None,
         )
 
-    def _fields(self, line: str) -> Mapping[str, Any]:
-        if self._options.format == "jsonl":
-            record: Mapping[str, Any] = json.loads(line)
-            return record
-        if self._options.format == "csv":
-            delimiter = self._options.delimiter
-            cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
-        else:
-            for comment in self._options.comment:
-                line = line.partition(comment)[0]
-            cells = line.split()
-        cells = [cell.strip() for cell in cells]
-        by_number = {str(at): cell for at, cell in enumerate(cells)}
-        return by_number | dict(zip(self._names, cells, strict=False))
+    def _places(self, header: Sequence[str]) -> Sequence[int | None]:
+        return [
+            int(column) if column.isdigit() else header.index(column) if column in header else None
+            for column in self._columns
+        ]
+
+    def _words(self, line: str) -> list[str]:
+        words = line.split()
+        # A `#` inside a word may be part of a URI.
+        if any(comment in line for comment in self._comments):
+            words = list(takewhile(lambda word: not word.startswith(self._comments), words))
+        return words
+
+    def _cells(self, line: str) -> list[str]:
+        delimiter = self._options.delimiter
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        return list(map(str.strip, cells))
 
 
-def _of(fields: Mapping[str, Any], column: str) -> str:
-    value = fields.get(column) if column else None
+def _of(fields: Any, column: Any) -> str:
+    try:
+        value = None if column in ("", None) else fields[column]
+    except LookupError:
+        value = None
     return "" if value is None else str(value)
 
 

@@ -38,7 +38,7 @@ class Options(LiveOptions):
     key: SecretStr | None = None
     bulk: bool = False
     url: BaseUrl = "https://api.greynoise.io/v3"
-    daily: int = 50
+    daily: int = Field(default=50, ge=0)
     batch_size: int = Field(default=1000, ge=1, le=10_000)
 
 
@@ -70,10 +70,12 @@ class Community(_GreyNoise):
     ) -> Mapping[str, Verdict | None]:
         """See `LiveService`."""
         (address,) = indicators
+        if not _of_ipv4(indicators):
+            return {address: None}
         answer = self._client.get_json(f"{self._url}/community/{address}", missing=(404,))
         if answer is None or not (answer["noise"] or answer["riot"]):
             return {address: None}
-        return {address: _verdict(answer["classification"], answer.get("name"))}
+        return {address: _verdict(answer, answer.get("name"))}
 
 
 class Bulk(_GreyNoise):
@@ -89,8 +91,10 @@ class Bulk(_GreyNoise):
         indicators: Sequence[str],
     ) -> Mapping[str, Verdict | None]:
         """See `LiveService`."""
-        answer = self._client.post_json(f"{self._url}/ip", json={"ips": list(indicators)})
-        records = {record["ip"]: _of_record(record) for record in answer["data"]}
+        records: dict[str, Verdict | None] = {}
+        if addresses := _of_ipv4(indicators):
+            answer = self._client.post_json(f"{self._url}/ip", json={"ips": addresses})
+            records = {record["ip"]: _of_record(record) for record in answer["data"]}
         # Addresses that nothing is known of may be left out.
         return {address: records.get(address) for address in indicators}
 
@@ -99,12 +103,19 @@ def _of_record(record: Mapping[str, Any]) -> Verdict | None:
     scanner = record["internet_scanner_intelligence"]
     business = record["business_service_intelligence"]
     if scanner["found"]:
-        return _verdict(scanner["classification"], scanner.get("actor"))
+        return _verdict(scanner, scanner.get("actor"))
     if business["found"]:
         severity = NONE if str(business.get("trust_level")) == TRUSTED else LOW
         return Verdict(severity, "business service", category=business.get("name") or None)
     return None
 
 
-def _verdict(classification: str, name: str | None) -> Verdict:
-    return Verdict(SEVERITIES[classification], classification, category=name or None)
+def _of_ipv4(addresses: Sequence[str]) -> list[str]:
+    """GreyNoise watches IPv4 alone, and refuses a question that has another address in it."""
+    return [address for address in addresses if ":" not in address]
+
+
+def _verdict(record: Mapping[str, Any], name: str | None) -> Verdict:
+    classification = record["classification"] or "unknown"
+    severity = SEVERITIES.get(classification, UNVERIFIED)
+    return Verdict(severity, classification, category=name or None)

@@ -49,7 +49,7 @@ def read_records(
                     continue
                 try:
                     entry = parse(line)
-                except (LookupError, TypeError, ValueError, AttributeError):
+                except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
                     skipped += 1
                 else:
                     if entry:

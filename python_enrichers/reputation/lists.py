@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -13,10 +14,11 @@ from python_enrichers.base import Outcome, SourceError, Status
 from python_enrichers.bounded import work_off
 from python_enrichers.budget import NotAskedError
 from python_enrichers.context_files import ContextFile, naive_utc
+from python_enrichers.http import Marks
 from python_enrichers.reputation.base import Entry, ListSource
 from python_enrichers.reputation.listed import Absent, Listed
 from python_enrichers.reputation.live import answer_of
-from spot_oa.errors import EnrichmentError, printable
+from spot_oa.errors import printable
 from spot_oa.settings import Settings
 
 
@@ -69,18 +71,31 @@ def _open(
 
 def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    kept = path.with_name(f".{path.name}.json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        source.fetch(fresh)
-        file = _read(source, fresh)
+        # A second time, whole, if the copy is said to be new and cannot be read.
+        for marks in (_marks(kept) if path.exists() else {}, {}):
+            changed = source.fetch(fresh, marks)
+            if not changed:
+                os.utime(path)
+            file = _read(source, fresh if changed else path)
+            if changed or (file and file.entries):
+                break
         if file is None or not file.entries:
             raise SourceError(Status.MALFORMED, "what came has no entry that can be read")
-        fresh.replace(path)
+        if changed:
+            fresh.replace(path)
+        if any(marks.values()):
+            kept.write_text(json.dumps(marks), "utf-8")
     except NotAskedError as error:
         raise SourceError(Status.PARTIAL, str(error)) from None
     except OSError as error:
         raise SourceError(Status.FAILED, f"{path} cannot be written ({error.strerror})") from None
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except SourceError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever comes, the day goes on
+        # Its type and not its text: that may hold what was sent.
         raise SourceError(
             Status.MALFORMED, f"its answer is of no known form ({type(error).__name__})"
         ) from None
@@ -92,8 +107,16 @@ def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
 def _read(source: ListSource, path: Path) -> ContextFile[Entry] | None:
     try:
         return source.read(path)
-    except (EnrichmentError, LookupError, TypeError, ValueError, AttributeError):
+    except Exception:  # noqa: BLE001 - whatever a list is like, the day goes on
         return None
+
+
+def _marks(path: Path) -> Marks:
+    try:
+        marks: Marks = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return marks if isinstance(marks, dict) else {}
 
 
 def _age(path: Path) -> dt.timedelta:

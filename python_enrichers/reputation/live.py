@@ -21,6 +21,7 @@ from python_enrichers.reputation.base import (
     Said,
     Verdict,
     Verdicts,
+    storable,
     verdict_rows,
 )
 from python_enrichers.reputation.sendable import Sendable
@@ -212,12 +213,16 @@ def _checked(verdict: Verdict | None) -> Verdict | None:
     """Refuse what is no verdict: services come from elsewhere too.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or a text of it cannot be stored.
+        TypeError: A text of it is none.
     """
-    if verdict is not None and not (
-        isinstance(verdict, Verdict) and verdict.severity in SEVERITIES
-    ):
+    if verdict is None:
+        return None
+    if not isinstance(verdict, Verdict) or verdict.severity not in SEVERITIES:
         raise ValueError("no verdict")
+    if not isinstance(verdict.label, str) or not isinstance(verdict.confidence, float | int | None):
+        raise ValueError("a verdict whose label is no text or whose confidence is no number")
+    storable(verdict.label, verdict.category, verdict.matched_entry)
     return verdict
 
 

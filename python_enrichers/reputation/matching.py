@@ -14,7 +14,7 @@ import numpy as np
 from python_enrichers.addresses import RangeIndex, Span, pack, parse_span
 from python_enrichers.base import Indicators
 from python_enrichers.domain import split_name
-from python_enrichers.reputation.base import SEVERITIES, Entry
+from python_enrichers.reputation.base import SEVERITIES, Entry, storable
 
 NOT_FOUND = -1
 
@@ -23,6 +23,8 @@ _URI = re.compile(
 )
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/?#]*@)?(?:\[([^]/?#]*)\]|([^/?#]*))")
 _BOUNDARY = re.compile(r"[/?#]")
+_ADDRESSES = re.compile(r"[0-9A-Fa-f:.]+(?:[-/ ]+[0-9A-Fa-f:.]+)?")
+"""What an address, network or range is made of: asking first is faster than failing to read."""
 
 
 def entry(
@@ -35,11 +37,13 @@ def entry(
     """Make an entry of a list.
 
     Raises:
-        ValueError: There is no indicator, or the severity is none.
+        ValueError: There is no indicator, the severity is none, or a text cannot be stored.
+        TypeError: What has to be a text is none.
     """
+    storable(indicator, label, category)
     matches: Span | str
     try:
-        matches = parse_span(indicator)
+        matches = parse_span(indicator) if _ADDRESSES.fullmatch(indicator) else uri_key(indicator)
     except ValueError:
         matches = uri_key(indicator)
     if not matches or severity not in SEVERITIES:
@@ -80,12 +84,11 @@ class Matcher:
         self._at = {key: at for at, key in enumerate(matches) if isinstance(key, str)}
         networks = [(at, net) for at, net in enumerate(matches) if isinstance(net, tuple)]
         # Of networks of the same width the last wins: an exact address goes before a /32.
-        networks.sort(key=lambda network: pack(entries[network[0]][0]) is not None)
+        networks.sort(key=lambda network: not _is_wide(entries[network[0]][0]))
         self._networks = RangeIndex([net for _, net in networks])
         # The last item is the one for position -1, not found.
         self._network_at = np.array([*(at for at, _ in networks), NOT_FOUND])
-        self._key_lengths = {len(key) for key in self._at}
-        self._tails = {_tail(host_of(key)) for key in self._at}
+        self._path_lengths = {len(key) for key in self._at if _BOUNDARY.search(key)}
 
     def find(self, indicators: Indicators) -> list[int]:
         """Match indicators.
@@ -113,21 +116,22 @@ class Matcher:
     def _match(self, key: str, host: str, by_address: int) -> int:
         if key in self._at:
             return self._at[key]
-        # Whatever else matches by name ends as the host does: few hosts need the suffix list.
-        if _tail(host) not in self._tails:
-            return by_address
-        for length in _prefix_lengths(key):
-            if length in self._key_lengths and key[:length] in self._at:
-                return self._at[key[:length]]
+        if self._path_lengths:
+            for cut in reversed([match.start() for match in _BOUNDARY.finditer(key)]):
+                for length in (cut + 1, cut) if key[cut] == "/" else (cut,):
+                    if length in self._path_lengths and key[:length] in self._at:
+                        return self._at[key[:length]]
         at = self._at.get(host, by_address)
-        return at if at != NOT_FOUND else self._at.get(split_name(host)[0], NOT_FOUND)
+        return at if at != NOT_FOUND else self._by_domain(host)
+
+    def _by_domain(self, host: str) -> int:
+        parent = host
+        # The suffix list is slow to ask: only where a name above the host is listed.
+        while parent := parent.partition(".")[2]:
+            if parent in self._at:
+                return self._at.get(split_name(host)[0], NOT_FOUND)
+        return NOT_FOUND
 
 
-def _tail(host: str) -> str:
-    return ".".join(host.rsplit(".", 2)[-2:])
-
-
-def _prefix_lengths(key: str) -> list[int]:
-    """Lengths of a URI's prefixes that end at a boundary, the longest first."""
-    cuts = [match.start() for match in _BOUNDARY.finditer(key)]
-    return sorted({*cuts, *(cut + 1 for cut in cuts if key[cut] == "/")}, reverse=True)
+def _is_wide(text: str) -> bool:
+    return "/" in text or "-" in text

@@ -38,8 +38,8 @@ class Options(LiveOptions):
 
     url: BaseUrl
     key: SecretStr
-    daily: int = 10_000
-    per_minute: int = 600
+    daily: int = Field(default=10_000, ge=0)
+    per_minute: int = Field(default=600, ge=1)
     batch_size: int = Field(default=100, ge=1)
     page_size: int = Field(default=1000, ge=1)
     to_ids: bool = True
@@ -69,7 +69,9 @@ class Misp:
     ) -> Mapping[str, Verdict | None]:
         """See `LiveService`."""
         found = defaultdict[str, list[Verdict]](list)
-        for attribute in self._attributes(kind, indicators):
+        # Whether a URI was http or https the proxy's log does not tell: all ways to write it count.
+        values = [*indicators, *_other_schemes(indicators)] if kind == "uri" else indicators
+        for attribute in self._attributes(kind, values):
             verdict = _verdict(attribute)
             # Of `address|port` and `domain|address` either half may be what was asked for.
             for value in (attribute["value"], *attribute["value"].split("|")):
@@ -102,6 +104,11 @@ class Misp:
             yield from attributes
             if len(attributes) < self._options.page_size:
                 return
+
+
+def _other_schemes(uris: Sequence[str]) -> list[str]:
+    bare = [uri.partition("://")[2] for uri in uris]
+    return [f"{scheme}{uri}" for uri in bare for scheme in ("https://", "http://", "")]
 
 
 def _verdict(attribute: Mapping[str, Any]) -> Verdict:

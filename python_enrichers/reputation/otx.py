@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
+from python_enrichers.domain import split_name
+from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
     MEDIUM,
     NONE,
@@ -39,7 +40,7 @@ class Options(LiveOptions):
 
     key: SecretStr
     url: BaseUrl = "https://otx.alienvault.com/api/v1"
-    daily: int = 10_000
+    daily: int = Field(default=10_000, ge=0)
     check: bool = True
     pulses: bool = False
     pulse_days: int = Field(default=90, ge=1)
@@ -99,13 +100,14 @@ class Pulses:
 
     def __init__(self, options: Options, tools: Tools) -> None:
         self.name = f"{tools.name}_pulses"
-        meter = tools.meter(Limits(options.daily, options.per_minute), self.name)
-        self._client = tools.client(meter, headers={"X-OTX-API-KEY": options.key})
+        self.meter = tools.meter(options.limits, self.name)
+        self._client = tools.client(self.meter, headers={"X-OTX-API-KEY": options.key})
         self._options = options
 
-    def fetch(self, path: Path) -> None:
+    def fetch(self, path: Path, marks: Marks) -> bool:  # noqa: ARG002 - it comes in pages
         """See `ListSource`."""
         write_records(path, self._records())
+        return True
 
     def _records(self) -> Iterator[Mapping[str, str]]:
         since = dt.datetime.now(dt.UTC) - dt.timedelta(days=self._options.pulse_days)
@@ -133,7 +135,9 @@ class Pulses:
 def _type(kind: IndicatorType, indicator: str) -> str:
     if kind == "address":
         return "IPv6" if ":" in indicator else "IPv4"
-    return "hostname" if kind == "name" else "url"
+    if kind == "uri":
+        return "url"
+    return "domain" if split_name(indicator)[0] == indicator else "hostname"
 
 
 def _next_page(address: str | None) -> int:

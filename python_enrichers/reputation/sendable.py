@@ -13,13 +13,14 @@ from python_enrichers.addresses import RangeIndex, is_public, pack, unpack
 from python_enrichers.base import Indicators
 from python_enrichers.network_context import internal_ranges
 from python_enrichers.reputation.matching import host_of, uri_key
+from spot_oa.errors import ConfigError, printable
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
 
 PRIVATE_SUFFIXES = frozenset(
     {
-        *("arpa", "corp", "home", "internal", "intranet", "lan", "local", "localdomain"),
-        *("localhost", "private", "test"),
+        *("arpa", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local"),
+        *("localdomain", "localhost", "private", "test"),
     }
 )
 """Top-level names that are never public, and that networks use for themselves."""
@@ -34,7 +35,7 @@ class Sendable:
 
     def __init__(self, internal: RangeIndex, domains: Sequence[str]) -> None:
         self._internal = internal
-        self._domains = tuple(f".{domain.strip('.').lower()}" for domain in domains)
+        self._domains = tuple(f".{_domain(text)}" for text in domains)
         # Services are asked side by side about the same indicators.
         self._known: dict[tuple[IndicatorType, str], str | None] = {}
         self._lock = threading.Lock()
@@ -45,6 +46,7 @@ class Sendable:
 
         Raises:
             EnrichmentError: `ipranges.csv` is there and cannot be read.
+            ConfigError: `SPOT_OA_INTERNAL_DOMAINS` has something else than domains.
         """
         ranges = internal_ranges(settings)
         return cls(RangeIndex(ranges.entries if ranges else []), settings.internal_domains)
@@ -90,6 +92,24 @@ class Sendable:
             and name.rpartition(".")[2] not in PRIVATE_SUFFIXES
             and not f".{name}".endswith(self._domains)
         )
+
+
+def _domain(text: str) -> str:
+    """A domain as names under it are written on the wire; `*.` before it says nothing more.
+
+    Raises:
+        ConfigError: It is none: names that were meant would be sent.
+    """
+    bare = text.lower().removeprefix("*").strip(".")
+    try:
+        domain = bare.encode("idna").decode() if not bare.isascii() else bare
+    except UnicodeError:
+        domain = ""
+    if not re.fullmatch(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", domain):
+        raise ConfigError(
+            f"SPOT_OA_INTERNAL_DOMAINS: {printable(text)!r} is no domain; write it as example.org"
+        )
+    return domain
 
 
 def _url(text: str) -> str | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import Field
 
 from python_enrichers.budget import Limits
-from python_enrichers.context_files import ContextFile
+from python_enrichers.context_files import ContextFile, naive_utc
+from python_enrichers.http import Marks
 from python_enrichers.reputation.base import HIGH, BaseUrl, Entry, ListSource, ServiceOptions, Tools
 from python_enrichers.reputation.list_files import read_records
 from python_enrichers.reputation.matching import entry
@@ -42,19 +43,13 @@ class Drop:
     def __init__(self, options: Options, tools: Tools) -> None:
         self.name = tools.name
         self.interval = dt.timedelta(hours=options.hours)
-        self._client = tools.client(tools.meter(Limits(daily=50, per_minute=10)))
-        self._options = options
+        self.meter = tools.meter(Limits(daily=50, per_minute=10))
+        self._client = tools.client(self.meter)
+        self._urls = [f"{options.url}/{name}" for name in options.files]
 
-    def fetch(self, path: Path) -> None:
+    def fetch(self, path: Path, marks: Marks) -> bool:
         """See `ListSource`."""
-        part = path.with_name(f"{path.name}.part")
-        try:
-            with path.open("wb") as whole:
-                for name in self._options.files:
-                    self._client.download(f"{self._options.url}/{name}", part)
-                    whole.write(part.read_bytes().rstrip() + b"\n")
-        finally:
-            part.unlink(missing_ok=True)
+        return self._client.download_all(self._urls, path, marks)
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
         """See `ListSource`."""
@@ -63,6 +58,9 @@ class Drop:
     def _entry(self, line: str) -> Entry | None:
         record = json.loads(line)
         if record.get("type") == "metadata":
+            # Its terms: copyright and date stay with the data.
             self.attribution = record.get("copyright") or self.attribution
+            if "timestamp" in record:
+                self.attribution += f", as of {naive_utc(record['timestamp']).date()}"
             return None
         return entry(record["cidr"], "DROP", HIGH, None, record.get("sblid"))

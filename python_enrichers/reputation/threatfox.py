@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr
 from python_enrichers.base import SourceError, Status
 from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
+from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
     HIGH,
     LOW,
@@ -56,17 +57,21 @@ class ThreatFox:
     def __init__(self, options: Options, tools: Tools) -> None:
         self.name = tools.name
         self.interval = dt.timedelta(hours=options.hours)
-        meter = tools.meter(Limits(daily=100, per_minute=10))
-        self._client = tools.client(meter, headers={"Auth-Key": options.key})
+        self.meter = tools.meter(Limits(daily=100, per_minute=10))
+        self._client = tools.client(self.meter, headers={"Auth-Key": options.key})
         self._options = options
 
-    def fetch(self, path: Path) -> None:
+    def fetch(self, path: Path, marks: Marks) -> bool:  # noqa: ARG002 - it is asked by POST
         """See `ListSource`."""
         question = {"query": "get_iocs", "days": self._options.days}
         answer = self._client.post_json(self._options.url, json=question)
-        if answer["query_status"] != "ok":
+        if answer["query_status"] == "unknown_auth_key":
+            raise SourceError(Status.UNAUTHORISED, "ThreatFox does not know the key: check it")
+        if answer["query_status"] not in ("ok", "no_result"):
             raise SourceError(Status.MALFORMED, "ThreatFox did not understand the question")
-        write_records(path, answer["data"])
+        # Where there is nothing, `data` is a sentence.
+        write_records(path, answer["data"] if answer["query_status"] == "ok" else ())
+        return True
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
         """See `ListSource`."""

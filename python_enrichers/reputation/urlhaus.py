@@ -60,6 +60,8 @@ def _verdict(answer: Mapping[str, Any]) -> Verdict | None:
     status = answer["query_status"]
     if status in ("no_results", "invalid_url", "invalid_host"):
         return None
+    if status == "unknown_auth_key":
+        raise SourceError(Status.UNAUTHORISED, "URLhaus does not know the key: check it")
     if status != "ok":
         raise SourceError(Status.MALFORMED, "URLhaus did not understand the question")
     # Asked for a URL it is the URL itself, asked for a host all URLs there.

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from python_enrichers.reputation.base import (
     HIGH,
@@ -35,8 +35,8 @@ class Options(LiveOptions):
 
     key: SecretStr
     url: BaseUrl = "https://www.virustotal.com/api/v3"
-    daily: int = 500
-    per_minute: int = 4
+    daily: int = Field(default=500, ge=0)
+    per_minute: int = Field(default=4, ge=1)
     high: int = 5
     medium: int = 2
 
@@ -68,8 +68,10 @@ class VirusTotal:
         answer = self._client.get_json(url, missing=(404,))
         return {indicator: None if answer is None else self._verdict(answer)}
 
-    def _verdict(self, answer: Mapping[str, Any]) -> Verdict:
+    def _verdict(self, answer: Mapping[str, Any]) -> Verdict | None:
         counts: Mapping[str, int] = answer["data"]["attributes"]["last_analysis_stats"]
+        if not (total := sum(counts.values())):
+            return None  # Known by name, but no scanner has looked at it.
         malicious, suspicious = counts["malicious"], counts["suspicious"]
         thresholds = (
             (malicious >= self._options.high, HIGH),
@@ -77,7 +79,6 @@ class VirusTotal:
             (malicious + suspicious > 0, LOW),
         )
         severity = next((severity for reached, severity in thresholds if reached), NONE)
-        total = sum(counts.values())
         return Verdict(severity, f"{malicious} of {total}", float(malicious))
 
 

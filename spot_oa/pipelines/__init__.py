@@ -126,8 +126,11 @@ class Pipeline(_Model):
 
     def results_uri(self, ml_uri: str, part: Slice) -> str:
         """Where the scorer leaves the results of a day below `ml_uri`."""
-        base = ml_uri.rstrip("/")
-        return f"{base}/{self.name}/scored_results/{part.compact}/scores/{self.results.file}"
+        return f"{self.results_root(ml_uri)}/{part.compact}/scores/{self.results.file}"
+
+    def results_root(self, ml_uri: str) -> str:
+        """The folder in which the scorer makes a folder per day."""
+        return f"{ml_uri.rstrip('/')}/{self.name}/scored_results"
 
 
 def load_pipelines(extra: Path | None = None) -> dict[str, Pipeline]:

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -70,6 +70,14 @@ class Warehouse(Protocol):
         """
         ...
 
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """The newest day of which there is telemetry; None if there is none.
+
+        Raises:
+            SpotOaError: There is no place for it, or it cannot be read.
+        """
+        ...
+
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """Something that JSON can hold and that changes when the day's telemetry does.
 
@@ -98,6 +106,22 @@ class Warehouse(Protocol):
 
         Raises:
             WarehouseError: They could not be written.
+        """
+        ...
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows with the highest values of a column, highest first.
+
+        Args:
+            table: Any that Python writes.
+            by: The column.
+            count: How many rows at the most.
+            pipeline: Only rows of this one, if given.
+
+        Raises:
+            WarehouseError: They could not be read.
         """
         ...
 

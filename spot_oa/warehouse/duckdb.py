@@ -7,8 +7,9 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -18,7 +19,7 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
-from spot_oa.warehouse.parquet import copy_sorted, text
+from spot_oa.warehouse.parquet import copy_sorted, reason, text
 from spot_oa.warehouse.tables import Table
 
 SQL_TYPES: Mapping[Type, str] = {
@@ -70,7 +71,7 @@ class DuckDBWarehouse:
         self._path = settings.warehouse
         self._raw_uri = settings.raw_uri
         # The same as in profiles.yml.
-        self._config = {
+        self._config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory_limit,
             "temp_directory": str(settings.spill_dir),
         }
@@ -81,8 +82,7 @@ class DuckDBWarehouse:
         try:
             yield connection
         except duckdb.Error as error:
-            reason = printable(str(error).partition("\n")[0])
-            raise WarehouseError(f"warehouse {self._path}: {reason}") from error
+            raise WarehouseError(f"warehouse {self._path}: {reason(error)}") from error
         finally:
             with _DOOR:
                 connection.close()
@@ -93,15 +93,15 @@ class DuckDBWarehouse:
             with _DOOR:
                 return duckdb.connect(str(self._path), config=self._config)
         except (duckdb.Error, OSError) as error:
-            reason = printable(str(error).partition("\n")[0])
-            held = "lock" in reason.lower()
+            why = reason(error)
+            held = "could not set lock" in why.lower()
             advice = (
                 "another program has it open: close it, readers use the published Parquet"
                 if held
                 else "correct SPOT_OA_WAREHOUSE, or move the file away"
             )
             raise WarehouseError(
-                f"warehouse {self._path} cannot be opened ({reason}); {advice}", transient=held
+                f"warehouse {self._path} cannot be opened ({why}); {advice}", transient=held
             ) from error
 
     def exists(self) -> bool:
@@ -160,14 +160,18 @@ class DuckDBWarehouse:
             connection.execute(f"create or replace view raw.{pipeline.name} as {query}")
         return [date for date, of_date in globs.items() if not of_date]
 
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """See `Warehouse.newest_telemetry`; looks at folders, newest first."""
+        self.check_telemetry(pipeline)
+        root = self._telemetry(pipeline)
+        return next((date for date in _days(root) if _hour_globs(root, date)), None)
+
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """See `Warehouse.telemetry_state`: the files with their sizes and times of change."""
         root = self._telemetry(pipeline)
-        files = sorted(
-            (file, file.stat())
-            for hour in (_hours(root, date) if root.is_dir() else [])
-            for file in hour.glob("*.parquet")
-        )
+        hours = _hours(root, date) if root.is_dir() else {}
+        with _readable():
+            files = sorted((file, file.stat()) for parquet in hours.values() for file in parquet)
         return [(str(file), found.st_size, found.st_mtime_ns) for file, found in files]
 
     @contextmanager
@@ -182,13 +186,27 @@ class DuckDBWarehouse:
                 yield writer
                 connection.commit()
             except BaseException:
-                connection.rollback()
+                # Where the disk is full the transaction is gone already: that is the error to show.
+                with suppress(duckdb.TransactionException):
+                    connection.rollback()
                 raise
 
     def add(self, table: Table, rows: pa.Table) -> None:
         """See `Warehouse.add`."""
         with self._connect() as connection:
             _insert(connection, table, rows)
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `Warehouse.latest`."""
+        with self._connect() as connection:
+            cursor = connection.execute(
+                f"select * from {table} where pipeline = coalesce(?, pipeline) "  # noqa: S608
+                f"order by {by} desc limit ?",
+                [pipeline, count],
+            )
+            return [dict(zip(table.columns, row, strict=True)) for row in cursor.fetchall()]
 
     def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
         """See `Warehouse.distinct`."""
@@ -244,19 +262,51 @@ def _local(uri: str) -> Path:
     return Path(parts.path if parts.scheme else uri)
 
 
-def _hours(root: Path, date: dt.date) -> list[Path]:
-    """The hour folders of a day, its partitions compared as integers."""
-    days = [root]
-    for key, value in (("y", date.year), ("m", date.month), ("d", date.day)):
-        pattern = re.compile(rf"{key}=0*{value}")
-        days = [c for day in days for c in sorted(day.iterdir()) if pattern.fullmatch(c.name)]
-    return [hour for day in days for hour in sorted(day.glob("h=*"))]
+def _days(root: Path) -> list[dt.date]:
+    """The days that have a folder, newest first."""
+    pattern = re.compile(r"y=(\d+)/m=(\d+)/d=(\d+)", re.ASCII)
+    found = set()
+    for folder in root.glob("y=*/m=*/d=*"):
+        parts = pattern.fullmatch(folder.relative_to(root).as_posix())
+        with suppress(ValueError):  # Not a day of the calendar.
+            found |= {dt.date(*map(int, parts.groups()))} if parts else set()
+    return sorted(found, reverse=True)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What cannot be listed is an error: passed over it would look like a day without traffic."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"telemetry {printable(error.filename)} cannot be read ({error.strerror}); "
+            "let this user read it, or correct SPOT_OA_RAW_URI"
+        ) from error
+
+
+def _hours(root: Path, date: dt.date) -> Mapping[Path, Sequence[Path]]:
+    """The Parquet files of a day by hour folder, its partitions compared as integers."""
+    patterns = [
+        rf"y=0*{date.year}",
+        rf"m=0*{date.month}",
+        rf"d=0*{date.day}",
+        "h=.*",
+    ]
+    folders = [root]
+    with _readable():
+        for pattern in patterns:
+            folders = [child for folder in folders for child in _children(folder, pattern)]
+        return {hour: _children(hour, r".*\.parquet") for hour in folders}
+
+
+def _children(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if re.fullmatch(pattern, path.name, re.DOTALL))
 
 
 def _hour_globs(root: Path, date: dt.date) -> list[str]:
     """Patterns of the Parquet files of a day."""
-    hours = _hours(root, date)
-    return [f"{_plain(hour)}/*.parquet" for hour in hours if any(hour.glob("*.parquet"))]
+    return [f"{_plain(hour)}/*.parquet" for hour, files in _hours(root, date).items() if files]
 
 
 def _plain(path: Path) -> str:
@@ -274,9 +324,9 @@ def _scan(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, globs: Sequ
     try:
         described = connection.execute(f"describe select * from {scan}").fetchall()  # noqa: S608
     except duckdb.Error as error:
-        reason = printable(str(error).partition("\n")[0])
         raise WarehouseError(
-            f"telemetry of {pipeline.name} is not readable Parquet ({reason}); replace the file"
+            f"telemetry of {pipeline.name} is not readable Parquet ({reason(error)}); "
+            "replace the file"
         ) from error
     found = {row[0]: row[1].lower() for row in described}
     columns = []

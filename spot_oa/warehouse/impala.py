@@ -1,8 +1,4 @@
-"""The warehouse on Impala, through impyla.
-
-Impala binds no values: a client can only write them into the SQL text, and so does impyla. Here
-they become text literals in one place (`literal`), in statements without any other text of theirs.
-"""
+"""The warehouse on Impala, through impyla."""
 
 from __future__ import annotations
 
@@ -21,33 +17,12 @@ from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
 from spot_oa.warehouse.impala_connection import connect, failure, where
+from spot_oa.warehouse.impala_staging import literal, staging
 from spot_oa.warehouse.parquet import write_sorted
 from spot_oa.warehouse.tables import ARROW_TYPES, REJECTS, Table
 
 PARTITIONS = ("pipeline", "y", "m", "d")
-BATCH_ROWS = 200
-"""Rows in one INSERT: Impala plans a VALUES list as an expression per value."""
-BATCH_TEXT = 1 << 20
-"""Characters in one INSERT, about; Impala takes 16 MB."""
 FETCH_ROWS = 10240
-
-_ESCAPES = {ord("\\"): "\\\\", ord("'"): "\\'", ord('"'): '\\"', ord("\n"): "\\n", ord("\r"): "\\r"}
-# Not \0: digits after it would be read with it.
-_ESCAPES |= {0: "\\u0000", 26: "\\u001a"}
-
-
-def literal(value: object) -> str:
-    r"""A value as text in Impala's SQL: quoted, whatever is in it, or NULL.
-
-    Impala reads backslash escapes in literals, as Hive does; it knows no doubled quotes.
-    """
-    if value is None:
-        return "NULL"
-    if isinstance(value, dt.datetime):
-        return f"'{value.isoformat(sep=' ')}'"
-    if isinstance(value, float):
-        return f"'{value!r}'"
-    return "'" + str(value).translate(_ESCAPES) + "'"
 
 
 class _Session:
@@ -56,7 +31,7 @@ class _Session:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._connection = connect(settings)
-        self._cursor = self._connection.cursor(configuration=None)
+        self._cursor = self._connection.cursor()
         self._cursor.arraysize = FETCH_ROWS
 
     def run(self, statement: str) -> None:
@@ -88,7 +63,7 @@ class _Session:
 
 
 class _SliceWriter:
-    """Rows wait as text in a staging table per table; one statement types them and swaps them in.
+    """Rows wait in a staging table per table; one statement types them and swaps them in.
 
     The staging table is named by its slice, so what a run that died has left is replaced by the
     next one.
@@ -96,6 +71,7 @@ class _SliceWriter:
 
     def __init__(self, session: _Session, settings: Settings, part: Slice) -> None:
         self._session = session
+        self._staging = staging(session, settings)
         self._settings = settings
         self._part = part
         self._keys: dict[str, object] = {"pipeline": part.pipeline, **part.ymd}
@@ -105,24 +81,19 @@ class _SliceWriter:
         return f"{_name(self._settings, table)}__{self._part.pipeline}_{self._part.compact}"
 
     def clear(self, table: Table) -> None:
-        self.drop(table)
-        columns = ", ".join(f"`{name}` string" for name in _own(table))
-        self._session.run(f"create table {self._stage(table)} ({columns}) stored as parquet")
+        self._staging.open(self._stage(table), list(_own(table)))
 
     def drop(self, table: Table) -> None:
-        self._session.run(f"drop table if exists {self._stage(table)}")
+        self._staging.drop(self._stage(table))
 
     def append(self, table: Table, rows: pa.Table) -> None:
-        columns = ", ".join(f"`{name}`" for name in rows.column_names)
-        for values in _value_lists(rows):
-            self._session.run(
-                f"insert into {self._stage(table)} ({columns}) values {', '.join(values)}"  # noqa: S608
-            )
+        self._staging.put(self._stage(table), rows)
 
     def fill(self, table: Table, **values: object) -> None:
         self._filled.setdefault(str(table), {}).update(values)
 
     def swap(self, table: Table) -> None:
+        self._staging.settle(self._stage(table))
         filled = self._filled.get(str(table), {})
         columns = ", ".join(
             f"cast({literal(filled[name]) if name in filled else f'`{name}`'} as {kind}) "
@@ -190,6 +161,36 @@ class ImpalaWarehouse:
                 "SPOT_OA_SCHEMA_PREFIX"
             )
 
+    def add(self, table: Table, rows: pa.Table) -> None:
+        """See `Warehouse.add`; one statement, so that it is one file in each partition."""
+        columns = [*_own(table), *_partitions(table)]
+        values = [
+            ", ".join(
+                f"cast({literal(row.get(name))} as {table.columns[name]}) as `{name}`"
+                for name in columns
+            )
+            for row in rows.to_pylist()
+        ]
+        keys = ", ".join(f"`{name}`" for name in _partitions(table))
+        with self._connect() as session:
+            session.run(
+                f"insert into {_name(self._settings, table)} partition ({keys}) "
+                f"select {' union all select '.join(values)}"
+            )
+
+    def latest(
+        self, table: Table, by: str, count: int, pipeline: str | None = None
+    ) -> list[dict[str, Any]]:
+        """See `Warehouse.latest`."""
+        columns = ", ".join(f"`{name}`" for name in table.columns)
+        only = f"where `pipeline` = {literal(pipeline)} " if pipeline else ""
+        with self._connect() as session:
+            rows = session.rows(
+                f"select {columns} from {_name(self._settings, table)} {only}"  # noqa: S608
+                f"order by `{by}` desc limit {int(count)}"
+            )
+        return [dict(zip(table.columns, map(_text, row), strict=True)) for row in rows]
+
     def check_telemetry(self, pipeline: Pipeline) -> None:
         """See `Warehouse.check_telemetry`; the table and its columns are there."""
         with self._connect() as session:
@@ -226,9 +227,26 @@ class ImpalaWarehouse:
         return [date for date in dates if date not in found]
 
     def _refresh(self, session: _Session, pipeline: Pipeline) -> None:
-        """A view needs none, and takes none."""
-        if self._settings.telemetry_refresh:
+        if not self._settings.telemetry_refresh:
+            return
+        try:
             session.run(f"refresh {self._settings.telemetry_table(pipeline.name)}")
+        except WarehouseError as error:
+            raise WarehouseError(
+                f"{error}, or set SPOT_OA_TELEMETRY_REFRESH=false: a view takes none",
+                transient=error.transient,
+            ) from error
+
+    def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
+        """See `Warehouse.newest_telemetry`; by the partition keys."""
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+            days = session.rows(
+                "select distinct cast(y as int), cast(m as int), cast(d as int) "  # noqa: S608
+                f"from {self._settings.telemetry_table(pipeline.name)} where cast(d as int) > 0 "
+                "order by 1 desc, 2 desc, 3 desc limit 1"
+            )
+        return dt.date(*days[0]) if days else None
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """See `Warehouse.telemetry_state`: the day's files, which nobody changes once written."""
@@ -343,21 +361,6 @@ def _of_date(date: dt.date) -> str:
         f"cast(y as int) = {date.year} and cast(m as int) = {date.month} "
         f"and cast(d as int) = {date.day}"
     )
-
-
-def _value_lists(rows: pa.Table) -> Iterator[list[str]]:
-    """The rows as `(literal, ...)`, in lists that one statement can hold."""
-    batch: list[str] = []
-    size = 0
-    for values in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-        row = f"({', '.join(literal(value) for value in values)})"
-        if batch and (len(batch) == BATCH_ROWS or size + len(row) > BATCH_TEXT):
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += len(row)
-    if batch:
-        yield batch
 
 
 def _record_batch(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import certifi
 import impala.dbapi
 from impala import hiveserver2
 from impala._thrift_api import ThriftClient, get_http_transport, get_transport
@@ -14,18 +17,64 @@ from impala.error import Error, HttpError
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 from thrift.Thrift import TException
 from thrift.transport.TSocket import TSocket
-from thrift.transport.TSSLSocket import TSSLSocket
 from thrift.transport.TTransport import TTransportException
 
 from spot_oa.errors import ConfigError, SpotOaError, WarehouseError, printable
 from spot_oa.settings import Settings
 
 UNAUTHORIZED = 401
+_REFUSED = "Bad status: 3"
+"""How a daemon that speaks SASL refuses a user."""
+
+# What they log is in the error as well; without a handler it would reach the user's screen.
+for _name in ("impala", "thrift"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 def where(settings: Settings) -> str:
     """The daemon, for messages."""
     return f"Impala at {settings.impala_host}:{settings.impala_port}"
+
+
+class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
+    """Thrift's socket with certificates checked by Python, and errors left as they are."""
+
+    def __init__(
+        self, host: str, port: int, timeout: float, context: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(host, port)
+        self.setTimeout(timeout * 1000)
+        self._context = context
+
+    def isOpen(self) -> bool:  # noqa: N802 - Thrift's name
+        """Thrift's own way peeks, which TLS does not allow (THRIFT-5595)."""
+        return self.handle is not None
+
+    def open(self) -> None:
+        """Connect, and shake hands if there is a context."""
+        handle = socket.create_connection((self.host, self.port), self._timeout)
+        try:
+            self.handle = (
+                self._context.wrap_socket(handle, server_hostname=self.host)
+                if self._context
+                else handle
+            )
+        except BaseException:
+            handle.close()
+            raise
+
+
+class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # no types
+    """impyla's connection; every session on it has the configured query options."""
+
+    def __init__(self, service: Any, options: Mapping[str, str]) -> None:
+        super().__init__(service)
+        self._options = {name.upper(): value for name, value in options.items()}
+
+    def cursor(self, *arguments: Any, **given: Any) -> Any:
+        """Open a session."""
+        given["configuration"] = {**self._options, **(given.get("configuration") or {})}
+        return super().cursor(*arguments, **given)
 
 
 def connect(settings: Settings) -> Any:
@@ -51,7 +100,10 @@ def connect(settings: Settings) -> Any:
                 port,
                 settings.impala_http_path,
                 use_ssl=settings.impala_tls,
-                ca_cert=str(settings.impala_ca or ssl.get_default_verify_paths().cafile),
+                # Without a file impyla would check nothing.
+                ca_cert=str(
+                    settings.impala_ca or ssl.get_default_verify_paths().cafile or certifi.where()
+                ),
                 auth_mechanism=mechanism,
                 user=user,
                 password=password,
@@ -60,17 +112,12 @@ def connect(settings: Settings) -> Any:
                 http_cookie_names="*",
             )
         else:
-            socket = (
-                TSSLSocket(host, port, ssl_context=context, validate_callback=lambda *_: None)
-                if context
-                else TSocket(host, port)
-            )
-            socket.setTimeout(settings.impala_timeout * 1000)
-            transport = get_transport(socket, host, service, mechanism, user, password)
+            door = _Socket(host, port, settings.impala_timeout, context)
+            transport = get_transport(door, host, service, mechanism, user, password)
         transport.open()
         client = ThriftClient(TBinaryProtocolAccelerated(transport))
         # One attempt: a lost connection is an error of the step, and that is retried.
-        connection = hiveserver2.HiveServer2Connection(hiveserver2.HS2Service(client, retries=1))
+        connection = _Connection(hiveserver2.HS2Service(client, retries=1), settings.impala_options)
         # Who is not let in is told so by the first call, over HTTP.
         connection.cursor().close()
     except (TException, Error, OSError, ImportError) as error:
@@ -80,32 +127,32 @@ def connect(settings: Settings) -> Any:
 
 def _refused(settings: Settings, error: Exception) -> SpotOaError:
     """What kept us out, in one line, without anything secret."""
-    chain: list[BaseException] = [error]
-    while chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(chain[-1].__cause__ or chain[-1].__context__ or error)
-    reason = printable(getattr(error, "message", None) or error)
     at = where(settings)
-    if isinstance(error, ImportError):
-        return ConfigError(f"{at}: SPOT_OA_IMPALA_AUTH=gssapi needs `pip install kerberos`")
-    for cause in chain:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return ConfigError(
-                f"{at}: its certificate is not trusted ({printable(cause.verify_message)}); "
-                "set SPOT_OA_IMPALA_CA, or correct SPOT_OA_IMPALA_HOST"
-            )
-        if isinstance(cause, ssl.SSLError):
-            return ConfigError(
-                f"{at}: no TLS there ({printable(cause.reason or cause)}); "
-                "correct SPOT_OA_IMPALA_PORT or unset SPOT_OA_IMPALA_TLS"
-            )
-    if getattr(error, "code", None) == UNAUTHORIZED or "Bad status: 3" in reason:
+    cause = getattr(error, "inner", None) or error
+    reason = _reason(cause)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ConfigError(
+            f"{at}: its certificate is not trusted ({printable(cause.verify_message)}); "
+            "set SPOT_OA_IMPALA_CA, or correct SPOT_OA_IMPALA_HOST"
+        )
+    if isinstance(cause, ssl.SSLError):
+        return ConfigError(
+            f"{at}: no TLS there ({printable(cause.reason or cause)}); "
+            "correct SPOT_OA_IMPALA_PORT or unset SPOT_OA_IMPALA_TLS"
+        )
+    if settings.impala_auth == "gssapi":
+        return ConfigError(
+            f"{at}: no login by Kerberos ({reason}); `pip install kerberos`, get a ticket "
+            "(kinit), or correct SPOT_OA_IMPALA_KERBEROS_SERVICE"
+        )
+    if getattr(error, "code", None) == UNAUTHORIZED or _REFUSED in reason:
         return ConfigError(
             f"{at}: user {printable(settings.impala_user)!r} is refused; correct "
             "SPOT_OA_IMPALA_USER, SPOT_OA_IMPALA_PASSWORD or SPOT_OA_IMPALA_AUTH"
         )
-    if "read 0 bytes" in reason or "end of file" in reason.lower():
+    if isinstance(error, TTransportException):
         return WarehouseError(
-            f"{at}: it hangs up; SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
+            f"{at} does not let us in ({reason}); SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
             f"SPOT_OA_IMPALA_TLS={str(settings.impala_tls).lower()} may not be what it expects",
             transient=True,
         )
@@ -117,11 +164,15 @@ def _refused(settings: Settings, error: Exception) -> SpotOaError:
 
 def failure(settings: Settings, error: Exception) -> WarehouseError:
     """The error of a statement, in one line; a lost connection may pass."""
-    text = str(getattr(error, "message", None) or error)
-    reason = printable(" ".join(text.split()))[:500]
+    reason = _reason(getattr(error, "inner", None) or error)
     lost = isinstance(error, (TTransportException, OSError, HttpError))
     advice = "the connection was lost; try again" if lost else _advice(reason)
     return WarehouseError(f"{where(settings)}: {reason}; {advice}", transient=lost)
+
+
+def _reason(error: BaseException) -> str:
+    text = str(getattr(error, "message", None) or error) or type(error).__name__
+    return printable(" ".join(text.split()))[:500]
 
 
 def _advice(reason: str) -> str:

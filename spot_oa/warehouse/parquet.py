@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from spot_oa.errors import printable
+
 
 def text(value: str) -> str:
     """A text literal in DuckDB's SQL."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def reason(error: Exception) -> str:
+    """What DuckDB says went wrong, in one line; of a failed write it speaks in JSON."""
+    said = str(error).partition("\n")[0]
+    written = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', said)
+    return printable(json.loads(written[1]) if written else said)
 
 
 def copy_sorted(
@@ -35,24 +46,30 @@ def copy_sorted(
 
     Returns:
         The number of rows.
+
+    Raises:
+        OSError: The file cannot be written.
     """
     described = connection.execute(f"describe {query}", list(parameters)).fetchall()
     columns = [row[0] for row in described]
     order = [*order_by, *(name for name in columns if name not in order_by)]
     ordered = ", ".join(f'"{name}" nulls first' for name in order)
     notes = ", ".join(f'"{key}": {text(value)}' for key, value in meta.items())
-    (rows,) = connection.execute(
-        f"copy ({query} order by {ordered}) to {text(str(path))} "
-        f"(format parquet, kv_metadata {{{notes}}})",
-        list(parameters),
-    ).fetchone() or (0,)
+    try:
+        (rows,) = connection.execute(
+            f"copy ({query} order by {ordered}) to {text(str(path))} "
+            f"(format parquet, kv_metadata {{{notes}}})",
+            list(parameters),
+        ).fetchone() or (0,)
+    except duckdb.IOException as error:
+        raise OSError(reason(error)) from error
     return int(rows)
 
 
 def write_sorted(
     rows: pa.Table, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
 ) -> int:
-    """Write rows as `copy_sorted` does; the same rows give the same bytes."""
+    """Write rows as `copy_sorted` does."""
     with duckdb.connect(":memory:") as connection:
         connection.register("rows_of_the_day", rows)
         return copy_sorted(

@@ -7,16 +7,18 @@ import getpass
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 
+from flows.audit import history
 from flows.runner import run_day
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import LandingError, WarehouseError
@@ -24,6 +26,9 @@ from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.duckdb import DuckDBWarehouse
 from spot_oa.warehouse.tables import RUN_AUDIT
+from tests.support.audit import audit
+from tests.support.impala import StandIn
+from tests.support.impala.telemetry import create_telemetry
 from tests.support.report import Told
 
 FIRST, _ = DEMO_DATES
@@ -48,12 +53,6 @@ def home(ran: Path, tmp_path: Path) -> Settings:
     return load_settings(home=copy)
 
 
-def audit(settings: Settings) -> list[dict[str, object]]:
-    """The rows, oldest first."""
-    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
-        return connection.sql("from oa.run_audit").to_arrow_table().to_pylist()
-
-
 def pending(settings: Settings) -> Path:
     return settings.home / "warehouse.duckdb.audit"
 
@@ -67,7 +66,7 @@ def fail(settings: Settings) -> list[str]:
 
 
 def test_a_run_that_is_done_tells_what_its_manifest_tells(home: Settings) -> None:
-    (row,) = audit(home)
+    (row,) = audit(home.warehouse)
     manifest = json.loads((home.data_dir / "flow/20160708/manifest.json").read_text("utf-8"))
     same = {
         "run_id": manifest["run_id"],
@@ -80,10 +79,10 @@ def test_a_run_that_is_done_tells_what_its_manifest_tells(home: Settings) -> Non
     }
     assert {name: row[name] for name in same} == same
     published = {name: table["rows"] for name, table in manifest["tables"].items()}
-    assert json.loads(str(row["published_rows"])) == published
-    assert json.loads(str(row["warning_texts"])) == manifest["warnings"]
-    assert json.loads(str(row["versions"])) == manifest["versions"]
-    sources = json.loads(str(row["enrichment"]))
+    assert json.loads(row["published_rows"]) == published
+    assert json.loads(row["warning_texts"]) == manifest["warnings"]
+    assert json.loads(row["versions"]) == manifest["versions"]
+    sources = json.loads(row["enrichment"])
     assert {f"{s['step']}: {s['source']}" for s in manifest["sources"]} == sources.keys()
     assert all(source.keys() == {"status", "asked", "found"} for source in sources.values())
     given = {
@@ -102,11 +101,11 @@ def test_a_run_that_is_done_tells_what_its_manifest_tells(home: Settings) -> Non
         "d": 8,
     }
     assert {name: row[name] for name in given} == given
-    steps = json.loads(str(row["step_seconds"]))
+    steps = json.loads(row["step_seconds"])
     assert {"prepare", "land", "geo", "dbt build", "publish"} <= steps.keys()
-    assert row["started_at"] < row["finished_at"]  # type: ignore[operator]
+    assert row["started_at"] < row["finished_at"]
     assert steps["dbt build"] < row["seconds"]
-    assert row["tests_passed"] > 0  # type: ignore[operator]
+    assert row["tests_passed"] > 0
     assert not pending(home).exists()
 
 
@@ -114,13 +113,13 @@ def test_an_unchanged_run_and_a_failed_one_leave_a_row_too(home: Settings) -> No
     first = run_day(home, "flow", FIRST, Told())
     run_day(home, "flow", FIRST, Told(), skip_unchanged=True)
     fail(home)
-    *_, unchanged, failed = audit(home)
+    *_, unchanged, failed = audit(home.warehouse)
     assert (unchanged["status"], unchanged["rows_landed"]) == ("unchanged", None)
-    assert json.loads(str(unchanged["published_rows"])) == first.tables
+    assert json.loads(unchanged["published_rows"]) == first.tables
     assert (failed["status"], failed["failed_step"]) == ("failed", "land")
-    assert str(failed["reason"]).startswith("flow 2001-01-01: ML results ")
+    assert failed["reason"].startswith("flow 2001-01-01: ML results ")
     assert (failed["y"], failed["rows_landed"], failed["published_rows"]) == (2001, None, "{}")
-    assert len({row["run_id"] for row in audit(home)}) == 4
+    assert len({row["run_id"] for row in audit(home.warehouse)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -139,11 +138,20 @@ def test_who_was_killed_is_named_by_the_next_run(
         assert killed.stdout is not None
         while not pending(home).exists() or '"failed_step": null' in pending(home).read_text():
             assert killed.poll() is None
+            time.sleep(0.005)
         killed.send_signal(number)
         killed.communicate(timeout=60)
-    assert len(audit(home)) == (1 if status == "died" else 2)
+    assert len(audit(home.warehouse)) == (1 if status == "died" else 2)
+    shown = subprocess.run(
+        [SCRIPT, "history", "flow", "--last", "1"],
+        check=True,
+        env=os.environ | {"SPOT_OA_HOME": str(home.home)},
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert re.search(rf"  flow 2016-07-08 +{status} .*@.*, cli\n    in .+: {status}\n", shown)
     fail(home)
-    _, ended, after = audit(home)
+    _, ended, after = audit(home.warehouse)
     assert (ended["status"], after["status"]) == (status, "failed")
     assert ended["failed_step"] is not None
     assert (ended["finished_at"] is None) == (status == "died")
@@ -163,12 +171,15 @@ def test_a_row_that_cannot_be_written_is_a_warning_and_comes_with_the_next_run(
     summary = run_day(home, "flow", FIRST, Told())
     assert summary.warnings[-1] == "the run is not in oa.run_audit yet: disk full"
     assert fail(home) == ["warning: the run is not in oa.run_audit yet: disk full"]
-    assert len(audit(home)) == 1
+    assert len(audit(home.warehouse)) == 1
+    told = history(home, 2, "flow", print)
+    assert [row["status"] for row in told] == ["failed", "done"]
+    assert told[1]["run_id"] == summary.run_id
     with pending(home).open("a") as file:
         file.write('{"run_id": "cut sho\n[]\n')
     monkeypatch.setattr(DuckDBWarehouse, "add", add)
     fail(home)
-    assert [row["status"] for row in audit(home)] == ["done", "done", "failed", "failed"]
+    assert [row["status"] for row in audit(home.warehouse)] == ["done", "done", "failed", "failed"]
 
 
 def test_adding_is_all_or_nothing_and_clears_nothing(settings: Settings) -> None:
@@ -178,8 +189,34 @@ def test_adding_is_all_or_nothing_and_clears_nothing(settings: Settings) -> None
     warehouse.add(RUN_AUDIT, pa.table({"run_id": ["b", "a"]}))
     with pytest.raises(WarehouseError):
         warehouse.add(RUN_AUDIT, pa.table({"run_id": ["c", "d"], "y": ["2016", "no number"]}))
-    assert [(row["run_id"], row["y"]) for row in audit(settings)] == [
+    assert [(row["run_id"], row["y"]) for row in audit(settings.warehouse)] == [
         ("a", 2016),
         ("b", None),
         ("a", None),
     ]
+
+
+def test_impala_adds_and_reads_the_same_rows(tmp_path: Path) -> None:
+    with StandIn() as server:
+        settings = load_settings(
+            home=tmp_path,
+            target="impala",
+            impala_host="127.0.0.1",
+            impala_port=server.port,
+            schema_prefix="spot_",
+        )
+        create_telemetry(server.engine, settings)
+        with pytest.raises(LandingError):  # After `prepare`, before dbt.
+            run_day(settings, "flow", FIRST, Told())
+        (row,) = history(settings, 5, "flow", print)
+        assert row.keys() == RUN_AUDIT.columns.keys()
+        assert (row["status"], row["failed_step"], row["target"]) == ("failed", "land", "impala")
+        assert "impyla" in json.loads(row["versions"])
+        assert (row["rows_landed"], row["results_limit"], row["d"]) == (None, 500, 8)
+        assert row["started_at"] < row["finished_at"]
+        added = pa.Table.from_pylist(
+            [{**row, "run_id": "a';\\", "pipeline": "dns"}, {**row, "started_at": None}],
+            RUN_AUDIT.arrow_schema,
+        )
+        open_warehouse(settings).add(RUN_AUDIT, added)
+        assert [r["run_id"] for r in history(settings, 5, "dns", print)] == ["a';\\"]

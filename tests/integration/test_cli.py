@@ -199,7 +199,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(
         run.send_signal(number)
         output, errors = run.communicate(timeout=60)
     assert run.returncode == 1
-    assert errors == "spot-oa: interrupted; the published day is as it was, run it again\n"
+    assert errors == "spot-oa: interrupted; no day is half published, run it again\n"
     assert f"flow {SECOND}" not in output
     assert digests(home / "data" / "flow" / "20160708") == before
     left = {path.name for path in home.iterdir()}

@@ -128,10 +128,18 @@ def test_published_columns_are_the_contract_and_the_dbt_contract(home: Settings)
 def test_telemetry_that_is_not_there_is_a_warning(home: Settings) -> None:
     part = Path(home.raw_uri) / "flow" / f"y={FIRST.year}" / f"m={FIRST.month}" / f"d={FIRST.day}"
     shutil.rmtree(part)
+    with duckdb.connect(str(home.warehouse)) as connection:
+        for week in (1, 2, 3):
+            day = FIRST - dt.timedelta(weeks=week)
+            minute = [f"{day} 12:00", 2000, day.year, day.month, day.day]
+            connection.execute("insert into oa.flow_ingest_summary values (?, ?, ?, ?, ?)", minute)
     summary = run(home)
     assert summary.tables["flow_scores"] > 0
     assert summary.tables["flow_ingest_summary"] == 0
     assert f"no telemetry for {FIRST}" in "\n".join(summary.warnings)
+    assert summary.warnings[-1] == (
+        f"test flow_volume: {FIRST} has 0 events, where 2000 are usual for a Friday (median of 3)"
+    )
 
 
 def _replace_by_folder(file: Path) -> None:

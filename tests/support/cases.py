@@ -73,7 +73,7 @@ class Case:
     def intended(self) -> dict[str, Table]:
         """The tables that the case must give."""
         return {
-            file.stem: _table(*read_csv(file))
+            file.stem: table_of(*read_csv(file))
             for file in sorted((self.folder / "intended").glob("*.csv"))
         }
 
@@ -90,7 +90,7 @@ def published(folder: Path) -> dict[str, Table]:
     for file in sorted(folder.glob("*.parquet")):
         table = pq.ParquetFile(file).read()
         rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-        tables[file.stem] = _table(table.column_names, rows)
+        tables[file.stem] = table_of(table.column_names, rows)
     return tables
 
 
@@ -102,7 +102,7 @@ def assert_same(made: Table, intended: Table, what: str) -> None:
         assert math.isclose(score, wanted, rel_tol=1e-6), (what, row)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+def table_of(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     scores = [name in {"score", "ml_score"} for name in header]
     split = [
         (

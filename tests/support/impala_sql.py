@@ -1,7 +1,8 @@
 """What Impala would not take: complaints about a SQL text, without a server.
 
 The grammar is sqlfluff's for Impala, with Impala's own reserved words; the rest are checks on its
-parse tree.
+parse tree. (The stand-in of `tests.support.impala` refuses much the same, but only what it is sent;
+this names all that is wrong with a text, and looks at style that costs time on Impala.)
 """
 
 from __future__ import annotations
@@ -14,34 +15,12 @@ from sqlfluff.core import FluffConfig, Linter
 from sqlfluff.core.dialects import load_raw_dialect
 from sqlfluff.core.parser import BaseSegment
 
-FUNCTIONS: dict[str, tuple[int, int | None]] = {
-    "cast": (1, 1),
-    "coalesce": (1, None),
-    "concat": (1, None),
-    "conv": (3, 3),
-    "count": (1, 1),
-    "floor": (1, 1),
-    "from_timestamp": (2, 2),
-    "lower": (1, 1),
-    "lpad": (3, 3),
-    "max": (1, 1),
-    "min": (1, 1),
-    "nullif": (2, 2),
-    "regexp_extract": (3, 3),
-    "row_number": (0, 0),
-    "sum": (1, 1),
-    "unix_micros_to_utc_timestamp": (1, 1),
+from tests.support.impala.language import WORDS
+
+TYPES = {
+    *("bigint", "boolean", "double", "float", "int", "smallint", "string", "timestamp", "tinyint"),
 }
-"""The builtins that the project uses, with the fewest and the most arguments they take."""
-
-TYPES = {"bigint", "boolean", "double", "float", "int", "string", "timestamp"}
-"""The types that the project casts to: each is spelled alike on every engine but DuckDB."""
-
-RESERVED_TOO = {
-    "clustered", "enforced", "file_size_threshold_mb", "jdbc", "kill", "matched", "paimon",
-    "pivot", "query", "unpivot",
-}  # fmt: skip
-"""Reserved by Impala 4.5 and not in sqlfluff's list."""
+"""The types that the project casts to: every engine has them by these names."""
 
 NOT_RESERVED = {"time"}
 """In sqlfluff's list, and used by the project as a name: Impala has no such keyword."""
@@ -52,7 +31,7 @@ def _linter() -> Linter:
     dialect = load_raw_dialect("impala").copy_as("impala")
     dialect.sets("reserved_keywords").difference_update(word.upper() for word in NOT_RESERVED)
     dialect.sets("unreserved_keywords").update(word.upper() for word in NOT_RESERVED)
-    dialect.sets("reserved_keywords").update(word.upper() for word in RESERVED_TOO)
+    dialect.sets("reserved_keywords").update(word.upper() for word in WORDS["reserved"])
     config = FluffConfig(overrides={"dialect": "impala"})
     config.get_section("core")["dialect_obj"] = dialect.expand() or dialect
     return Linter(config)
@@ -112,12 +91,11 @@ def _of_function(part: BaseSegment) -> Iterator[str]:
     arguments = next(part.recursive_crawl("bracketed"))
     given = [p for p in arguments.segments if p.is_code][1:-1]
     count = sum(p.is_type("comma") for p in given) + bool(given)
-    if name not in FUNCTIONS:
-        yield f"{name}() is none of the functions in use: see tests/support/impala_sql.py"
-    else:
-        fewest, most = FUNCTIONS[name]
-        if count < fewest or (most is not None and count > most):
-            yield f"{name}() takes {fewest} to {most} arguments, not {count}"
+    arities = WORDS["functions"].get(name)
+    if arities is None:
+        yield f"{name}() is none of the functions in use: see tests/support/impala/words.yml"
+    elif not any(low <= count and (high is None or count <= high) for low, high in arities):
+        yield f"{name}() does not take {count} arguments"
 
 
 def _of_neighbours(parts: list[BaseSegment]) -> Iterator[str]:

@@ -128,6 +128,12 @@ def test_crlf_ends_a_line() -> None:
     assert rejects == []
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_of_several_cr_the_last_belongs_to_the_line_end(end: str) -> None:
+    _, _, rejects = read(f"bad\r{end}".encode())
+    assert [reject["line"] for reject in rejects] == ["bad\r"]
+
+
 def test_bytes_that_are_no_utf8_stay_readable_and_are_counted() -> None:
     reader, rows, _ = read(b"80\tcaf\xe9\tx\t1.0\n80\tcaf\xc3\xa9\tx\t1.0\n")
     assert [row["ip"] for row in rows] == ["caf\\xe9", "café"]

@@ -8,6 +8,50 @@ from spot_oa.errors import ConfigError
 from spot_oa.settings import load_settings
 
 
+def test_names_on_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "TARGET": "impala",
+        "SCHEMA_PREFIX": "soc_",
+        "TELEMETRY_TABLES__FLOW": "netflow",
+        "IMPALA_OPTIONS__REQUEST_POOL": "root.oa",
+        "IMPALA_OPTIONS__SYNC_DDL": "on",
+    }.items():
+        monkeypatch.setenv(f"SPOT_OA_{name}", value)
+    settings = load_settings()
+    assert settings.database("raw") == "soc_raw"
+    assert settings.telemetry_table("flow") == "soc_raw.netflow"
+    assert settings.telemetry_table("dns") == "soc_raw.dns"
+    assert settings.impala_options == {"request_pool": "root.oa", "sync_ddl": "on"}
+    monkeypatch.setenv("SPOT_OA_TELEMETRY_SCHEMA", "spot")
+    assert load_settings().telemetry_table("flow") == "spot.netflow"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("SCHEMA_PREFIX", "soc-", "SPOT_OA_SCHEMA_PREFIX=soc-: String should match"),
+        ("TELEMETRY_SCHEMA", "raw; drop", "SPOT_OA_TELEMETRY_SCHEMA=raw; drop: String should"),
+        ("TELEMETRY_TABLES__FLOW", "a.b", "SPOT_OA_TELEMETRY_TABLES=a.b: String should match"),
+        ("IMPALA_AUTH", "ldap", "SPOT_OA_IMPALA_AUTH=ldap: set SPOT_OA_IMPALA_USER"),
+        ("IMPALA_PORT", "0", "SPOT_OA_IMPALA_PORT=0: Input should be greater"),
+        ("IMPALA_CA", "/nosuch", "SPOT_OA_IMPALA_CA=/nosuch: Path does not point to a file"),
+    ],
+)
+def test_settings_of_a_cluster_that_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv("SPOT_OA_TARGET", "impala")
+    monkeypatch.setenv(f"SPOT_OA_{variable}", value)
+    with pytest.raises(ConfigError, match=says):
+        load_settings()
+
+
+def test_names_on_duckdb_are_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOT_OA_SCHEMA_PREFIX", "soc_")
+    with pytest.raises(ConfigError, match="SPOT_OA_SCHEMA_PREFIX: on duckdb"):
+        load_settings()
+
+
 def test_everything_lies_below_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SPOT_OA_HOME", str(tmp_path / "here"))
     settings = load_settings()

@@ -1,7 +1,8 @@
 {#
     How far into the day int_dns__client_answers_filtered has to read. To keep all answers of a
-    busy client, a resolver, would mean to copy half the day for the few that dns_dendro takes. (Hours, because a day has a group per client and minute
-    for almost every answer, and grouping would cost more than the rows that hours take too many.)
+    busy client, a resolver, would mean to copy half the day for the few that dns_dendro takes.
+    (Hours, because a day has a group per client and minute for almost every answer, and grouping
+    would cost more than the rows that hours take too many.)
 #}
 with answers as (
     select

@@ -30,8 +30,8 @@ numbered as (
             partition by dns_qry_name, hour_number, y, m, d
             order by
                 {{ earliest_first('unix_tstamp', [
-                    'frame_time', 'unix_tstamp', 'frame_len', 'ip_dst', 'ip_src', 'dns_qry_name',
-                    'dns_qry_class', 'dns_qry_type', 'dns_qry_rcode', 'dns_a'
+                    'frame_time', 'frame_len', 'ip_dst', 'ip_src', 'dns_qry_class', 'dns_qry_type',
+                    'dns_qry_rcode', 'dns_a'
                 ]) }}
         ) as place
     from answers

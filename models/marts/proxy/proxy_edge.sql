@@ -20,11 +20,10 @@ numbered as (
             partition by fulluri, clientip, h, y, m, d
             order by
                 {{ earliest_first('seconds_of_day', [
-                    'tdate', 'time', 'clientip', 'host', 'reqmethod', 'useragent', 'resconttype',
-                    'duration', 'username', 'authgroup', 'exceptionid', 'filterresult', 'webcat',
-                    'referer', 'respcode', 'action', 'urischeme', 'uriport', 'uripath',
-                    'uriquery', 'uriextension', 'serverip', 'scbytes', 'csbytes', 'virusid',
-                    'bcappname', 'bcappoper'
+                    'tdate', 'time', 'host', 'reqmethod', 'useragent', 'resconttype', 'duration',
+                    'username', 'authgroup', 'exceptionid', 'filterresult', 'webcat', 'referer',
+                    'respcode', 'action', 'urischeme', 'uriport', 'uripath', 'uriquery',
+                    'uriextension', 'serverip', 'scbytes', 'csbytes'
                 ]) }}
         ) as place
     from requests

@@ -20,6 +20,7 @@ from spot_oa.demo import DEMO_DATES
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings
 from tests.integration.deployments.conftest import Site
+from tests.support.audit import audit
 from tests.support.prefect_api import until
 from tests.support.published import digests
 from tests.support.report import Told
@@ -76,6 +77,11 @@ def test_a_killed_worker_leaves_the_old_day_and_a_new_run_gives_the_undisturbed_
     with lock.acquire(timeout=1):
         pass
     assert run(settings, blow.pipeline, NEW_LIMIT) == undisturbed
+    *_, died, done = audit(settings.warehouse)
+    assert (died["status"], done["status"]) == ("died", "done")
+    assert blow.step in died["failed_step"]
+    if blow.deployment == f"{blow.pipeline}-oa/daily":
+        assert died["flow_run_id"] == struck[blow.step]
     folder = published_folder(settings.data_dir, _part(blow.pipeline)).parent
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 

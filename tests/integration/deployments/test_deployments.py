@@ -13,6 +13,7 @@ from flows.local_server import prefect
 from spot_oa.demo import DEMO_DATES
 from spot_oa.errors import ConfigError
 from tests.integration.deployments.conftest import Site
+from tests.support.audit import audit
 from tests.support.prefect_api import until
 from tests.support.published import digests
 
@@ -51,6 +52,8 @@ def test_an_operator_runs_a_date(site: Site, spelling: str) -> None:
     assert re.search(r"\| iploc \| geo \| ok \| \d+ \| \d+ \|", summary)
     nodes = json.loads(artifacts["flow-2016-07-08-dbt"])
     assert {"model flow_edge", "model flow_chords"} <= {node["node"] for node in nodes}
+    row = audit(site.settings.warehouse)[-1]
+    assert (row["started_from"], row["flow_run_id"]) == ("prefect", flow_run)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +115,8 @@ def test_a_transient_error_is_retried_on_its_step(site: Site) -> None:
     counts = {task["name"]: task["run_count"] for task in site.api.task_runs(flow_run)}
     assert counts.pop("land") > 1
     assert set(counts.values()) == {1}
+    row = audit(site.settings.warehouse)[-1]
+    assert (row["flow_run_id"], row["status"], row["failed_step"]) == (flow_run, "done", None)
 
 
 def test_runs_at_the_same_time_all_complete(site: Site) -> None:

@@ -16,7 +16,11 @@ STATS = {"data": {"attributes": {"last_analysis_stats": {"malicious": 0, "suspic
 @pytest.mark.parametrize(
     ("status", "usable", "words"),
     [
-        (200, True, "virustotal: reachable, its key is accepted, 6 of 7 calls left today"),
+        (
+            200,
+            True,
+            "virustotal: reachable, accepts the key if it needs one, 6 of 7 calls",
+        ),
         (401, False, "virustotal: unauthorised, localhost answered HTTP 401: check its key, 6 of"),
         (503, False, "virustotal: unavailable, localhost answered HTTP 503, 6 of 7 calls left"),
     ],
@@ -26,6 +30,7 @@ def test_services_and_lists(
 ) -> None:
     httpserver.expect_request("/ip_addresses/8.8.8.8").respond_with_json(STATS, status)
     httpserver.expect_request("/list").respond_with_data("8.8.8.8\n")
+    httpserver.expect_request("/nothing").respond_with_data("", 404)
     url = httpserver.url_for("").rstrip("/")
     settings = ask.settings(
         {
@@ -38,8 +43,15 @@ def test_services_and_lists(
     )
     findings = [(ok, text.strip()) for ok, text in examine(settings)]
     assert any(text.startswith(words) and ok is usable for ok, text in findings)
-    assert any(ok and text.startswith("good: entries: 1, written ") for ok, text in findings)
-    assert any(not ok and text.startswith("bad: unavailable, ") for ok, text in findings)
+    good, bad = (
+        next((ok, text) for ok, text in findings if text.startswith(f"{name}: "))
+        for name in ("good", "bad")
+    )
+    assert good[0]
+    assert good[1].startswith("good: entries: 1, written ")
+    assert good[1].endswith(", 0 days old, 99 of 100 calls left today")
+    assert not bad[0]
+    assert bad[1] == "bad: malformed, localhost answered HTTP 404, 99 of 100 calls left today"
     assert KEY not in str(findings)
 
 

@@ -136,6 +136,54 @@ def test_maxmind_with_a_key(maxmind: Settings, httpserver: HTTPServer, city: byt
     assert outcome.detail.endswith(" days old")
 
 
+def test_a_database_is_sent_again_only_if_it_has_changed(
+    maxmind: Settings, httpserver: HTTPServer, city: bytes
+) -> None:
+    sent: list[int] = []
+    packed = {"old": archive(**{"a.mmdb": city.replace(b"Boxford", b"Oldford")})}
+
+    def answer(request: Request) -> Response:
+        response = Response(packed.get("new", packed["old"]))
+        response.add_etag()
+        response.make_conditional(request)
+        sent.append(response.status_code)
+        return response
+
+    httpserver.expect_request("/geoip/GeoLite2-City/download").respond_with_handler(answer)
+    (path,), _ = run("maxmind", maxmind)
+    settings = load_settings(home=maxmind.home, geo_db=(path,))
+    assert place(settings) == "Oldford"
+    _, told = run("maxmind", maxmind)
+    assert told[1] == f"{path} is the newest there is"
+    packed["new"] = archive(**{"a.mmdb": city})
+    run("maxmind", maxmind)
+    # What runs read next, in the same process.
+    assert place(settings) == "Boxford"
+    # Somebody put another file there: it is not what the server knows of.
+    path.write_bytes(b"other")
+    run("maxmind", maxmind)
+    assert place(settings) == "Boxford"
+    assert sent == [200, 304, 200, 200]
+
+
+def place(settings: Settings) -> str:
+    found = load_enricher("geo", settings).enrich({"address": ["2.125.160.216"]})
+    return str(found.tables["ip_geo"]["city"][0])
+
+
+def test_the_key_does_not_follow_a_redirect_elsewhere(
+    maxmind: Settings, httpserver: HTTPServer, city: bytes
+) -> None:
+    with HTTPServer() as elsewhere:
+        elsewhere.expect_request("/file").respond_with_data(archive(**{"a.mmdb": city}))
+        httpserver.expect_request("/geoip/GeoLite2-City/download").respond_with_data(
+            "", 302, {"Location": elsewhere.url_for("/file")}
+        )
+        run("maxmind", maxmind)
+        ((request, _),) = elsewhere.log
+    assert "Authorization" not in request.headers
+
+
 def test_maxmind_without_a_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="SPOT_OA_MAXMIND_ACCOUNT_ID"):
         run("maxmind", load_settings(home=tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -30,11 +31,14 @@ class Source:
     def __init__(self, content: str, status: int = 200) -> None:
         self.content = content
         self.status = status
+        self.headers: dict[str, str] = {}
         self.downloads = 0
 
     def __call__(self, request: Request) -> Response:
         self.downloads += 1
-        return Response(self.content, self.status)
+        response = Response(self.content, self.status)
+        response.headers.update(self.headers)
+        return response
 
 
 @pytest.fixture
@@ -157,6 +161,7 @@ LINES = "\n".join(
         {"ioc": "198.51.100.0/24", "level": None},
         {"other": 1},
         ["no object"],
+        {"ioc": "9.9.9.9", "name": "half a pair \ud83d"},
     )
 )
 
@@ -176,6 +181,13 @@ LINES = "\n".join(
             },
             0,
             id="text",
+        ),
+        pytest.param(
+            "http://evil.com/#/a;b  # why\nbad.com ;SBL\n",
+            {},
+            {"evil.com/#/a;b": "mine:Listed:2", "evil.com/": "", "bad.com": "mine:Listed:2"},
+            0,
+            id="text, # and ; in a URI",
         ),
         pytest.param(
             "0.0.0.0 evil.com\n0.0.0.0 bad.com\nalone\n",
@@ -217,8 +229,8 @@ LINES = "\n".join(
                 "label_column": "name",
                 "severity_column": "level",
             },
-            {"8.8.8.8": "mine:Zeus:3", "198.51.100.9": "mine:Listed:2"},
-            2,
+            {"8.8.8.8": "mine:Zeus:3", "198.51.100.9": "mine:Listed:2", "9.9.9.9": ""},
+            3,
             id="jsonl",
         ),
     ],
@@ -303,3 +315,120 @@ def test_a_slow_list_does_not_hold_the_day(ask: Asked, httpserver: HTTPServer) -
     found = ask(services, "address", "8.8.8.8", service_seconds=0.5)
     assert time.monotonic() - begin < 2.5
     assert outcomes(found) == {"8.8.8.8": "timeout"}
+
+
+# --- asking whether a list has changed ---------------------------------------------------------
+
+
+class Versioned:
+    """A server of files that tells which version it has, and sends none that is known."""
+
+    def __init__(self, **files: str) -> None:
+        self.files = files
+        self.by_time = False
+        self.sent: list[tuple[str, int]] = []
+
+    def __call__(self, request: Request) -> Response:
+        name = request.path.rpartition("/")[2].removesuffix(".json")
+        response = Response(self.files[name])
+        if self.by_time:
+            response.last_modified = dt.datetime(2026, 1, 1 + len(self.files[name]), tzinfo=dt.UTC)
+        else:
+            response.add_etag()
+        response.make_conditional(request)
+        self.sent.append((name, response.status_code))
+        return response
+
+
+@pytest.fixture
+def versioned(httpserver: HTTPServer) -> Versioned:
+    server = Versioned(list="8.8.8.8", drop_v4='{"cidr": "8.8.8.0/24"}', drop_v6='{"cidr": "::/9"}')
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(server)
+    return server
+
+
+@pytest.mark.parametrize("by_time", [True, False])
+def test_a_list_is_sent_again_only_if_it_has_changed(
+    ask: Asked, versioned: Versioned, listed: dict[str, dict[str, dict[str, str]]], by_time: bool
+) -> None:
+    versioned.by_time = by_time
+    for content, status in (("8.8.8.8", 200), ("8.8.8.8", 304), ("1.1.1.1 8", 200), (None, 304)):
+        versioned.files["list"] = content or versioned.files["list"]
+        found = ask(listed, "address", "8.8.8.8", "1.1.1.1")
+        new = versioned.files["list"].startswith("1")
+        assert texts(found) == {
+            "8.8.8.8": "" if new else "mine:Listed:2",
+            "1.1.1.1": "mine:Listed:2" if new else "",
+        }
+        assert statuses(found) == {"mine": "ok"}
+        assert details(found)[0].endswith(", 0 days old")
+        assert versioned.sent.pop() == ("list", status)
+        ask(listed, "address", "8.8.8.8")
+        assert versioned.sent == []
+        grow_older(ask.home, 25)
+
+
+def test_a_copy_that_is_gone_or_broken_is_fetched_whole(
+    ask: Asked, versioned: Versioned, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    copy = ask.home / "cache" / "feeds" / "mine"
+    ask(listed, "address", "8.8.8.8")
+    copy.unlink()
+    ask(listed, "address", "8.8.8.8")
+    copy.write_text("")
+    grow_older(ask.home, 25)
+    found = ask(listed, "address", "8.8.8.8")
+    assert statuses(found) == {"mine": "ok"}
+    assert texts(found) == {"8.8.8.8": "mine:Listed:2"}
+    assert [status for _, status in versioned.sent] == [200, 200, 304, 200]
+
+
+@pytest.mark.usefixtures("versioned")
+def test_what_is_kept_to_ask_with_holds_no_key(ask: Asked, httpserver: HTTPServer) -> None:
+    ask({"feeds": {"mine": {"url": httpserver.url_for(f"/{KEY}/list")}}}, "address", "8.8.8.8")
+    kept = (ask.home / "cache" / "feeds" / ".mine.json").read_text()
+    assert "If-None-Match" in kept
+    assert KEY not in kept
+
+
+def test_a_list_in_two_files_is_whole_if_one_has_changed(
+    ask: Asked, versioned: Versioned, httpserver: HTTPServer
+) -> None:
+    services = {"spamhaus": {"url": httpserver.url_for("/drop")}}
+    ask(services, "address", "8.8.8.8")
+    feeds = ask.home / "cache" / "feeds"
+    for changed, sent in (
+        ("", [304, 304]),
+        ("drop_v6", [304, 200, 200]),
+        ("drop_v4", [200, 304, 200]),
+    ):
+        versioned.sent.clear()
+        if changed:
+            versioned.files[changed] += " "
+        then = time.time() - 13 * 3600
+        os.utime(feeds / "spamhaus", (then, then))
+        found = ask(services, "address", "8.8.8.8", "::1")
+        assert set(texts(found).values()) == {"spamhaus:DROP:3"}
+        assert [status for _, status in versioned.sent] == sent
+    assert {path.name for path in feeds.iterdir()} == {"spamhaus", ".spamhaus.json"}
+
+
+def test_a_list_that_broke_off_does_not_replace_the_copy(
+    ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    ask(listed, "address", "8.8.8.8")
+    grow_older(ask.home, 25)
+    source.content, source.headers = "1.1.1.1\n", {"Content-Length": "9999"}
+    found = ask(listed, "address", "8.8.8.8", "1.1.1.1")
+    assert statuses(found) == {"mine": "stale"}
+    assert "broke off" in details(found)[0]
+    assert texts(found) == {"8.8.8.8": "mine:Listed:2", "1.1.1.1": ""}
+
+
+def test_a_list_like_no_other_does_not_stop_the_day(ask: Asked) -> None:
+    ask.home.mkdir()
+    (ask.home / "list").write_text("[" * 99_999 + '\n{"0": "8.8.8.8"}\n')
+    options = {"path": str(ask.home / "list"), "format": "jsonl"}
+    found = ask({"feeds": {"mine": options}}, "address", "8.8.8.8")
+    assert texts(found) == {"8.8.8.8": "mine:Listed:2"}
+    assert found.outcomes[0].skipped == 1

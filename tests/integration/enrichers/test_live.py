@@ -19,6 +19,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from spot_oa.errors import ConfigError
+from spot_oa.pipelines import IndicatorType
 from tests.integration.enrichers.conftest import (
     KEY,
     PUBLIC,
@@ -140,8 +142,53 @@ def test_what_is_not_public_never_leaves(
     assert f"{len(WITHHELD[kind])} not for others" in details(found)[0]
 
 
+@pytest.mark.parametrize(
+    ("domains", "name"),
+    [
+        ("b\u00fcro.example.org", "xn--bro-hoa.example.org"),
+        ("b\u00fcro.example.org", "db.XN--BRO-HOA.example.org."),
+        ("*.corp.example.org", "db.corp.example.org"),
+        (".corp.example.org.", "corp.example.org"),
+        ("Corp.Example.Org", "db.corp.example.org"),
+        ("a.org, corp.example.org", "db.corp.example.org"),
+        ("secret", "db.secret"),
+    ],
+)
+def test_internal_domains_however_they_are_written(
+    ask: Asked, httpserver: HTTPServer, domains: str, name: str
+) -> None:
+    recorder = Recorder()
+    services = virustotal(httpserver, recorder)
+    for kind in ("name", "uri"):
+        assert outcomes(ask(services, kind, name, internal_domains=domains)) == {name: "not asked"}
+    assert recorder.seen == []
+
+
+@pytest.mark.parametrize("domain", ["https://corp.example.org", "a b", "*", "b\u00fcro..org"])
+def test_what_is_no_internal_domain_is_refused(ask: Asked, domain: str) -> None:
+    with pytest.raises(ConfigError, match=r"SPOT_OA_INTERNAL_DOMAINS: .* is no domain; write it"):
+        ask({"virustotal": {"key": KEY}}, "name", "a.com", internal_domains=domain)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "secrets"),
+    [
+        ("address", "8.8.8.8", ["10.9.8.7", "5.5.5.5", "fe80::abcd", "::ffff:10.9.8.7"]),
+        ("name", "a.com", ["db.corp.example.org", "5.5.5.5", "printer.local."]),
+        (
+            "uri",
+            "a.com/x",
+            ["http://10.9.8.7/x", "db.corp.example.org:8443/x", "http://a.com@5.5.5.5/x"],
+        ),
+    ],
+)
 def test_no_trace_of_what_is_withheld_among_what_is_sent(
-    ask: Asked, httpserver: HTTPServer, write_context_in: Callable[..., None]
+    ask: Asked,
+    httpserver: HTTPServer,
+    write_context_in: Callable[..., None],
+    kind: IndicatorType,
+    sent: str,
+    secrets: list[str],
 ) -> None:
     write_context_in(ask.home, "ipranges.csv", "5.5.5.0,5.5.5.255,ours\n")
     asked: list[str] = []
@@ -154,22 +201,19 @@ def test_no_trace_of_what_is_withheld_among_what_is_sent(
     httpserver.expect_request(re.compile(".*")).respond_with_handler(answer)
     url = httpserver.url_for("").rstrip("/")
     key = {"key": KEY, "url": url}
-    services = {
-        "abuseipdb": key,
+    services: dict[str, dict[str, str]] = {
         "fb": {"app_id": "1", "app_secret": KEY, "url": url},
-        "greynoise": key | {"bulk": "true"},
         "gti": {"url": url},
-        "misp": key,
-        "otx": key,
-        "urlhaus": key,
-        "virustotal": key,
+        **dict.fromkeys(("misp", "otx", "urlhaus", "virustotal"), key),
     }
-    found = ask(services, "address", "10.9.8.7", "5.5.5.5", "8.8.8.8", "fe80::abcd")
-    assert len(asked) >= len(services)
-    for secret in ("10.9.8.7", "5.5.5.5", "fe80"):
+    if kind == "address":
+        services |= {"abuseipdb": key, "greynoise": key | {"bulk": "true"}}
+    found = ask(services, kind, sent, *secrets, internal_domains="corp.example.org")
+    assert len(asked) == len(services)
+    for secret in ("10.9.8.7", "5.5.5.5", "fe80", "corp", "printer"):
         assert not any(secret in text for text in asked)
     assert set(statuses(found).values()) == {"unavailable"}
-    assert len(found.tables["reputation_verdicts"]) == len(services) * 4
+    assert len(found.tables["reputation_verdicts"]) == len(services) * (1 + len(secrets))
 
 
 def test_forms_that_are_sent(ask: Asked, httpserver: HTTPServer) -> None:
@@ -366,7 +410,7 @@ def test_a_passing_fault_is_retried(
     assert time.monotonic() - begin >= (1 if retry_after else 0.4)
 
 
-@pytest.mark.parametrize("retry_after", ["3600", in_seconds(3600)])
+@pytest.mark.parametrize("retry_after", ["3600", in_seconds(3600)], ids=["seconds", "date"])
 def test_a_long_retry_after_is_not_waited_for(
     ask: Asked, httpserver: HTTPServer, retry_after: str
 ) -> None:
@@ -378,7 +422,33 @@ def test_a_long_retry_after_is_not_waited_for(
     assert outcomes(found) == {"8.8.8.8": "unavailable"}
 
 
-@pytest.mark.parametrize("retry_after", ["soon", "-1", in_seconds(-3600)])
+def test_who_wants_to_be_left_alone_gets_no_further_question(
+    ask: Asked, httpserver: HTTPServer
+) -> None:
+    recorder = Recorder(always(429, **{"Retry-After": "3600"}))
+    found = ask(virustotal(httpserver, recorder), "address", *PUBLIC, service_threads=1)
+    assert len(recorder.requests) == 1
+    assert list(outcomes(found).values()) == ["unavailable", *["not asked"] * 3]
+    assert "3 not asked, localhost wants to be left alone for 3600 s" in details(found)[0]
+    assert "499 calls left today" in details(found)[0]
+
+
+def test_a_retry_after_holds_for_the_next_question_too(ask: Asked, httpserver: HTTPServer) -> None:
+    came: list[float] = []
+
+    def answer(number: int) -> Response:
+        came.append(time.monotonic())
+        return Response(json.dumps(STATS), 503 if number == 1 else 200, {"Retry-After": "1"})
+
+    services = virustotal(httpserver, Recorder(answer))
+    found = ask(services, "address", "8.8.8.8", "1.1.1.1", service_threads=1)
+    assert list(outcomes(found).values()) == ["unavailable", "answered"]
+    assert came[1] - came[0] >= 1
+
+
+@pytest.mark.parametrize(
+    "retry_after", ["soon", "-1", in_seconds(-3600)], ids=["word", "below 0", "past"]
+)
 def test_a_retry_after_that_says_nothing(
     ask: Asked, httpserver: HTTPServer, retry_after: str
 ) -> None:
@@ -600,7 +670,7 @@ def test_answers_last_by_their_kind(
     malicious: int,
     hours: float,
 ) -> None:
-    stats = {"malicious": malicious, "suspicious": 0}
+    stats = {"malicious": malicious, "suspicious": 0, "harmless": 1}
     body = json.dumps({"data": {"attributes": {"last_analysis_stats": stats}}})
     recorder = Recorder(always(status, body))
     services = virustotal(httpserver, recorder)

@@ -45,6 +45,7 @@ PREFIXES = [
     {"prefix": "2001:db8::/32", "role": {"name": "Lab"}, "scope": {"name": "Berlin"}},
     {"prefix": "10.2.0.0/16", "description": ""},
     {"prefix": "nonsense", "description": "broken"},
+    {"prefix": "10.0.0.0/9", "description": "half a pair \ud83d"},
     "broken",
 ]
 DEVICES = [
@@ -91,7 +92,7 @@ def test_netbox_as_json(tmp_path: Path, write_context_in: Write, paged: bool) ->
     found = enrich(tmp_path, *NAMED)
     assert labels(found) == NAMED
     netbox = outcome(found, "netbox")
-    assert (netbox.asked, netbox.found, netbox.skipped) == (11, 10, 2)
+    assert (netbox.asked, netbox.found, netbox.skipped) == (11, 10, 3)
 
 
 def test_netbox_as_csv(tmp_path: Path, write_context_in: Write) -> None:
@@ -142,6 +143,7 @@ class Server:
         }
         self.asked: list[str] = []
         self.silent = False
+        self.broken: set[str] = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
@@ -158,7 +160,9 @@ class Server:
             if self.silent:
                 continue
             answer = dns.message.make_response(question)
-            if name in self.names:
+            if name in self.broken:
+                answer.set_rcode(dns.rcode.SERVFAIL)
+            elif name in self.names:
                 answer.answer.append(dns.rrset.from_text(name, 60, "IN", "PTR", self.names[name]))
             else:
                 answer.set_rcode(dns.rcode.NXDOMAIN)
@@ -207,6 +211,17 @@ def test_the_snapshot_of_the_day(tmp_path: Path, server: Server) -> None:
     assert json.loads(snapshot.read_text()) == {"10.0.0.5": "pc5.corp", "10.0.0.8": ""}
 
 
+def test_whoever_asks_anew_does_not_see_the_snapshot(tmp_path: Path, server: Server) -> None:
+    settings = load_settings(home=tmp_path, dns_resolver=server.address, dns_seconds=1)
+    addresses = {"address": ["10.0.0.5", "10.0.0.8"]}
+    load_enricher("network_context", settings).enrich(addresses)
+    server.silent = True
+    found = load_enricher("network_context", settings, fresh=True).enrich(addresses)
+    # What was found out before is better than nothing, but the resolver is seen to be silent.
+    assert labels(found) == {"10.0.0.5": "pc5.corp", "10.0.0.8": ""}
+    assert outcome(found, "reverse dns").status != "ok"
+
+
 def test_the_budget_goes_to_the_highest_ranked(tmp_path: Path, server: Server) -> None:
     addresses = [f"10.0.0.{n}" for n in (8, 9, 5)]
     found = enrich(tmp_path, *addresses, dns_resolver=server.address, dns_budget=2)
@@ -224,6 +239,17 @@ def test_a_resolver_that_is_silent(tmp_path: Path, server: Server) -> None:
     assert outcome(found, "reverse dns").status in ("partial", "unavailable")
     assert set(labels(found).values()) == {""}
     assert not (tmp_path / "cache").exists()
+
+
+def test_broken_zones_do_not_shield_the_others(tmp_path: Path, server: Server) -> None:
+    server.broken = {f"{n}.0.0.10.in-addr.arpa." for n in (1, 3, 7, 8)}
+    server.names |= {f"{n}.0.0.10.in-addr.arpa.": f"pc{n}.corp." for n in (2, 4, 9)}
+    addresses = [f"10.0.0.{n}" for n in (1, 2, 3, 4, 7, 8, 9)]
+    found = enrich(tmp_path, *addresses, dns_resolver=server.address, service_threads=1)
+    assert list(labels(found).values()) == ["", "pc2.corp", "", "pc4.corp", "", "", "pc9.corp"]
+    dns_ = outcome(found, "reverse dns")
+    assert dns_.status == "partial"
+    assert "4 not found out, 4 failures (NoNameservers)" in dns_.detail
 
 
 def test_names_are_safe_to_print(tmp_path: Path, server: Server) -> None:

@@ -212,6 +212,47 @@ def test_fb_batches_of_fifty(ask: Asked, httpserver: HTTPServer) -> None:
     assert set(outcomes(found).values()) == {"not found"}
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "outcome"),
+    [
+        (400, 190, "unauthorised"),
+        (401, 190, "unauthorised"),
+        (403, 200, "unauthorised"),
+        (400, 4, "unavailable"),
+        (403, 613, "unavailable"),
+        (400, 100, "malformed"),
+    ],
+)
+@pytest.mark.parametrize("part", [False, True])
+def test_fb_tells_limits_from_bad_tokens(
+    ask: Asked, httpserver: HTTPServer, status: int, code: int, outcome: str, part: bool
+) -> None:
+    error = {"error": {"type": "OAuthException", "code": code, "message": KEY}}
+    whole = [{"code": status, "body": json.dumps(error)}]
+    answer = as_json(whole) if part else as_json(error, status)
+    httpserver.expect_request("/v26.0/", "POST").respond_with_response(answer)
+    options = {"app_id": "77", "app_secret": KEY, "url": httpserver.url_for("").rstrip("/")}
+    found = ask({"fb": options}, "address", "8.8.8.8")
+    assert outcomes(found) == {"8.8.8.8": outcome}
+    assert KEY not in found.outcomes[0].detail
+
+
+def test_fb_keeps_what_was_answered_beside_what_was_not(ask: Asked, httpserver: HTTPServer) -> None:
+    error = {"code": 400, "body": json.dumps({"error": {"code": 100}})}
+    odd = {"code": 200, "body": json.dumps({"data": [{"status": "BRAND_NEW"}]})}
+    good = {"code": 200, "body": json.dumps({"data": [{"status": "MALICIOUS"}]})}
+    httpserver.expect_request("/v26.0/", "POST").respond_with_json([good, error, odd, None])
+    options = {"app_id": "77", "app_secret": KEY, "url": httpserver.url_for("").rstrip("/")}
+    found = ask({"fb": options}, "address", "8.8.8.8", "1.1.1.1", "9.9.9.9", "8.8.4.4")
+    assert outcomes(found) == {
+        "8.8.8.8": "answered",
+        "1.1.1.1": "malformed",
+        "9.9.9.9": "answered",
+        "8.8.4.4": "malformed",
+    }
+    assert texts(found)["9.9.9.9"] == "fb:BRAND_NEW:-1"
+
+
 def test_fb_with_a_bad_token(ask: Asked, httpserver: HTTPServer) -> None:
     found = ask(fb(httpserver, Graph({}), app_secret="other"), "address", "8.8.8.8")
     assert outcomes(found) == {"8.8.8.8": "unauthorised"}
@@ -285,13 +326,15 @@ def test_abuseipdb_blacklist_is_a_list(ask: Asked, httpserver: HTTPServer) -> No
         (1, 0, "virustotal:1 of 10:1"),
         (0, 1, "virustotal:0 of 10:1"),
         (0, 0, "virustotal:0 of 10:0"),
+        (None, 0, ""),
     ],
 )
 def test_virustotal(
-    ask: Asked, httpserver: HTTPServer, malicious: int, suspicious: int, text: str
+    ask: Asked, httpserver: HTTPServer, malicious: int | None, suspicious: int, text: str
 ) -> None:
-    harmless = 10 - malicious - suspicious
-    stats = {"malicious": malicious, "suspicious": suspicious, "harmless": harmless}
+    # None: nobody has looked at it.
+    harmless = 0 if malicious is None else 10 - malicious - suspicious
+    stats = {"malicious": malicious or 0, "suspicious": suspicious, "harmless": harmless}
     httpserver.expect_request("/ip_addresses/8.8.8.8", headers={"x-apikey": KEY}).respond_with_json(
         {"data": {"attributes": {"last_analysis_stats": stats}}}
     )
@@ -336,6 +379,7 @@ def test_virustotal_paths(
         ({"noise": True, "riot": False, "classification": "suspicious"}, 200, "suspicious:2"),
         ({"noise": True, "riot": False, "classification": "unknown"}, 200, "unknown:-1"),
         ({"noise": False, "riot": True, "classification": "benign"}, 200, "benign:0"),
+        ({"noise": True, "riot": False, "classification": "brand new"}, 200, "brand new:-1"),
         ({"noise": False, "riot": False, "message": "not observed"}, 404, ""),
     ],
 )
@@ -380,6 +424,14 @@ def test_greynoise_in_bulk(ask: Asked, httpserver: HTTPServer) -> None:
     }
 
 
+@pytest.mark.parametrize("bulk", ["true", "false"])
+def test_greynoise_is_not_asked_of_ipv6(ask: Asked, httpserver: HTTPServer, bulk: str) -> None:
+    options = {"key": KEY, "bulk": bulk, "url": httpserver.url_for("").rstrip("/")}
+    found = ask({"greynoise": options}, "address", "2001:4860:4860::8888")
+    assert outcomes(found) == {"2001:4860:4860::8888": "not found"}
+    assert httpserver.log == []
+
+
 # --- otx ---------------------------------------------------------------------------------------
 
 
@@ -388,7 +440,8 @@ def test_greynoise_in_bulk(ask: Asked, httpserver: HTTPServer) -> None:
     [
         ("address", "8.8.8.8", "/indicators/IPv4/8.8.8.8/general"),
         ("address", "2001:4860::1", "/indicators/IPv6/2001:4860::1/general"),
-        ("name", "a.com", "/indicators/hostname/a.com/general"),
+        ("name", "a.com", "/indicators/domain/a.com/general"),
+        ("name", "www.a.com", "/indicators/hostname/www.a.com/general"),
         ("uri", "http://a.com/x?y", "/indicators/url/http://a.com/x?y/general"),
     ],
 )
@@ -409,7 +462,7 @@ def test_otx(ask: Asked, httpserver: HTTPServer, kind: Any, indicator: str, path
 def test_otx_lists_of_the_harmless(
     ask: Asked, httpserver: HTTPServer, validation: list[Any], count: int, text: str
 ) -> None:
-    httpserver.expect_request("/indicators/hostname/a.com/general").respond_with_json(
+    httpserver.expect_request("/indicators/domain/a.com/general").respond_with_json(
         {"validation": validation, "pulse_info": {"count": count, "pulses": []}}
     )
     options = {"key": KEY, "url": httpserver.url_for("").rstrip("/")}
@@ -531,6 +584,40 @@ def test_threatfox(ask: Asked, httpserver: HTTPServer) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("answer", "status", "reason"),
+    [
+        ({"query_status": "unknown_auth_key"}, "unauthorised", "does not know the key"),
+        ({"query_status": "illegal_days"}, "malformed", "did not understand"),
+        ({"query_status": "no_result", "data": "Your search did"}, "malformed", "has no entry"),
+    ],
+)
+def test_threatfox_without_a_list(
+    ask: Asked, httpserver: HTTPServer, answer: dict[str, str], status: str, reason: str
+) -> None:
+    httpserver.expect_request("/api/v1/").respond_with_json(answer)
+    options = {"key": KEY, "url": httpserver.url_for("/api/v1/")}
+    found = ask({"threatfox": options}, "address", "8.8.8.8")
+    assert statuses(found) == {"threatfox": status}
+    assert reason in found.outcomes[0].detail
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        ("unknown_auth_key", "unauthorised"),
+        ("http_post_expected", "malformed"),
+        ("invalid_url", "not found"),
+    ],
+)
+def test_urlhaus_says_in_its_body_what_is_wrong(
+    ask: Asked, httpserver: HTTPServer, status: str, outcome: str
+) -> None:
+    httpserver.expect_request("/url/", "POST").respond_with_json({"query_status": status})
+    options = {"key": KEY, "url": httpserver.url_for("").rstrip("/")}
+    assert outcomes(ask({"urlhaus": options}, "uri", "a.com/")) == {"a.com/": outcome}
+
+
 def test_threatfox_without_a_key(ask: Asked, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/api/v1/").respond_with_json({"error": "unauthorized"}, 401)
     options = {"key": KEY, "url": httpserver.url_for("/api/v1/")}
@@ -543,7 +630,12 @@ def test_threatfox_without_a_key(ask: Asked, httpserver: HTTPServer) -> None:
 
 
 def test_spamhaus(ask: Asked, httpserver: HTTPServer) -> None:
-    metadata = {"type": "metadata", "records": 1, "copyright": "(c) 2026 The Spamhaus Project"}
+    metadata = {
+        "type": "metadata",
+        "timestamp": 1_795_000_000,
+        "records": 1,
+        "copyright": "(c) 2026 The Spamhaus Project",
+    }
     for name, cidr in (("drop_v4", "1.10.16.0/20"), ("drop_v6", "2001:db8::/32")):
         lines = [{"cidr": cidr, "sblid": "SBL1", "rir": "apnic"}, metadata]
         httpserver.expect_ordered_request(f"/drop/{name}.json").respond_with_data(
@@ -557,7 +649,7 @@ def test_spamhaus(ask: Asked, httpserver: HTTPServer) -> None:
         "2001:db8::1": ("answered", 3, "2001:db8::/32", "SBL1"),
     }
     (outcome,) = found.outcomes
-    assert outcome.attribution == "(c) 2026 The Spamhaus Project"
+    assert outcome.attribution == "(c) 2026 The Spamhaus Project, as of 2026-11-18"
     assert outcome.skipped == 0
     assert "(c) 2026" in (ask.home / "cache" / "feeds" / "spamhaus").read_text()
     ask(services, "address", "1.10.31.255")
@@ -601,3 +693,100 @@ def test_misp_page_by_page(ask: Asked, httpserver: HTTPServer) -> None:
     assert [question["page"] for question in asked] == [1, 2]
     assert asked[0]["enforceWarninglist"] == 1
     assert asked[0]["value"] == ["8.8.8.8", "1.1.1.1", "9.9.9.9"]
+
+
+@pytest.mark.parametrize("stored", ["https://a.com/x?y", "http://a.com/x?y", "a.com/x?y"])
+def test_misp_knows_a_uri_however_it_is_written(
+    ask: Asked, httpserver: HTTPServer, stored: str
+) -> None:
+    def answer(request: Request) -> Response:
+        event = {"threat_level_id": "1", "info": "x"}
+        found = [{"value": stored, "category": "Network activity", "Event": event}]
+        asked = request.get_json()["value"]
+        return as_json({"response": {"Attribute": found if stored in asked else []}})
+
+    httpserver.expect_request("/attributes/restSearch", "POST").respond_with_handler(answer)
+    services = {"misp": {"key": KEY, "url": httpserver.url_for("/")}}
+    assert texts(ask(services, "uri", "a.com/x?y")) == {"a.com/x?y": "misp:Network activity:3"}
+
+
+# --- what every service has to stand -----------------------------------------------------------
+
+ONE_BY_ONE = {
+    "abuseipdb": {"key": KEY},
+    "fb": {"app_id": "77", "app_secret": KEY},
+    "greynoise": {},
+    "greynoise bulk": {"key": KEY, "bulk": "true", "batch_size": "1"},
+    "gti": {"batch_size": "1"},
+    "misp": {"key": KEY, "batch_size": "1"},
+    "otx": {"key": KEY},
+    "urlhaus": {"key": KEY},
+    "virustotal": {"key": KEY},
+}
+LISTS = {
+    "abuseipdb": {"key": KEY, "check": "false", "blacklist": "true"},
+    "otx": {"key": KEY, "check": "false", "pulses": "true"},
+    "spamhaus": {},
+    "threatfox": {"key": KEY},
+}
+FAULTS = [
+    (401, "", "unauthorised"),
+    (429, "", "unavailable"),
+    (503, "", "unavailable"),
+    (200, "<html>", "malformed"),
+    (200, "[" * 99_999, "malformed"),
+    (200, '{"data": 5, "a": 5, "response": 5, "pulse_info": 5}', "malformed"),
+]
+
+
+def configured(services: dict[str, dict[str, str]], name: str, url: str) -> dict[str, Any]:
+    return {name.split(maxsplit=1)[0]: services[name] | {"url": url}}
+
+
+@pytest.mark.parametrize(("status", "body", "outcome"), FAULTS)
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_every_service_that_fails_has_an_outcome_and_is_asked_again(
+    ask: Asked, httpserver: HTTPServer, name: str, status: int, body: str, outcome: str
+) -> None:
+    httpserver.expect_request(re.compile(".*")).respond_with_data(body, status)
+    services = configured(ONE_BY_ONE, name, httpserver.url_for("").rstrip("/"))
+    for asked in (1, 2):
+        assert outcomes(ask(services, "address", "8.8.8.8")) == {"8.8.8.8": outcome}
+        assert len(httpserver.log) == asked
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_every_service_keeps_to_its_budget(ask: Asked, httpserver: HTTPServer, name: str) -> None:
+    httpserver.expect_request(re.compile(".*")).respond_with_data("{}", 422)
+    services = configured(ONE_BY_ONE, name, httpserver.url_for("").rstrip("/"))
+    (options,) = services.values()
+    options["daily"] = "2"
+    addresses = [f"8.8.{n // 200}.{n % 200}" for n in range(200)]
+    found = ask(services, "address", *addresses)
+    assert len(httpserver.log) == 2
+    said = list(outcomes(found).values())
+    assert said[0] == "malformed"
+    assert said[-1] == "not asked"
+    assert "the day's budget of 2 calls is spent, " in found.outcomes[0].detail
+
+
+@pytest.mark.parametrize(("status", "body", "outcome"), FAULTS)
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_that_fails_has_an_outcome(
+    ask: Asked, httpserver: HTTPServer, name: str, status: int, body: str, outcome: str
+) -> None:
+    httpserver.expect_request(re.compile(".*")).respond_with_data(body, status)
+    found = ask(configured(LISTS, name, httpserver.url_for("").rstrip("/")), "address", "8.8.8.8")
+    assert outcomes(found) == {"8.8.8.8": outcome}
+
+
+def test_pages_count_as_calls(ask: Asked, httpserver: HTTPServer) -> None:
+    event = {"threat_level_id": "1", "info": "x"}
+    page = [{"value": "8.8.8.8", "category": "Network activity", "Event": event}]
+    httpserver.expect_request("/attributes/restSearch").respond_with_json(
+        {"response": {"Attribute": page}}
+    )
+    options = {"key": KEY, "url": httpserver.url_for("/"), "page_size": "1", "daily": "3"}
+    found = ask({"misp": options}, "address", "8.8.8.8")
+    assert len(httpserver.log) == 3
+    assert outcomes(found) == {"8.8.8.8": "not asked"}

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -22,6 +23,7 @@ from tests.support.impala.language import (
 _MACROS = """
 create macro conv(digits, base, other) as cast(cast('0x' || digits as bigint) as varchar);
 create macro unix_micros_to_utc_timestamp(micros) as make_timestamp(cast(micros as bigint));
+create macro utc_timestamp() as timezone('UTC', now());
 create macro from_timestamp(moment, pattern) as strftime(moment, replace(replace(replace(replace(
     replace(pattern, 'yyyy', '%Y'), 'MM', '%m'), 'dd', '%d'), 'HH', '%H'), 'mm', '%M'));
 """
@@ -51,7 +53,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.statements: list[str] = []
-        self.files: dict[str, Any] = {}
+        self._folders: dict[str, str] = {}
         self._lock = threading.RLock()
         self._tables: dict[str, _Table] = {}
         self._db = duckdb.connect(":memory:")
@@ -83,6 +85,20 @@ class Engine:
         """Rows put into a table by others than Impala, in DuckDB's SQL."""
         with self._lock:
             self._db.execute(f"insert into {table} by name {query}")
+
+    def clear(self) -> None:
+        """Forget all tables and statements."""
+        with self._lock:
+            for schema, _ in self._show_databases().rows:
+                self._db.execute(f"drop schema if exists {schema} cascade")
+            self._tables.clear()
+            self._folders.clear()
+            self.statements.clear()
+
+    def close(self) -> None:
+        """End for good."""
+        with self._lock:
+            self._db.close()
 
     # -- queries and DML
 
@@ -164,14 +180,8 @@ class Engine:
         self._db.execute(f"create schema if not exists {_plain(schema)}")
         return Result()
 
-    def _drop_schema(self, schema: str) -> Result:
-        self._db.execute(f"drop schema if exists {_plain(schema)} cascade")
-        prefix = f"{_plain(schema)}."
-        self._tables = {n: t for n, t in self._tables.items() if not n.startswith(prefix)}
-        return Result()
-
     def _create_table(
-        self, table: str, exists: str | None, columns: str, keys: str | None
+        self, table: str, exists: str | None, columns: str, keys: str | None, place: str | None
     ) -> Result:
         name = _plain(table)
         if name in self._tables:
@@ -184,10 +194,12 @@ class Engine:
         listed = ", ".join(f'"{c.strip("`")}" {_duckdb(t)}' for c, t in described.items())
         self._db.execute(f"create table {name} ({listed})")
         self._tables[name] = _Table("TABLE", partitions)
+        if place:
+            self._folders[name] = self._literals[int(place)]
         return Result()
 
     def _create_table_as(
-        self, table: str, exists: str | None, keys: str | None, query: str
+        self, table: str, exists: str | None, keys: str | None, place: str | None, query: str
     ) -> Result:
         name = _plain(table)
         if name in self._tables:
@@ -281,7 +293,7 @@ class Engine:
     def _show_databases(self) -> Result:
         rows = self._db.execute(
             "select distinct schema_name from duckdb_schemas() "
-            "where database_name = 'memory' and not internal"
+            "where database_name = 'memory' and not internal and schema_name <> 'main'"
         ).fetchall()
         return Result([("name", "STRING"), ("comment", "STRING")], [(n, "") for (n,) in rows])
 
@@ -333,20 +345,12 @@ class Engine:
         ).fetchall()
         return name, keys, rows
 
-    def _show_partitions(self, table: str) -> Result:
-        _, keys, rows = self._partition_rows(table)
-        header = [*((key, "STRING") for key in keys), ("#Rows", "BIGINT"), ("#Files", "BIGINT")]
-        shown = [(*(str(value) for value in row[:-2]), -1, 1) for row in rows]
-        return Result(header, [*shown, ("Total", *("" for _ in keys[1:]), -1, len(rows))])
-
     def _show_files(self, table: str, condition: str | None) -> Result:
         name, keys, rows = self._partition_rows(table)
         if condition:
-            query = to_duckdb(f"select * from t where {condition}", self._literals)
+            query = to_duckdb(f"select * from {name} where {condition}", self._literals)
             wanted = set(
-                self._db.execute(
-                    f"select distinct {', '.join(keys)} from ({query.replace('FROM t', f'FROM {name}')})"
-                ).fetchall()
+                self._db.execute(f"select distinct {', '.join(keys)} from ({query})").fetchall()
             )
             rows = [row for row in rows if row[:-2] in wanted]
         shown = []
@@ -361,6 +365,18 @@ class Engine:
     def _accepted(self, table: str | None = None) -> Result:
         if table:
             self._known(table)
+        return Result()
+
+    def _refresh(self, table: str) -> Result:
+        """An external table shows the files that are in its folder now, column by column."""
+        name = self._known(table)
+        if self._tables[name].kind == "VIEW":
+            raise ImpalaError(f"AnalysisException: REFRESH not allowed on a view: {name}")
+        if name in self._folders:
+            self._db.execute(f"delete from {name}")
+            files = [str(file) for file in sorted(Path(self._folders[name]).glob("*.parquet"))]
+            if files:
+                self._db.execute(f"insert into {name} select * from read_parquet({files})")
         return Result()
 
     def _version(self) -> Result:
@@ -384,25 +400,23 @@ def _duckdb(impala_type: str) -> str:
 
 
 _PARTITIONED = r"(?:\s+partitioned\s+by\s*\((?P<keys>[^()]*)\))?"
-_STORED = r"(?:\s+(?:comment\s+'\d+'|stored\s+as\s+\w+|location\s+'\d+'))*"
+_STORED = r"(?:\s+(?:comment\s+'\d+'|stored\s+as\s+\w+|location\s+'(?P<place>\d+)'))*"
 _STATEMENTS: Sequence[tuple[re.Pattern[str], Callable[..., Result]]] = [
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), carry_out)
     for pattern, carry_out in [
         (r"select\s+version\(\)", Engine._version),
         (r"(?:use\s+\w+|set\s+.*|invalidate\s+metadata)", Engine._accepted),
-        (rf"(?:refresh|invalidate\s+metadata|compute\s+(?:incremental\s+)?stats)\s+(?P<table>{_NAME})"
+        (rf"refresh\s+(?P<table>{_NAME})", Engine._refresh),
+        (rf"(?:invalidate\s+metadata|compute\s+(?:incremental\s+)?stats)\s+(?P<table>{_NAME})"
          , Engine._accepted),
         (r"show\s+(?:databases|schemas)", Engine._show_databases),
         (r"show\s+(?P<what>tables|views)\s+in\s+(?P<schema>\S+)(?:\s+like\s+'(?P<pattern>\d+)')?",
          Engine._show),
-        (rf"show\s+partitions\s+(?P<table>{_NAME})", Engine._show_partitions),
         (rf"show\s+files\s+in\s+(?P<table>{_NAME})(?:\s+partition\s*\((?P<condition>.*)\))?",
          Engine._show_files),
         (rf"describe\s+(?:(?P<how>extended|formatted)\s+)?(?P<table>{_NAME})", Engine._describe),
         (r"create\s+(?:schema|database)\s+if\s+not\s+exists\s+(?P<schema>\S+)",
          Engine._create_schema),
-        (r"drop\s+(?:schema|database)\s+if\s+exists\s+(?P<schema>\S+)\s+cascade",
-         Engine._drop_schema),
         (rf"create\s+(?:external\s+)?table\s+(?P<exists>if\s+not\s+exists\s+)?(?P<table>{_NAME})"
          rf"\s*\((?P<columns>[^()]*)\){_PARTITIONED}{_STORED}", Engine._create_table),
         (rf"create\s+(?:external\s+)?table\s+(?P<exists>if\s+not\s+exists\s+)?(?P<table>{_NAME})"

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import sqlglot
 import yaml
 from sqlglot import exp
 from sqlglot.dialects.hive import Hive
@@ -102,15 +101,17 @@ def to_duckdb(query: str, literals: Sequence[str]) -> str:
         ImpalaError: Impala would not take it.
     """
     try:
-        tokens = sqlglot.tokenize(query, read=Impala)
+        tokens = Impala().tokenize(query)
         _check_tokens(tokens)
-        tree: Any = sqlglot.parse_one(query, read=Impala)
+        (tree,) = Impala().parser().parse(tokens, query)
     except SqlglotError as error:
         raise ImpalaError(f"ParseException: Syntax error: {error}") from error
     _check_tree(tree)
     for literal in tree.find_all(exp.Literal):
         if literal.is_string:
             literal.set("this", literals[int(literal.this)])
+    for now in tree.find_all(exp.UtcTimestamp):
+        now.replace(exp.Anonymous(this="utc_timestamp"))
     return str(tree.sql(dialect="duckdb"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import socket
 import ssl
 import struct
 import threading
@@ -14,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from impala._thrift_gen.ImpalaService import ImpalaHiveServer2Service as service
+from impala._thrift_gen.ImpalaService import ImpalaHiveServer2Service
 from impala._thrift_gen.ImpalaService.ttypes import (
     TCloseImpalaOperationResp,
     TDmlResult,
@@ -62,17 +63,19 @@ class _Operation:
         )
 
 
-class _Service(service.Iface):
+class _Service(ImpalaHiveServer2Service.Iface):
     """The calls that impyla and dbt-impala make; any other ends in an unknown method."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sessions: set[bytes] = set()
+        self.options: list[Mapping[str, str]] = []
         self._operations: dict[bytes, _Operation] = {}
 
     def OpenSession(self, req: Any) -> Any:
         handle = t.TSessionHandle(sessionId=_identifier())
         self._sessions.add(handle.sessionId.guid)
+        self.options.append(req.configuration or {})
         return t.TOpenSessionResp(
             status=_OK,
             serverProtocolVersion=t.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V6,
@@ -194,7 +197,8 @@ class StandIn:
         self.engine = Engine()
         self.users = users
         self.certificate = certificate
-        self.processor = service.Processor(_Service(self.engine))
+        self._service = _Service(self.engine)
+        self.processor = ImpalaHiveServer2Service.Processor(self._service)
         self._http = http
         self._clients: list[Any] = []
 
@@ -202,6 +206,11 @@ class StandIn:
     def statements(self) -> list[str]:
         """Every statement that was sent, in order; tests may clear it."""
         return self.engine.statements
+
+    @property
+    def options(self) -> list[Mapping[str, str]]:
+        """The query options of every session, in order."""
+        return self._service.options
 
     def __enter__(self) -> StandIn:
         if self._http:
@@ -213,8 +222,9 @@ class StandIn:
     def __exit__(self, *_: object) -> None:
         self._close()
         for client in self._clients:
-            with contextlib.suppress(OSError):
-                client.close()
+            with contextlib.suppress(OSError, AttributeError):
+                client.handle.shutdown(socket.SHUT_RDWR)
+        self.engine.close()
 
     def _listen(self) -> None:
         if self.certificate:
@@ -223,7 +233,12 @@ class StandIn:
             door = TServerSocket("127.0.0.1", 0)
         door.listen()
         self.port = int(door.handle.getsockname()[1])
-        self._close = door.close
+
+        def close() -> None:
+            door.handle.shutdown(socket.SHUT_RDWR)  # Or it goes on listening while it accepts.
+            door.close()
+
+        self._close = close
         threading.Thread(target=self._accept, args=(door,), daemon=True).start()
 
     def _accept(self, door: TServerSocket) -> None:

@@ -33,9 +33,11 @@ def load_telemetry(engine: Engine, settings: Settings, root: Path) -> None:
     """All days below `root`, laid out as `<pipeline>/y=/m=/d=/h=/*.parquet`."""
     create_telemetry(engine, settings)
     for name in load_pipelines():
-        if any((root / name).rglob("*.parquet")):
+        table, folder = settings.telemetry_table(name), (root / name).resolve()
+        engine.execute(f"truncate table {table}")
+        if any(folder.rglob("*.parquet")):
             engine.load(
-                settings.telemetry_table(name),
-                f"select * from read_parquet('{root / name}/**/*.parquet', union_by_name = true, "
+                table,
+                f"select * from read_parquet('{folder}/**/*.parquet', union_by_name = true, "
                 "hive_partitioning = true, hive_types_autocast = false)",
             )

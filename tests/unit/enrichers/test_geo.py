@@ -164,6 +164,15 @@ NAMES = {"names": {"de": "M\u00fcnchen", "en": "Munich"}}
         ),
         pytest.param(
             {
+                "country": {"iso_code": "US", "names": {"en": "United States"}},
+                "location": {"latitude": 37.7, "longitude": -97.8},
+                "traits": {"is_anycast": True, "autonomous_system_number": 15169, "isp": "Google"},
+            },
+            {"asn": 15169, "isp": "Google"},
+            id="anycast",
+        ),
+        pytest.param(
+            {
                 "country": {"iso_code": "DE"},
                 "traits": {
                     "isp": "Isp",

@@ -161,7 +161,7 @@ def test_a_cache_that_cannot_be_written_is_found_at_load(tmp_path: Path) -> None
         load_enricher("reputation", with_services(tmp_path, urlhaus={"key": KEY}))
 
 
-PLUGIN = """
+PLUGIN = r"""
 from python_enrichers.reputation.base import LiveOptions, Verdict
 
 
@@ -186,6 +186,14 @@ class Acme:
             return {name: Verdict(4, "Odd") for name in indicators}
         if "text.com" in indicators:
             return {name: "High" for name in indicators}
+        if "pair.com" in indicators:
+            return {name: Verdict(3, "half a pair \ud83d") for name in indicators}
+        if "none.com" in indicators:
+            return {name: Verdict(3, None) for name in indicators}
+        if "number.com" in indicators:
+            return {name: Verdict(3, "High", category=5) for name in indicators}
+        if "word.com" in indicators:
+            return {name: Verdict(3, "High", "sure") for name in indicators}
         return {name: Verdict(3, self.options.label) for name in indicators if name != "gap.com"}
 
 
@@ -217,10 +225,12 @@ def test_a_service_from_elsewhere_is_found_and_configured(acme: Path) -> None:
 
 def test_a_service_that_breaks_does_not_stop_the_day(acme: Path) -> None:
     settings = load_settings(home=acme, services={"acme": {}}, service_threads=1)
-    names = ["crash.com", "a.com", "gap.com", "b.com", "odd.com", "c.com", "text.com", "d.com"]
+    names = ["crash.com", "a.com", "gap.com", "b.com"]
+    for bad in ("odd.com", "text.com", "pair.com", "none.com", "number.com", "word.com"):
+        names += [bad, f"not{bad}"]
     found = load_enricher("reputation", settings).enrich({"name": names})
     outcomes = column(found.tables["reputation_verdicts"], "indicator", "outcome")
-    assert list(outcomes.values()) == [*["malformed"] * 3, "answered", *["malformed"] * 4]
+    assert list(outcomes.values()) == [*["malformed"] * 3, "answered", *["malformed"] * 12]
     (outcome,) = found.outcomes
     assert outcome.status == "malformed"
     assert "RuntimeError" in outcome.detail

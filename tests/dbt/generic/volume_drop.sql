@@ -1,0 +1,86 @@
+{#
+    Warns of each date of the run whose total is 90 % or more below the median of the same weekday
+    in the eight weeks before it, a date without rows counting as 0. Says nothing with fewer than
+    three such days known. It is no error: a holiday, or a network that was taken down, is no fault
+    of the run, and holding the day back would help nobody.
+
+    `model` is a small table with a number `total`: its history is read, not the run's dates only.
+    The run shows `message` as its warning.
+#}
+{% test volume_drop(model) %}
+{{ config(severity='warn', where='', meta={'show_message': true}) }}
+{% set dates = [] %}
+{% for date in run_dates() %}
+    {% do dates.append(modules.datetime.date(date.y, date.m, date.d)) %}
+{% endfor %}
+{% if not dates %}
+select y from {{ model }} where 1 = 0
+{% else %}
+with per_day as (
+    select
+        {{ day_number('y', 'm', 'd') }} as day_no,
+        sum(total) as total
+    from {{ model }}
+    where y * 10000 + m * 100 + d between
+        {{ (dates[0] - modules.datetime.timedelta(weeks=8)).strftime('%Y%m%d') }}
+        and {{ dates[-1].strftime('%Y%m%d') }}
+    group by y, m, d
+),
+
+tested as (
+    {% for date in dates %}
+    select
+        {{ date.toordinal() }} as day_no,
+        '{{ date }}' as day,
+        '{{ date.strftime('%A') }}' as weekday
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+{# The same weekdays before, each with its place in the order of their totals. #}
+usual as (
+    select
+        tested.day_no,
+        per_day.total,
+        row_number() over (partition by tested.day_no order by per_day.total) as place,
+        count(*) over (partition by tested.day_no) as days_known
+    from tested
+    cross join per_day
+    where tested.day_no - per_day.day_no in (7, 14, 21, 28, 35, 42, 49, 56)
+),
+
+{# Of the one in the middle, or of the two. #}
+medians as (
+    select
+        day_no,
+        days_known,
+        (min(total) + max(total)) / 2 as median
+    from usual
+    where days_known >= 3 and place * 2 between days_known and days_known + 2
+    group by day_no, days_known
+),
+
+found as (
+    select
+        tested.*,
+        medians.days_known,
+        medians.median,
+        coalesce(per_day.total, 0) as total
+    from tested
+    inner join medians on tested.day_no = medians.day_no
+    left join per_day on tested.day_no = per_day.day_no
+)
+
+select
+    day,
+    total,
+    median,
+    concat(
+        day, ' has ', cast(total as string), ' events, where ',
+        cast(cast(median as bigint) as string), ' are usual for a ', weekday,
+        ' (median of ', cast(days_known as string), ')'
+    ) as message
+from found
+where total * 10 <= median
+{% endif %}
+{% endtest %}

@@ -1,0 +1,211 @@
+"""Logging in: each way against a server that really asks, and what is said where it fails."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import impala.dbapi
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from flows.dbt_runner import environment
+from flows.doctor import examine
+from spot_oa.errors import ConfigError, SpotOaError, WarehouseError
+from spot_oa.pipelines import load_pipelines
+from spot_oa.settings import Settings, load_settings
+from spot_oa.warehouse import connections_of_dbt, open_warehouse
+from tests.conftest import PROJECT
+from tests.support.impala import StandIn
+from tests.support.impala.telemetry import create_telemetry
+
+SECRET = "s3cret'\\ pass"
+USERS = {"oa": SECRET}
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that vouches for itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stand-in")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+def settings_for(stand_in: StandIn, home: Path, **given: Any) -> Settings:
+    known = {"impala_host": "127.0.0.1", "impala_port": stand_in.port, "impala_timeout": 2}
+    return load_settings(home=home, target="impala", **(known | given))
+
+
+LDAP = {"impala_auth": "ldap", "impala_user": "oa", "impala_password": SECRET}
+
+
+@pytest.fixture(
+    params=["nosasl", "ldap", "plain", "ldap+tls", "nosasl+tls", "ldap+tls+http", "http"]
+)
+def way(
+    request: pytest.FixtureRequest, certificate: Path, tmp_path: Path
+) -> Iterator[tuple[StandIn, Settings]]:
+    """A server that wants it so, and settings that say so."""
+    words = request.param.split("+")
+    given: dict[str, Any] = {"impala_http": "http" in words}
+    if words[0] in ("ldap", "plain"):
+        given |= LDAP | {"impala_auth": words[0]}
+    if "tls" in words:
+        given |= {"impala_tls": True, "impala_ca": certificate}
+    with StandIn(
+        users=USERS if "impala_auth" in given else None,
+        certificate=certificate if "tls" in words else None,
+        http="http" in words,
+    ) as stand_in:
+        yield stand_in, settings_for(stand_in, tmp_path, **given)
+
+
+def test_every_way_to_log_in(
+    way: tuple[StandIn, Settings], caplog: pytest.LogCaptureFixture
+) -> None:
+    stand_in, settings = way
+    caplog.set_level(logging.DEBUG)
+    create_telemetry(stand_in.engine, settings)
+    open_warehouse(settings).check_telemetry(load_pipelines()["flow"])
+    assert SECRET not in caplog.text
+
+
+def test_dbt_logs_in_as_we_do(
+    certificate: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With a certificate checked, which dbt-impala by itself does not do."""
+    from dbt.cli.main import dbtRunner
+
+    with StandIn(users=USERS, certificate=certificate) as stand_in:
+        settings = settings_for(stand_in, tmp_path, impala_tls=True, impala_ca=certificate, **LDAP)
+        folders = ["--project-dir", PROJECT, "--profiles-dir", PROJECT / "profiles"]
+        logs = ["--log-path", settings.target_dir, "--log-level-file", "debug"]
+        with environment(settings):
+            command = ["debug", "--connection", "--target", "impala", *folders, *logs]
+            outcome = dbtRunner().invoke([str(part) for part in command])
+        assert outcome.success
+        assert any("select 1 as id" in statement for statement in stand_in.statements)
+    logged = "".join(file.read_text("utf-8") for file in settings.target_dir.rglob("*.log"))
+    assert SECRET not in logged + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        (LDAP | {"impala_password": "wrong"}, ConfigError, "user 'oa' is refused; correct SPOT_OA"),
+        (LDAP | {"impala_user": "eve"}, ConfigError, "user 'eve' is refused"),
+        ({}, WarehouseError, "does not let us in .* SPOT_OA_IMPALA_AUTH=nosasl"),
+    ],
+)
+@pytest.mark.parametrize("http", [False, True])
+def test_who_is_not_let_in_is_told_why(
+    tmp_path: Path, given: dict[str, Any], error: type[SpotOaError], says: str, *, http: bool
+) -> None:
+    with StandIn(users=USERS, http=http) as stand_in:
+        settings = settings_for(stand_in, tmp_path, impala_http=http, **given)
+        if http and not given:
+            error, says = ConfigError, "user '' is refused"
+        with pytest.raises(error, match=says) as raised:
+            open_warehouse(settings).exists()
+    assert_one_line(raised.value)
+
+
+def test_a_certificate_that_nobody_vouches_for(certificate: Path, tmp_path: Path) -> None:
+    for http in (False, True):
+        with StandIn(certificate=certificate, http=http) as stand_in:
+            settings = settings_for(stand_in, tmp_path, impala_tls=True, impala_http=http)
+            with pytest.raises(ConfigError, match="certificate is not trusted") as raised:
+                open_warehouse(settings).exists()
+        assert "SPOT_OA_IMPALA_CA" in str(raised.value)
+        assert_one_line(raised.value)
+
+
+def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path) -> None:
+    with StandIn(certificate=certificate) as stand_in:
+        settings = settings_for(
+            stand_in, tmp_path, impala_tls=True, impala_ca=certificate, impala_host="localhost"
+        )
+        with pytest.raises(ConfigError, match=r"certificate is not trusted \(Hostname mismatch"):
+            open_warehouse(settings).exists()
+
+
+def test_tls_on_one_side_only(certificate: Path, tmp_path: Path) -> None:
+    with StandIn(certificate=certificate) as stand_in:
+        warehouse = open_warehouse(settings_for(stand_in, tmp_path))
+        with pytest.raises(WarehouseError, match=r"does not let us in .*SPOT_OA_IMPALA_TLS=false"):
+            warehouse.exists()
+    with StandIn(http=True) as stand_in:
+        warehouse = open_warehouse(settings_for(stand_in, tmp_path, impala_tls=True))
+        with pytest.raises(ConfigError, match="no TLS there"):
+            warehouse.exists()
+
+
+def test_sessions_have_the_configured_options(tmp_path: Path) -> None:
+    with StandIn() as stand_in:
+        settings = settings_for(stand_in, tmp_path, impala_options={"sync_ddl": "true"})
+        open_warehouse(settings).exists()
+        with connections_of_dbt(settings):
+            impala.dbapi.connect(host="elsewhere").cursor().close()
+        assert stand_in.options
+        assert all(options == {"SYNC_DDL": "true"} for options in stand_in.options)
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with StandIn() as stand_in:
+        settings = settings_for(stand_in, tmp_path)
+    with pytest.raises(
+        WarehouseError, match=r"Impala at 127.0.0.1:\d+ cannot be reached"
+    ) as raised:
+        open_warehouse(settings).exists()
+    assert raised.value.transient
+    assert_one_line(raised.value)
+    found = {line.partition(":")[0]: usable for usable, line in examine(settings)}
+    assert not found["warehouse on impala"]
+    assert not found["telemetry of flow in raw.flow"]
+
+
+def test_kerberos_without_its_package(tmp_path: Path) -> None:
+    with StandIn() as stand_in:
+        settings = settings_for(stand_in, tmp_path, impala_auth="gssapi")
+        with pytest.raises(ConfigError, match="pip install kerberos"):
+            open_warehouse(settings).exists()
+
+
+def test_a_password_is_never_shown() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_settings(target="impala", impala_auth="ldap", impala_password=SECRET)
+    assert "set SPOT_OA_IMPALA_USER" in str(raised.value)
+    assert SECRET not in str(raised.value)
+    assert SECRET not in repr(load_settings(target="impala", **LDAP))
+
+
+def assert_one_line(error: SpotOaError) -> None:
+    assert "\n" not in str(error)
+    assert SECRET not in str(error)

@@ -1,0 +1,142 @@
+"""Engines to compare: how each is set up, run and read. A further one is a further class."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
+
+from flows.dbt_runner import dbt_arguments, environment
+from flows.runner import run_day
+from flows.summary import Summary
+from spot_oa.dates import Slice
+from spot_oa.pipelines import load_pipelines
+from spot_oa.settings import Settings, load_settings
+from spot_oa.warehouse import open_warehouse
+from tests.support.impala import StandIn
+from tests.support.impala.telemetry import load_telemetry
+from tests.support.report import Told
+
+Rows = Counter[tuple[object, ...]]
+MARTS = [table for pipeline in load_pipelines().values() for table in pipeline.tables]
+
+
+class Target(ABC):
+    """An engine, and a home that its runs work on."""
+
+    name: str
+    settings: Settings
+
+    @abstractmethod
+    def open(self, home: Path) -> None:
+        """Begin anew: an empty warehouse, and the telemetry below `home`."""
+
+    @abstractmethod
+    def read_table(self, table: str) -> Rows:
+        """All rows of a published table, of every date."""
+
+    def load_telemetry(self) -> None:
+        """Take over the telemetry below the home, after it has changed."""
+        return
+
+    def show_telemetry(self, dates: Sequence[dt.date]) -> None:
+        """What a run does before dbt reads telemetry."""
+        for pipeline in load_pipelines().values():
+            open_warehouse(self.settings).expose_telemetry(pipeline, dates)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        return
+
+    def run(self, part: Slice, limit: int | None = None, **options: bool) -> Summary:
+        """A run from landing to publishing."""
+        return run_day(self.settings, part.pipeline, part.date, Told(), limit=limit, **options)
+
+    def dbt(self, *command: str, work: Path | None = None) -> subprocess.Popen[str]:
+        """Start dbt in a process of its own, with a folder for what it keeps."""
+        arguments = [part for part in dbt_arguments(self.settings, command) if part != "none"]
+        arguments.remove("--log-level")
+        if work:
+            _keep_parsed(self.settings.target_dir, work)
+            arguments[arguments.index("--target-path") + 1] = str(work / "target")
+        script = Path(sys.executable).with_name("dbt")
+        with environment(self.settings):
+            return subprocess.Popen(
+                [script, *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+
+    def tables(self) -> dict[str, Rows]:
+        """All rows of every published table."""
+        return {table: self.read_table(table) for table in MARTS}
+
+
+class DuckDB(Target):
+    """The embedded engine; what the others are compared with."""
+
+    name = "duckdb"
+
+    def open(self, home: Path) -> None:
+        self.settings = load_settings(home=home)
+
+    def read_table(self, table: str) -> Rows:
+        with duckdb.connect(str(self.settings.warehouse), read_only=True) as connection:
+            return Counter(connection.execute(f"from oa.{table}").fetchall())
+
+
+class Impala(Target):
+    """The stand-in, through dbt-impala and impyla."""
+
+    name = "impala"
+
+    def __init__(self) -> None:
+        self.stand_in = StandIn()
+        self.stand_in.__enter__()
+
+    def open(self, home: Path) -> None:
+        self.stand_in.engine.clear()
+        if hasattr(self, "settings"):
+            _keep_parsed(self.settings.target_dir, home / "dbt")
+        self.settings = load_settings(
+            home=home, target="impala", impala_host="127.0.0.1", impala_port=self.stand_in.port
+        )
+        self.load_telemetry()
+
+    def load_telemetry(self) -> None:
+        load_telemetry(self.stand_in.engine, self.settings, Path(self.settings.raw_uri))
+
+    def read_table(self, table: str) -> Rows:
+        return Counter(self.stand_in.engine.execute(f"select * from oa.{table}").rows)
+
+    def close(self) -> None:
+        self.stand_in.__exit__()
+
+
+def _keep_parsed(old: Path, new: Path) -> None:
+    """Hand what dbt kept of parsing the project to another home: it costs seconds to make."""
+    (new / "target").mkdir(parents=True, exist_ok=True)
+    shutil.copy(old / "target" / "partial_parse.msgpack", new / "target")
+
+
+def finished(process: subprocess.Popen[str]) -> None:
+    """Wait for a dbt that must end well."""
+    output, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, output
+
+
+def differing(made: dict[str, Rows], wanted: dict[str, Rows]) -> Iterable[str]:
+    """The tables whose rows differ, with the first difference of each."""
+    for table, rows in wanted.items():
+        found = made[table]
+        if found != rows:
+            lacking, surplus = rows - found, found - rows
+            yield f"{table}: lacks {list(lacking)[:1]}, has {list(surplus)[:1]}"

@@ -1,0 +1,163 @@
+"""One project, several engines, equal rows: whatever is run, and in whatever order."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from spot_oa.dates import Slice, parse_date
+from spot_oa.demo import DEMO_DATES, generate
+from spot_oa.pipelines import load_pipelines
+from tests.integration.parity.targets import (
+    DuckDB,
+    Impala,
+    Rows,
+    Target,
+    differing,
+    finished,
+)
+from tests.support.cases import Case, assert_same, published
+from tests.support.published import Files, content
+
+pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("parity")]
+
+FIRST, SECOND = DEMO_DATES
+BOTH = f"{{date_from: {FIRST}, date_to: {SECOND}}}"
+PIPELINES = load_pipelines()
+PARTS = [Slice(pipeline, date) for date in DEMO_DATES for pipeline in PIPELINES]
+TARGETS = [Impala]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What DuckDB made of the demo's days."""
+
+    home: Path
+    target: DuckDB
+    tables: dict[str, Rows]
+    files: dict[Slice, Files]
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> Wanted:
+    home = tmp_path_factory.mktemp("duckdb")
+    generate(home, pipelines=tuple(PIPELINES), rows_per_day=1000, suspicious=40)
+    target = DuckDB()
+    target.open(home)
+    files = {part: content(target.run(part).folder) for part in PARTS}
+    return Wanted(home, target, target.tables(), files)
+
+
+@pytest.fixture(scope="module", params=TARGETS, ids=lambda make: make.name)
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    target = request.param()
+    yield target
+    target.close()
+
+
+@pytest.fixture(scope="module")
+def built(
+    target: Target, wanted: Wanted, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Target, dict[Slice, Files]]:
+    """The target after a first run of every demo day, and the files it published."""
+    home = tmp_path_factory.mktemp(target.name)
+    for part in ("raw", "ml", "context"):
+        shutil.copytree(wanted.home / part, home / part)
+    target.open(home)
+    return target, {part: content(target.run(part).folder) for part in PARTS}
+
+
+def test_first_runs(built: tuple[Target, dict[Slice, Files]], wanted: Wanted) -> None:
+    """The same rows in the tables; files with the same columns, rows, order and metadata."""
+    target, files = built
+    assert list(differing(target.tables(), wanted.tables)) == []
+    assert files == wanted.files
+
+
+def test_a_rerun(built: tuple[Target, object], wanted: Wanted) -> None:
+    target, _ = built
+    part = Slice("dns", FIRST)
+    assert content(target.run(part).folder) == wanted.files[part]
+    assert list(differing(target.tables(), wanted.tables)) == []
+
+
+def test_an_unchanged_day_is_left_alone(built: tuple[Target, object]) -> None:
+    target, _ = built
+    assert target.run(Slice("flow", SECOND), skip_unchanged=True).unchanged
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("run", "--full-refresh", "--vars", f"{{date: {FIRST}}}"), id="full-refresh"),
+        pytest.param(("run", "--empty"), id="empty"),
+        pytest.param(("run", "--empty", "--vars", BOTH), id="empty-of-dates"),
+        pytest.param(
+            ("build", "--vars", BOTH, "--exclude-resource-type", "unit_test"), id="a-range"
+        ),
+    ],
+)
+def test_dbt_by_itself_changes_nothing(
+    built: tuple[Target, object], wanted: Wanted, command: tuple[str, ...]
+) -> None:
+    """What it builds is what is there, and it clears nothing else."""
+    target, _ = built
+    target.show_telemetry(DEMO_DATES)
+    finished(target.dbt(*command))
+    assert list(differing(target.tables(), wanted.tables)) == []
+
+
+def test_two_dates_in_two_processes(built: tuple[Target, object], wanted: Wanted) -> None:
+    target, _ = built
+    started = [
+        target.dbt("run", "--vars", f"{{date: {date}}}", work=target.settings.home / f"dbt-{date}")
+        for date in DEMO_DATES
+    ]
+    for process in started:
+        finished(process)
+    assert list(differing(target.tables(), wanted.tables)) == []
+
+
+def test_a_rerun_without_rows(built: tuple[Target, object], wanted: Wanted, tmp_path: Path) -> None:
+    """No results and no telemetry: the day's rows go, those of the other day stay."""
+    target, _ = built
+    reference = DuckDB()
+    shutil.copytree(wanted.home, tmp_path / "home")
+    reference.open(tmp_path / "home")
+    for engine in (target, reference):
+        for pipeline in PIPELINES.values():
+            part = Slice(pipeline.name, FIRST)
+            results = Path(pipeline.results_uri(engine.settings.ml_uri, part))
+            results.write_bytes(b"")
+            (day,) = (Path(engine.settings.raw_uri) / pipeline.name).glob("y=2016/m=*7/d=*8")
+            shutil.rmtree(day)
+        engine.load_telemetry()
+        for pipeline in PIPELINES:
+            summary = engine.run(Slice(pipeline, FIRST))
+            assert set(summary.tables.values()) == {0}
+    made = target.tables()
+    assert list(differing(made, reference.tables())) == []
+    assert all(row[-1] == SECOND.day for rows in made.values() for row in rows)
+    assert all(made.values())
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("case", ["base", "real_20240420"])
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_reference_cases(
+    target: Target, pipeline: str, case: str, reference: Path, tmp_path: Path
+) -> None:
+    found = Case.read(reference / "cases" / pipeline / case)
+    home = tmp_path / "home"
+    found.lay_out(home, reference)
+    target.open(home)
+    part = Slice(pipeline, parse_date(found.date))
+    made = published(target.run(part, found.run["limit"]).folder)
+    intended = found.intended()
+    assert made.keys() == intended.keys()
+    for table, rows in intended.items():
+        assert_same(made[table], rows, table)

@@ -1,0 +1,218 @@
+"""What the context files say of an address, a name, a URI."""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import tldextract
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+T = TypeVar("T")
+
+_suffixes = tldextract.TLDExtract(
+    cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True
+)
+
+
+def address(text: str) -> Address | None:
+    """The address, IPv4 where it is one mapped into IPv6; None if the text is none."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
+        return found.ipv4_mapped
+    return found
+
+
+def is_between(start: Address, ip: Address, end: Address) -> bool:
+    """Both ends included, and only among addresses of one kind."""
+    return start.version == ip.version and int(start) <= int(ip) <= int(end)
+
+
+def registered_domain(name: str) -> str:
+    """By the public suffix list; a label may hold any character, but no domain is an empty one."""
+    labels = name.removesuffix(".").split(".")
+    # What a label is made of does not matter to the list: the extractor sees harmless ones.
+    plain = [label if re.fullmatch(r"[\w-]+", label) else "x" for label in labels]
+    if address(".".join(plain)):
+        return ""
+    found = _suffixes.extract_str(".".join(plain))
+    if not found.domain or not found.suffix:
+        return ""
+    own = labels[-len(f"{found.domain}.{found.suffix}".split(".")) :]
+    return ".".join(own) if own[0] else ""
+
+
+class Context:
+    """The files of a context folder."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.skipped: dict[str, int] = {}
+        self._places = self._read(files, "iploc.csv", _place)
+        self._internal = self._read(files, "ipranges.csv", _range)
+        self._labels = self._read(files, "networkcontext.csv", _label)
+        self._feeds = {
+            name.removeprefix("reputation/").removesuffix(".csv"): self._read(files, name, _listed)
+            for name in sorted(files)
+            if name.startswith("reputation/")
+        }
+
+    def _read(
+        self, files: Mapping[str, bytes], name: str, entry: Callable[[list[str]], T]
+    ) -> list[T]:
+        """The entries of a file; blank lines and a header are passed over, broken ones counted."""
+        entries: list[T] = []
+        lines = _lines(files.get(name, b""))
+        skipped = 0
+        for number, columns in enumerate(lines):
+            try:
+                entries.append(entry(columns))
+            except (ValueError, IndexError):
+                skipped += number > 0
+        if name in files:
+            self.skipped[name.rpartition("/")[2].removesuffix(".csv")] = skipped
+        return entries
+
+    def place(self, text: str) -> list[str]:
+        """Region, city, owner and domain."""
+        ip = address(text)
+        for start, end, place in self._places:
+            if ip and is_between(start, ip, end):
+                return place
+        return ["", "", "", ""]
+
+    def geoloc(self, text: str) -> str:
+        """`Region;City Owner`, missing parts left out; `;` only as the separator."""
+        region, city, owner = (part.replace(";", "").strip() for part in self.place(text)[:3])
+        place = f"{region};{city}" if region and city else region or city
+        return " ".join(part for part in (place, owner) if part)
+
+    def ip_domain(self, text: str) -> str:
+        """The domain an address belongs to."""
+        return self.place(text)[3]
+
+    def is_internal(self, text: str) -> int:
+        """1 in a range of ipranges.csv."""
+        ip = address(text)
+        return int(any(ip and is_between(start, ip, end) for start, end in self._internal))
+
+    def label(self, text: str) -> str:
+        """The exact address, then the narrowest network or range; of equal keys the last."""
+        ip = address(text)
+        found = [entry for entry in self._labels if ip and is_between(entry[0], ip, entry[1])]
+        best = ""
+        size = None
+        for start, end, is_exact, label in found:
+            here = (not is_exact, int(end) - int(start))
+            if size is None or here <= size:
+                best, size = label, here
+        return best
+
+    def reputation(self, kind: str, text: str) -> str:
+        """`service:LABEL:severity` of every feed that lists it, in the order of their names."""
+        said = []
+        for service, entries in self._feeds.items():
+            verdict = _match(entries, kind, text)
+            if verdict:
+                label = re.sub(":+", ":", verdict[0].replace(";", "")) or "-"
+                said.append(f"{service}:{label}:{verdict[1]}")
+        return "::".join(said)
+
+
+def _lines(data: bytes) -> Iterator[list[str]]:
+    """Each line is a CSV record of its own, blanks around fields do not count."""
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace")
+    for line in text.split("\n"):
+        if line.strip():
+            (columns,) = csv.reader([line.removesuffix("\r").strip(" ")], skipinitialspace=True)
+            yield [column.strip() for column in columns]
+
+
+def _place(columns: list[str]) -> tuple[Address, Address, list[str]]:
+    start, end, _, _, region, city, _, _, owner, domain, *_ = columns
+    if not (start.isdecimal() and end.isdecimal() and int(start) <= int(end) < 1 << 128):
+        raise ValueError
+    kind = ipaddress.IPv4Address if int(end) < 1 << 32 else ipaddress.IPv6Address
+    return kind(int(start)), kind(int(end)), [region, city, owner, domain]
+
+
+def _range(columns: list[str]) -> tuple[Address, Address]:
+    start, end, _, *_ = columns
+    return _ordered(_known(start), _known(end))
+
+
+def _label(columns: list[str]) -> tuple[Address, Address, bool, str]:
+    key, label, *_ = columns
+    if "-" in key:
+        start, _, end = key.partition("-")
+        return (*_ordered(_known(start.strip()), _known(end.strip())), False, label)
+    if "/" in key:
+        network = ipaddress.ip_network(key, strict=False)
+        return network[0], network[-1], False, label
+    return _known(key), _known(key), True, label
+
+
+def _known(text: str) -> Address:
+    found = address(text)
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
+def _ordered(start: Address, end: Address) -> tuple[Address, Address]:
+    if not is_between(start, start, end):
+        raise ValueError
+    return start, end
+
+
+def _listed(columns: list[str]) -> tuple[str, str, int]:
+    indicator, label, severity, *_ = columns
+    if not indicator or not re.fullmatch("-1|[0-3]", severity):
+        raise ValueError(severity)
+    return indicator, label, int(severity)
+
+
+def _match(entries: list[tuple[str, str, int]], kind: str, text: str) -> tuple[str, int] | None:
+    """The most specific entry; of equal ones the last."""
+    if kind == "address":
+        return _match_address(entries, text)
+    if kind == "name":
+        name = text.lower().removesuffix(".")
+        return _match_text(entries, [name, registered_domain(name)])
+    longest_first = [
+        text[: i + n] for i in range(len(text), -1, -1) for n in (1, 0) if text[i : i + 1] in "/?#"
+    ]
+    host = re.split("[/?#]", text)[0]
+    host = host.partition(":")[0].lower()
+    return (
+        _match_text(entries, [text, *longest_first])
+        or _match_address(entries, host)
+        or _match_text(entries, [host, registered_domain(host)])
+    )
+
+
+def _match_text(entries: list[tuple[str, str, int]], texts: list[str]) -> tuple[str, int] | None:
+    for text in texts:
+        for indicator, label, severity in reversed(entries):
+            if text and indicator == text:
+                return label, severity
+    return None
+
+
+def _match_address(entries: list[tuple[str, str, int]], text: str) -> tuple[str, int] | None:
+    ip = address(text)
+    best: Any = None
+    for indicator, label, severity in entries:
+        try:
+            network: Any = ipaddress.ip_network(address(indicator) or indicator)
+        except ValueError:
+            continue
+        holds = ip is not None and network.version == ip.version and ip in network
+        if holds and (best is None or network.prefixlen >= best[0]):
+            best = network.prefixlen, label, severity
+    return best and best[1:]
