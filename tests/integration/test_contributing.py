@@ -86,6 +86,7 @@ def test_the_unit_tests_know_the_column_and_the_data_test_runs(project: Path) ->
 def test_the_enricher_has_written_its_lookups(project: Path) -> None:
     with duckdb.connect(str(project / "home" / "warehouse.duckdb"), read_only=True) as connection:
         known = connection.execute(
-            "select count(*) > 1, count(is_public) = count(*), max(is_public) from lookups.address_scope"
+            "select count(*) > 1, count(is_public) = count(*), max(is_public) "
+            "from lookups.address_scope"
         ).fetchall()
     assert known == [(True, True, 0)], "the demo has addresses of documentation only"
