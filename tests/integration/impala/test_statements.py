@@ -13,6 +13,7 @@ from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
+from tests.conftest import PROJECT
 from tests.support.impala import StandIn, ddl
 from tests.support.impala_sql import complaints
 
@@ -27,6 +28,13 @@ COMMENT = re.compile(r"^\s*(/\*.*?\*/)?\s*", re.DOTALL)
 
 def test_the_file_is_what_the_code_says() -> None:
     assert ddl.FILE.read_text("utf-8") == ddl.text(), "write it: python -m tests.support.impala.ddl"
+
+
+def test_the_page_names_every_setting() -> None:
+    page = (PROJECT / "docs" / "impala.md").read_text("utf-8")
+    for field in Settings.model_fields:
+        if field.startswith(("impala_", "schema_", "telemetry_")):
+            assert re.search(rf"SPOT_OA_{field.upper()}(__|\b)", page), field
 
 
 def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_not_take(
