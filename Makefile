@@ -48,6 +48,14 @@ bench: $(READY) ## measure, and write the tables into docs/performance.md
 	$(BIN)/python -m benchmarks $(if $(SIZES),--sizes $(SIZES)) $(if $(PARTS),--parts $(PARTS)) \
 		$(if $(FOLDER),--folder $(FOLDER))
 
+audit: $(READY) ## look for known weaknesses in the locked packages (asks pypi.org)
+	@$(BIN)/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes \
+		--progress-spinner off --requirement requirements.lock \
+		|| { echo "audit: not clean, or https://pypi.org/pypi cannot be asked: see above" >&2; exit 1; }
+
+faults: $(READY) ## kill, fill, spoil and race runs at length (most of an hour)
+	$(BIN)/python -m pytest -s --timeout 0 --moments 20 --seed $$(date +%s) tests/faults
+
 docs: $(READY) ## write the dbt docs of the demo as one static page, target/static_index.html
 	@test -f spot-oa-home/warehouse.duckdb || $(BIN)/spot-oa demo
 	$(BIN)/dbt docs generate --static --quiet --profiles-dir profiles --vars '{date: 2016-07-08}'
@@ -64,4 +72,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo server test setup-spark test-spark lint bench docs lock clean
+.PHONY: help setup demo server test setup-spark test-spark lint bench audit faults docs lock clean

@@ -66,6 +66,7 @@ def publish(
     day = published_folder(data_dir, part)
     stage = day.with_name(f".{part.compact}.new")
     try:
+        _bring_back(day)
         # A run that died leaves its stage behind, or after a swap the old day in its place.
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
@@ -100,11 +101,23 @@ def _swap_in(stage: Path, day: Path) -> None:
         if error.errno not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
             raise
         # The file system cannot exchange folders: the day is away for an instant, never mixed.
-        old = day.with_name(f".{day.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
+        old = _aside(day)
         day.rename(old)
         stage.rename(day)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _aside(day: Path) -> Path:
+    """Where the old day is for the instant in which the new one takes its place."""
+    return day.with_name(f".{day.name}.old")
+
+
+def _bring_back(day: Path) -> None:
+    """Undo what a run that died in that instant has left."""
+    old = _aside(day)
+    if old.exists() and not day.exists():
+        old.rename(day)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _exchange(one: Path, other: Path) -> None:

@@ -22,7 +22,7 @@ from python_enrichers import load_enricher
 from spot_oa import landing
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES
-from spot_oa.errors import BuildError, LandingError, SpotOaError
+from spot_oa.errors import BuildError, LandingError, SpotOaError, WarehouseError
 from spot_oa.landing import ResultsReader, land
 from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.settings import Settings, load_settings
@@ -275,3 +275,14 @@ def test_a_file_that_is_one_endless_line_is_named(
     with pytest.raises(LandingError) as caught:
         land(pipeline, part, settings.ml_uri, 500, warehouse)
     assert str(file) in str(caught.value)
+
+
+def test_a_spoilt_warehouse_is_not_said_to_be_open_elsewhere(flow: Settings) -> None:
+    data = bytearray(flow.warehouse.read_bytes())
+    for at in range(12288, len(data), 4096):
+        data[at] ^= 255
+    flow.warehouse.write_bytes(data)
+    with pytest.raises(WarehouseError, match=r"cannot be opened \(.*block") as caught:
+        run_day(flow, "flow", FIRST, Told())
+    assert "another program" not in str(caught.value)
+    assert "move the file away" in str(caught.value)

@@ -297,19 +297,31 @@ def _patterns(pattern: str) -> Iterator[tuple[str, str]]:
     yield "pattern not bound at its start", pattern[1:]
     yield "pattern not bound at its end", pattern[:-1]
     for at, sign in enumerate(pattern):
-        for old, new in (("?", ""), ("*", "+"), ("9]", "8]"), ("5]", "4]"), ("[1", "[2"), ("[0", "[1")):
+        for old, new in (
+            ("?", ""),
+            ("*", "+"),
+            ("9]", "8]"),
+            ("5]", "4]"),
+            ("[1", "[2"),
+            ("[0", "[1"),
+        ):
             if pattern.startswith(old, at):
-                yield f"pattern with `{new}` for `{old}` at {at}", (
-                    pattern[:at] + new + pattern[at + len(old) :]
+                yield (
+                    f"pattern with `{new}` for `{old}` at {at}",
+                    (pattern[:at] + new + pattern[at + len(old) :]),
                 )
         if sign == "|":
             end = min(i for i in (pattern.find("|", at + 1), pattern.find(")", at)) if i > 0)
             yield f"pattern without its alternative at {at}", pattern[:at] + pattern[end:]
         if sign == "{":
             low, _, high = pattern[at + 1 : pattern.find("}", at)].partition(",")
-            for count in (f"{low},{int(high) - 1}", f"{low},{int(high) + 1}") if high else (
-                str(int(low) - 1),
-                str(int(low) + 1),
+            for count in (
+                (f"{low},{int(high) - 1}", f"{low},{int(high) + 1}")
+                if high
+                else (
+                    str(int(low) - 1),
+                    str(int(low) + 1),
+                )
             ):
                 rest = pattern[pattern.find("}", at) :]
                 yield f"pattern with {{{count}}} at {at}", pattern[: at + 1] + count + rest
@@ -317,8 +329,9 @@ def _patterns(pattern: str) -> Iterator[tuple[str, str]]:
 
 def _function(node: exp.Expression) -> Iterator[tuple[str, Edit]]:
     other = _FUNCTIONS[type(node)]
-    yield f"{other.__name__.lower()} for {type(node).__name__.lower()}", (
-        lambda n: n.replace(other(this=n.this)) and None
+    yield (
+        f"{other.__name__.lower()} for {type(node).__name__.lower()}",
+        (lambda n: n.replace(other(this=n.this)) and None),
     )
 
 
@@ -409,7 +422,9 @@ def _window(node: exp.Expression) -> Iterator[tuple[str, Edit]]:
         yield "no frame", lambda n: n.set("spec", None)
 
 
-_BY_KIND: list[tuple[type | tuple[type, ...], Callable[[exp.Expression], Iterator[tuple[str, Edit]]]]] = [
+_BY_KIND: list[
+    tuple[type | tuple[type, ...], Callable[[exp.Expression], Iterator[tuple[str, Edit]]]]
+] = [
     ((exp.And, exp.Or), _chain),
     ((exp.Where, exp.Having), _where),
     (tuple(_COMPARISONS), _comparison),

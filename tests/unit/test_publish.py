@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,17 @@ def test_what_a_dead_run_left_is_cleared(tmp_path: Path) -> None:
     stale.mkdir(parents=True)
     (stale / "flow_scores.parquet").write_text("half")
     folder = publish(tmp_path, "new")
+    assert [path.name for path in folder.parent.iterdir()] == ["20160708"]
+
+
+@pytest.mark.parametrize("fail_at", ["", "flow_chords"])
+def test_a_day_put_aside_by_a_dead_run_comes_back(tmp_path: Path, fail_at: str) -> None:
+    folder = publish(tmp_path, "old")
+    folder.rename(folder.with_name(".20160708.old"))
+    with pytest.raises(WarehouseError) if fail_at else nullcontext():
+        publish(tmp_path, "new", fail_at)
+    contents = {path.read_text() for path in folder.glob("*.parquet")}
+    assert contents == {"old" if fail_at else "new"}
     assert [path.name for path in folder.parent.iterdir()] == ["20160708"]
 
 
