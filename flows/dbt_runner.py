@@ -34,6 +34,8 @@ PROFILE = (
 _DONE_WELL = {"success", "pass", "warn", "no-op"}
 _SAID_OF_ALL = "Unable to establish connection to Impala server: "
 """What dbt-impala puts before every error of SQL."""
+_LOST = ("cannot be reached", "does not let us in", "TSocket read 0 bytes")
+"""What is said of a daemon that is away, when dbt connects and when it is in a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
 def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     """The build of a pipeline's marts and all they stand on.
 
-    Unit tests are left out: they test the SQL and not the day.
+    Unit tests are left out: they test the SQL and not the day. So are the tests that read the
+    telemetry again to compare it with the marts: a run reads it no more often than it has to.
 
     Args:
         pipeline: Its marts lie in models/marts/<pipeline>.
@@ -109,6 +112,8 @@ def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
         *_dates_option(dates),
         "--exclude-resource-type",
         "unit_test",
+        "--exclude",
+        "tag:reconciliation",
     ]
 
 
@@ -135,7 +140,8 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
     command = build_command(pipeline, dates)
     outcome = invoke(settings, command, lambda event: _tell(event, on_node))
     if outcome.exception is not None:
-        raise BuildError(f"dbt build failed: {_one_line(outcome.exception)}")
+        reason = _one_line(outcome.exception)
+        raise BuildError(f"dbt build failed: {reason}", transient=_passes(reason))
     built = _built(outcome.result.results, settings)
     messages = _messages(settings, dates, outcome.result.results)
     return Built([replace(n, message=messages.get(n.name, n.message)) for n in built.nodes])
@@ -224,6 +230,7 @@ def _built(results: Sequence[Any], settings: Settings) -> Built:
             f"dbt {first.kind} {first.name} failed{rows}{more}: {first.message}; "
             f"see {settings.target_dir / 'logs' / 'dbt.log'}",
             failed=failed,
+            transient=_passes(first.message),
         )
     return Built(nodes)
 
@@ -232,6 +239,11 @@ def _tell(event: Any, on_node: OnNode) -> None:
     if event.info.name == "NodeFinished":
         node = event.data.node_info
         on_node(f"{node.resource_type} {node.node_name}: {node.node_status}")
+
+
+def _passes(reason: str) -> bool:
+    """Whether the engine could not be reached, or hung up: dbt keeps only the text of an error."""
+    return any(words in reason for words in _LOST)
 
 
 def _one_line(error: object) -> str:

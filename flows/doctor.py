@@ -61,7 +61,8 @@ def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
 
             outcomes: Sequence[Outcome] = list(services.examine(settings))
         else:
-            outcomes = python_enrichers.load_enricher(step, settings).enrich(PROBE).outcomes
+            enricher = python_enrichers.load_enricher(step, settings, fresh=True)
+            outcomes = enricher.enrich(PROBE).outcomes
     except SpotOaError as error:
         yield False, f"sources of {step}: {error}"
         return

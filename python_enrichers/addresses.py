@@ -115,7 +115,7 @@ class RangeIndex:
             # In order and apart, as big files have them: sorting would take most of the time.
             self._bounds, places = cuts, np.arange(len(cuts))
         else:
-            self._bounds, places = np.unique(cuts, return_inverse=True)
+            places, self._bounds = _sorted(cuts, v4=bool(_v4(starts).all()))
         opens, closes = places[::2], places[1::2]
         winners = _winners(opens, closes, _narrowest_first(starts, ends), len(self._bounds))
         # Segment 0 lies before the first bound.
@@ -153,6 +153,18 @@ def _bounds(packed: NDArray[np.bytes_], *, after: int) -> NDArray[np.bytes_]:
     cut = np.full((len(packed), WIDTH + 1), after, dtype=np.uint8)
     cut[:, :WIDTH] = packed.view(np.uint8).reshape(-1, WIDTH)
     return cut.view(f"S{WIDTH + 1}").ravel()
+
+
+def _sorted(cuts: NDArray[np.bytes_], *, v4: bool) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
+    """The distinct bounds in order, and where in them each is."""
+    if not v4:
+        bounds, places = np.unique(cuts, return_inverse=True)
+        return places, bounds
+    # Their last five bytes as numbers: sorting those takes a tenth of the time.
+    tails = cuts.view(np.uint8).reshape(-1, WIDTH + 1)[:, len(V4_PREFIX) :].astype(np.int64)
+    numbers = tails @ (1 << np.arange(32, -1, -8))
+    _, first, places = np.unique(numbers, return_index=True, return_inverse=True)
+    return places, cuts[first]
 
 
 def _narrowest_first(starts: NDArray[np.bytes_], ends: NDArray[np.bytes_]) -> NDArray[np.int64]:

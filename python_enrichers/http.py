@@ -281,7 +281,7 @@ class Client:
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             fault = _PassingError(Status.TIMEOUT, f"{host} did not answer in {patience:.0f} s")
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, ValueError):
-            fault = SourceError(Status.FAILED, "its address or key cannot be sent: correct it")
+            fault = SourceError(Status.FAILED, "its address, key or proxy is unusable: correct it")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             fault = _PassingError(Status.UNAVAILABLE, f"{host}: {_kind(error)}")
         raise fault from None
@@ -350,10 +350,10 @@ def _retry_after(response: requests.Response) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text)
     try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(text).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment.astimezone(dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds())
+    return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
 
 
 def _host(url: str) -> str:

@@ -106,7 +106,9 @@ def _field(name: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return _text(value.get("address") or value.get("name") or value.get("display"))
-    return value.strip() if isinstance(value, str) else ""
+    text = value.strip() if isinstance(value, str) else ""
+    text.encode()  # A ValueError: JSON may have half of a surrogate pair, which no table takes.
+    return text
 
 
 def _records(path: Path) -> list[Any]:

@@ -79,7 +79,7 @@ class NetworkContext:
         return Enrichment({"network_context": rows}, outcomes)
 
 
-def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:  # noqa: ARG001 - as every loader
+def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:
     """Read the context files and the NetBox export.
 
     Raises:
@@ -91,7 +91,7 @@ def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:  # noqa:
     return NetworkContext(
         internal_ranges(settings),
         [file for file in files if file],
-        open_reverse_dns(settings),
+        open_reverse_dns(settings, fresh=fresh),
         ask_public=settings.dns_public,
     )
 

@@ -32,8 +32,9 @@ Resolve = Callable[[str], str]
 class ReverseDns:
     """Asks the resolver for the names of addresses."""
 
-    def __init__(self, settings: Settings, resolve: Resolve) -> None:
+    def __init__(self, settings: Settings, resolve: Resolve, *, fresh: bool = False) -> None:
         self._resolve = resolve
+        self._fresh = fresh
         self._budget = settings.dns_budget
         self._seconds = settings.dns_seconds
         self._threads = settings.service_threads
@@ -42,7 +43,7 @@ class ReverseDns:
     def names(self, addresses: Sequence[str]) -> tuple[Mapping[str, str], Outcome]:
         """Find names.
 
-        What was found out today is not asked for again, whatever a run's date.
+        What was found out today is not asked for again, whatever a run's date, unless `fresh`.
 
         Args:
             addresses: Distinct, the most suspicious first.
@@ -52,7 +53,7 @@ class ReverseDns:
         """
         snapshot = self._folder / f"{dt.datetime.now(dt.UTC):%Y%m%d}.json"
         known = _read(snapshot)
-        unknown = [address for address in addresses if address not in known]
+        unknown = [address for address in addresses if self._fresh or address not in known]
         asked = unknown[: self._budget]
         found: dict[str, str] = {}
         faults: list[str] = []
@@ -79,7 +80,7 @@ class ReverseDns:
             if (name := answers.get(address, known.get(address))) is not None
         }
         fault = _write(snapshot, known | answers) if answers else ""
-        missing = len(addresses) - len(names)
+        missing = len(unknown) - len(answers)
         silent = bool(faults) and (not answers or in_a_row >= ENOUGH_FAULTS)
         detail = [
             f"{len(names) - len(answers)} of today's snapshot",
@@ -98,7 +99,7 @@ class ReverseDns:
         )
 
 
-def open_reverse_dns(settings: Settings) -> ReverseDns | None:
+def open_reverse_dns(settings: Settings, *, fresh: bool = False) -> ReverseDns | None:
     """Make the lookup if a resolver is configured.
 
     Raises:
@@ -122,7 +123,7 @@ def open_reverse_dns(settings: Settings) -> ReverseDns | None:
         # Escaped text: a name may hold any byte.
         return printable(target.to_text(omit_final_dot=True))
 
-    return ReverseDns(settings, resolve)
+    return ReverseDns(settings, resolve, fresh=fresh)
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

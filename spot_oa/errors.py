@@ -55,8 +55,10 @@ class Node:
 class BuildError(SpotOaError):
     """Dbt could not build the models, or a data test failed; `failed` says which."""
 
-    def __init__(self, message: str, *, failed: Sequence[Node] = ()) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, failed: Sequence[Node] = (), transient: bool = False
+    ) -> None:
+        super().__init__(message, transient=transient)
         self.failed = failed
 
 

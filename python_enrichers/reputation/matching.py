@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
 
@@ -42,11 +41,11 @@ def entry(
         TypeError: What has to be a text is none.
     """
     storable(indicator, label, category)
-    matches: Span | str = ""
-    if _ADDRESSES.fullmatch(indicator):
-        with suppress(ValueError):
-            matches = parse_span(indicator)
-    matches = matches or uri_key(indicator)
+    matches: Span | str
+    try:
+        matches = parse_span(indicator) if _ADDRESSES.fullmatch(indicator) else uri_key(indicator)
+    except ValueError:
+        matches = uri_key(indicator)
     if not matches or severity not in SEVERITIES:
         raise ValueError("no indicator, or no severity")
     return indicator, label, severity, matches, confidence, category

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import certifi
 import impala.dbapi
 from impala import hiveserver2
 from impala._thrift_api import ThriftClient, get_http_transport, get_transport
@@ -99,7 +100,10 @@ def connect(settings: Settings) -> Any:
                 port,
                 settings.impala_http_path,
                 use_ssl=settings.impala_tls,
-                ca_cert=str(settings.impala_ca or ssl.get_default_verify_paths().cafile),
+                # Without a file impyla would check nothing.
+                ca_cert=str(
+                    settings.impala_ca or ssl.get_default_verify_paths().cafile or certifi.where()
+                ),
                 auth_mechanism=mechanism,
                 user=user,
                 password=password,

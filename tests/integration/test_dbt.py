@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,15 +10,15 @@ import duckdb
 import pytest
 import yaml
 
-from flows.dbt_runner import dbt_arguments, environment
-from flows.runner import run_day
-from spot_oa.demo import DEMO_DATES, generate
+from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import LOOKUPS, REJECTS, RUN_AUDIT, python_tables, results_table
 from tests.conftest import PROJECT
-from tests.support.report import Told
+from tests.mutation.check import check, equivalent, summary
+from tests.mutation.unit_tests import read_unit_tests
+from tests.support.dbt import dbt
 
 FIRST, SECOND = DEMO_DATES
 PIPELINES = load_pipelines()
@@ -36,28 +34,10 @@ SPOT_1_0: dict[str, dict[str, str | None]] = {
 pytestmark = pytest.mark.xdist_group("dbt")
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+@pytest.fixture
+def settings(built: Settings) -> Settings:
     """A home in which every pipeline has run on both demo dates."""
-    home = tmp_path_factory.mktemp("dbt")
-    generate(home, pipelines=tuple(PIPELINES), rows_per_day=1000, suspicious=40)
-    settings = load_settings(home=home)
-    for pipeline in PIPELINES:
-        for date in DEMO_DATES:
-            run_day(settings, pipeline, date, Told())
-    return settings
-
-
-def dbt(settings: Settings, *command: str) -> tuple[int, str]:
-    """Run dbt in a process of its own; its exit code and what it printed."""
-    arguments = [part for part in dbt_arguments(settings, command) if part != "none"]
-    arguments.remove("--log-level")
-    script = Path(sys.executable).with_name("dbt")
-    with environment(settings):
-        done = subprocess.run(
-            [script, *arguments], check=False, capture_output=True, text=True, timeout=300
-        )
-    return done.returncode, done.stdout + done.stderr
+    return built
 
 
 def rows(settings: Settings, table: str) -> Counter[tuple[object, ...]]:
@@ -69,10 +49,26 @@ def marts() -> list[str]:
     return [table for pipeline in PIPELINES.values() for table in pipeline.tables]
 
 
-def test_unit_tests_pass(settings: Settings) -> None:
-    code, output = dbt(settings, "test", "--select", "test_type:unit", "--vars", DATES)
+@pytest.fixture(scope="module")
+def unit_tests_run(built: Settings) -> str:
+    """What dbt printed of the unit tests; their SQL stays in its target folder."""
+    code, output = dbt(built, "test", "--select", "test_type:unit", "--vars", DATES)
     assert code == 0, output
-    assert int(re.findall(r"PASS=(\d+)", output)[0]) >= 2 * len(marts())
+    return output
+
+
+def test_unit_tests_pass(unit_tests_run: str) -> None:
+    assert int(re.findall(r"PASS=(\d+)", unit_tests_run)[0]) >= 2 * len(marts())
+
+
+def test_no_mutant_of_a_model_lives(settings: Settings, unit_tests_run: str) -> None:
+    tests = list(read_unit_tests(PROJECT, settings.target_dir / "target"))
+    layers = ("staging", "intermediate", "marts")
+    models = {file.stem for layer in layers for file in (PROJECT / "models" / layer).rglob("*.sql")}
+    assert {test.model for test in tests} == models
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        report = summary(check(connection, tests), equivalent())
+    assert report.good, "\n".join(report.lines)
 
 
 def test_every_mart_has_two_unit_tests() -> None:

@@ -251,6 +251,8 @@ _TWINS = [
 
 def _column(node: exp.Expression) -> Iterator[tuple[str, Edit]]:
     """Another column of the same type, of the kind that is easily taken for this one."""
+    if isinstance(node.parent, exp.Select):
+        return  # the output would have another name: `_select` puts other columns there
     for pair in _TWINS:
         for one, other in (pair, pair[::-1]):
             if one in node.name and other not in node.name:
@@ -292,19 +294,15 @@ def _everywhere(old: str, new: str) -> Edit:
     return edit
 
 
+_SLIPS = {"?": "", "*": "+", "9]": "8]", "5]": "4]", "[1": "[2", "[0": "[1"}
+
+
 def _patterns(pattern: str) -> Iterator[tuple[str, str]]:
     """A regular expression without an anchor, an option, a digit of a class, an alternative."""
     yield "pattern not bound at its start", pattern[1:]
     yield "pattern not bound at its end", pattern[:-1]
     for at, sign in enumerate(pattern):
-        for old, new in (
-            ("?", ""),
-            ("*", "+"),
-            ("9]", "8]"),
-            ("5]", "4]"),
-            ("[1", "[2"),
-            ("[0", "[1"),
-        ):
+        for old, new in _SLIPS.items():
             if pattern.startswith(old, at):
                 yield (
                     f"pattern with `{new}` for `{old}` at {at}",
@@ -422,9 +420,8 @@ def _window(node: exp.Expression) -> Iterator[tuple[str, Edit]]:
         yield "no frame", lambda n: n.set("spec", None)
 
 
-_BY_KIND: list[
-    tuple[type | tuple[type, ...], Callable[[exp.Expression], Iterator[tuple[str, Edit]]]]
-] = [
+_Edits = Callable[[exp.Expression], Iterator[tuple[str, Edit]]]
+_BY_KIND: list[tuple[type | tuple[type, ...], _Edits]] = [
     ((exp.And, exp.Or), _chain),
     ((exp.Where, exp.Having), _where),
     (tuple(_COMPARISONS), _comparison),

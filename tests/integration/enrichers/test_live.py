@@ -410,7 +410,7 @@ def test_a_passing_fault_is_retried(
     assert time.monotonic() - begin >= (1 if retry_after else 0.4)
 
 
-@pytest.mark.parametrize("retry_after", ["3600", in_seconds(3600)])
+@pytest.mark.parametrize("retry_after", ["3600", in_seconds(3600)], ids=["seconds", "date"])
 def test_a_long_retry_after_is_not_waited_for(
     ask: Asked, httpserver: HTTPServer, retry_after: str
 ) -> None:
@@ -446,7 +446,9 @@ def test_a_retry_after_holds_for_the_next_question_too(ask: Asked, httpserver: H
     assert came[1] - came[0] >= 1
 
 
-@pytest.mark.parametrize("retry_after", ["soon", "-1", in_seconds(-3600)])
+@pytest.mark.parametrize(
+    "retry_after", ["soon", "-1", in_seconds(-3600)], ids=["word", "below 0", "past"]
+)
 def test_a_retry_after_that_says_nothing(
     ask: Asked, httpserver: HTTPServer, retry_after: str
 ) -> None:

@@ -45,6 +45,7 @@ PREFIXES = [
     {"prefix": "2001:db8::/32", "role": {"name": "Lab"}, "scope": {"name": "Berlin"}},
     {"prefix": "10.2.0.0/16", "description": ""},
     {"prefix": "nonsense", "description": "broken"},
+    {"prefix": "10.0.0.0/9", "description": "half a pair \ud83d"},
     "broken",
 ]
 DEVICES = [
@@ -91,7 +92,7 @@ def test_netbox_as_json(tmp_path: Path, write_context_in: Write, paged: bool) ->
     found = enrich(tmp_path, *NAMED)
     assert labels(found) == NAMED
     netbox = outcome(found, "netbox")
-    assert (netbox.asked, netbox.found, netbox.skipped) == (11, 10, 2)
+    assert (netbox.asked, netbox.found, netbox.skipped) == (11, 10, 3)
 
 
 def test_netbox_as_csv(tmp_path: Path, write_context_in: Write) -> None:
@@ -208,6 +209,17 @@ def test_the_snapshot_of_the_day(tmp_path: Path, server: Server) -> None:
     assert "2 of today's snapshot" in outcome(found, "reverse dns").detail
     snapshot = tmp_path / "cache" / "dns" / f"{dt.datetime.now(dt.UTC):%Y%m%d}.json"
     assert json.loads(snapshot.read_text()) == {"10.0.0.5": "pc5.corp", "10.0.0.8": ""}
+
+
+def test_whoever_asks_anew_does_not_see_the_snapshot(tmp_path: Path, server: Server) -> None:
+    settings = load_settings(home=tmp_path, dns_resolver=server.address, dns_seconds=1)
+    addresses = {"address": ["10.0.0.5", "10.0.0.8"]}
+    load_enricher("network_context", settings).enrich(addresses)
+    server.silent = True
+    found = load_enricher("network_context", settings, fresh=True).enrich(addresses)
+    # What was found out before is better than nothing, but the resolver is seen to be silent.
+    assert labels(found) == {"10.0.0.5": "pc5.corp", "10.0.0.8": ""}
+    assert outcome(found, "reverse dns").status != "ok"
 
 
 def test_the_budget_goes_to_the_highest_ranked(tmp_path: Path, server: Server) -> None:

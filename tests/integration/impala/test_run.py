@@ -10,7 +10,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from flows.dbt_runner import build
 from spot_oa.demo import DEMO_DATES, generate
+from spot_oa.errors import BuildError
 from spot_oa.settings import load_settings
 from tests.integration.impala.test_connection import SECRET, USERS, certificate
 from tests.support.impala import StandIn
@@ -74,6 +76,15 @@ def test_a_day_with_login_and_tls(certificate: Path, tmp_path: Path) -> None:
         looked = spot_oa("doctor")
         assert "warehouse on impala\n" in looked.stdout
         assert "telemetry of flow in spot.netflow" in looked.stdout
+    # The daemon is gone: what fails now may pass, so Prefect will try again.
+    with pytest.raises(BuildError, match=r"Impala at .* cannot be reached") as raised:
+        build(
+            settings.model_copy(update={"impala_port": stand_in.port}),
+            "flow",
+            [DEMO_DATES[0]],
+            print,
+        )
+    assert raised.value.transient
     everything = [run.stdout, run.stderr, refused.stdout, refused.stderr, looked.stdout]
     kept = [
         f.read_text("utf-8", "replace") for f in home.rglob("*") if f.suffix in {".log", ".json"}

@@ -13,6 +13,7 @@ from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
+from tests.conftest import PROJECT
 from tests.support.impala import StandIn, ddl
 from tests.support.impala_sql import complaints
 
@@ -29,6 +30,13 @@ def test_the_file_is_what_the_code_says() -> None:
     assert ddl.FILE.read_text("utf-8") == ddl.text(), "write it: python -m tests.support.impala.ddl"
 
 
+def test_the_page_names_every_setting() -> None:
+    page = (PROJECT / "docs" / "impala.md").read_text("utf-8")
+    for field in Settings.model_fields:
+        if field.startswith(("impala_", "schema_", "telemetry_")):
+            assert re.search(rf"SPOT_OA_{field.upper()}(__|\b)", page), field
+
+
 def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_not_take(
     stand_in: StandIn, settings: Settings
 ) -> None:
@@ -41,7 +49,7 @@ def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_
     open_warehouse(settings).prepare(python_tables(load_pipelines()))
     with environment(settings):
         arguments = dbt_arguments(settings, ["build", "--exclude-resource-type", "unit_test"])
-        arguments += ["--vars", json.dumps({"date": "2016-07-08"})]
+        arguments += ["--vars", json.dumps({"date": "2016-07-08", "compat": True})]
         done = dbtRunner().invoke(arguments)
 
     assert [(r.node.name, r.message) for r in done.result if r.status in ("error", "fail")] == []
@@ -52,3 +60,5 @@ def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_
     checked = {statement for statement in sent if statement.startswith(CHECKED)}
     assert len(checked) > len(ddl.marts())
     assert {statement: found for statement in checked if (found := complaints(statement))} == {}
+    for mart in ddl.marts():
+        assert stand_in.engine.execute(f"select * from oa_compat.{mart}").rows == []

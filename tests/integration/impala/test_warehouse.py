@@ -13,6 +13,7 @@ from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse.impala import _record_batch
 from spot_oa.warehouse.impala_staging import BATCH_ROWS, Files, literal
 from spot_oa.warehouse.tables import (
     LOOKUPS,
@@ -239,6 +240,12 @@ def test_files_are_those_that_duckdb_writes(settings: Settings, tmp_path: Path) 
     assert [kind for _, kind in columns] == ["string", "int64", "int32", "int32", "int32"]
     assert metadata[b"note"] == b"it's"
     assert [row["tdate"] for row in published] == [None, "a", "b", "it's"]
+
+
+def test_text_that_is_not_utf8_stays_readable() -> None:
+    schema = pa.schema([("host", pa.string()), ("total", pa.int64())])
+    batch = _record_batch([(b"caf\xe9.example", 1), ("ok", None)], schema)
+    assert batch.to_pydict() == {"host": ["caf\\xe9.example", "ok"], "total": [1, None]}
 
 
 def test_a_date_without_telemetry_is_told(settings: Settings, stand_in: StandIn) -> None:

@@ -55,9 +55,9 @@ class Target(ABC):
         """Let go of everything."""
         return
 
-    def run(self, part: Slice, limit: int | None = None) -> Summary:
+    def run(self, part: Slice, limit: int | None = None, **options: bool) -> Summary:
         """A run from landing to publishing."""
-        return run_day(self.settings, part.pipeline, part.date, Told(), limit=limit)
+        return run_day(self.settings, part.pipeline, part.date, Told(), limit=limit, **options)
 
     def dbt(self, *command: str, work: Path | None = None) -> subprocess.Popen[str]:
         """Start dbt in a process of its own, with a folder for what it keeps."""

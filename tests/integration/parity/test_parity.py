@@ -85,6 +85,11 @@ def test_a_rerun(built: tuple[Target, object], wanted: Wanted) -> None:
     assert list(differing(target.tables(), wanted.tables)) == []
 
 
+def test_an_unchanged_day_is_left_alone(built: tuple[Target, object]) -> None:
+    target, _ = built
+    assert target.run(Slice("flow", SECOND), skip_unchanged=True).unchanged
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -89,8 +89,10 @@ class Engine:
     def clear(self) -> None:
         """Forget all tables and statements."""
         with self._lock:
-            for schema in {name.partition(".")[0] for name in self._tables}:
-                self._drop_schema(schema)
+            for schema, _ in self._show_databases().rows:
+                self._db.execute(f"drop schema if exists {schema} cascade")
+            self._tables.clear()
+            self._folders.clear()
             self.statements.clear()
 
     def close(self) -> None:
@@ -176,12 +178,6 @@ class Engine:
 
     def _create_schema(self, schema: str) -> Result:
         self._db.execute(f"create schema if not exists {_plain(schema)}")
-        return Result()
-
-    def _drop_schema(self, schema: str) -> Result:
-        self._db.execute(f"drop schema if exists {_plain(schema)} cascade")
-        prefix = f"{_plain(schema)}."
-        self._tables = {n: t for n, t in self._tables.items() if not n.startswith(prefix)}
         return Result()
 
     def _create_table(
@@ -297,7 +293,7 @@ class Engine:
     def _show_databases(self) -> Result:
         rows = self._db.execute(
             "select distinct schema_name from duckdb_schemas() "
-            "where database_name = 'memory' and not internal"
+            "where database_name = 'memory' and not internal and schema_name <> 'main'"
         ).fetchall()
         return Result([("name", "STRING"), ("comment", "STRING")], [(n, "") for (n,) in rows])
 
@@ -348,12 +344,6 @@ class Engine:
             f"from {name} as t group by {listed} order by {listed}"
         ).fetchall()
         return name, keys, rows
-
-    def _show_partitions(self, table: str) -> Result:
-        _, keys, rows = self._partition_rows(table)
-        header = [*((key, "STRING") for key in keys), ("#Rows", "BIGINT"), ("#Files", "BIGINT")]
-        shown = [(*(str(value) for value in row[:-2]), -1, 1) for row in rows]
-        return Result(header, [*shown, ("Total", *("" for _ in keys[1:]), -1, len(rows))])
 
     def _show_files(self, table: str, condition: str | None) -> Result:
         name, keys, rows = self._partition_rows(table)
@@ -422,14 +412,11 @@ _STATEMENTS: Sequence[tuple[re.Pattern[str], Callable[..., Result]]] = [
         (r"show\s+(?:databases|schemas)", Engine._show_databases),
         (r"show\s+(?P<what>tables|views)\s+in\s+(?P<schema>\S+)(?:\s+like\s+'(?P<pattern>\d+)')?",
          Engine._show),
-        (rf"show\s+partitions\s+(?P<table>{_NAME})", Engine._show_partitions),
         (rf"show\s+files\s+in\s+(?P<table>{_NAME})(?:\s+partition\s*\((?P<condition>.*)\))?",
          Engine._show_files),
         (rf"describe\s+(?:(?P<how>extended|formatted)\s+)?(?P<table>{_NAME})", Engine._describe),
         (r"create\s+(?:schema|database)\s+if\s+not\s+exists\s+(?P<schema>\S+)",
          Engine._create_schema),
-        (r"drop\s+(?:schema|database)\s+if\s+exists\s+(?P<schema>\S+)\s+cascade",
-         Engine._drop_schema),
         (rf"create\s+(?:external\s+)?table\s+(?P<exists>if\s+not\s+exists\s+)?(?P<table>{_NAME})"
          rf"\s*\((?P<columns>[^()]*)\){_PARTITIONED}{_STORED}", Engine._create_table),
         (rf"create\s+(?:external\s+)?table\s+(?P<exists>if\s+not\s+exists\s+)?(?P<table>{_NAME})"
