@@ -46,6 +46,7 @@ lint: $(READY) ## check style and types of Python, SQL and YAML, and that dbt wa
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/dbt --quiet --warn-error parse --profiles-dir profiles
+	$(BIN)/dbt --quiet --warn-error parse --profiles-dir profiles --target impala
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
 bench: $(READY) ## measure, and write the tables into docs/performance.md

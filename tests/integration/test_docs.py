@@ -80,10 +80,10 @@ def test_what_is_described_badly_is_told(manifest: dict[str, Any], catalog: dict
     broken["macros"]["macro.spot_oa.same_date"]["arguments"] = []
     assert complaints(broken, catalog) == [
         "flow_chords: first sentence of more than 200 characters",
-        "flow_edge: the description does not begin with the grain, `One row per ..`",
         "flow_edge.dport: no description",
         "flow_edge.gone: described, and not there",
         "flow_edge.sport: no description",
+        "flow_edge: the description does not begin with the grain, `One row per ..`",
         "macro same_date: argument one has no description",
         "macro same_date: argument other has no description",
     ]

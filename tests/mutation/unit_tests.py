@@ -14,7 +14,8 @@ import sqlglot
 import yaml
 from sqlglot import exp
 
-from tests.mutation.operators import Mutant, gather_dates, nodes
+from tests.mutation.dates import gather_dates
+from tests.mutation.operators import Mutant, nodes
 
 Rows = Counter[tuple[object, ...]]
 

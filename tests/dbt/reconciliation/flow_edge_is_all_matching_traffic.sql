@@ -14,7 +14,11 @@ with suspects as (
 
 raw as (
     select * from {{ ref('stg_telemetry__flow') }}
-    where {{ in_run_dates() }}
+    where
+        {{ in_run_dates() }}
+        {# Where an address is NULL, least() is NULL on one engine and the other address on another. #}
+        and srcip is not null
+        and dstip is not null
 ),
 
 counted as (
