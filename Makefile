@@ -30,6 +30,9 @@ server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
 
+mutants: $(READY) ## break the models in every way and see that the unit tests notice
+	$(BIN)/python -m tests.mutation
+
 setup-spark: $(READY) ## add Spark to .venv (half a gigabyte)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--require-hashes -r requirements-spark.lock
@@ -37,11 +40,13 @@ setup-spark: $(READY) ## add Spark to .venv (half a gigabyte)
 test-spark: setup-spark ## compare Spark with DuckDB (needs Java 17)
 	$(BIN)/python -m pytest -m spark -n 0
 
-lint: $(READY) ## check style and types of Python, SQL and YAML
+lint: $(READY) ## check style and types of Python, SQL and YAML, and that dbt warns of nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
+	SPOT_OA_WAREHOUSE=:memory: $(BIN)/dbt --quiet --warn-error parse --profiles-dir profiles
+	$(BIN)/dbt --quiet --warn-error parse --profiles-dir profiles --target impala
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
 
 bench: $(READY) ## measure, and write the tables into docs/performance.md
@@ -72,4 +77,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo server test setup-spark test-spark lint bench audit faults docs lock clean
+.PHONY: help setup demo server test mutants setup-spark test-spark lint bench audit faults docs lock clean

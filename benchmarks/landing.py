@@ -11,7 +11,7 @@ import pyarrow.csv
 
 from benchmarks.bench import DATE, Bench, size
 from benchmarks.measure import in_turns
-from benchmarks.tables import Table, seconds, times
+from benchmarks.tables import Table, filled, seconds, times
 from spot_oa.dates import Slice
 from spot_oa.landing import land
 from spot_oa.pipelines import Pipeline, get_pipeline
@@ -26,8 +26,16 @@ LINES = {1_000_000: 0, 10_000_000: 10_000_001}
 
 
 def measure(bench: Bench) -> Table:
-    head = ("lines", "taken", "landing", "pyarrow", "DuckDB", "landing to the better")
-    return Table(head, list(_rows(bench)))
+    head = (
+        "lines",
+        "taken",
+        "landing",
+        "pyarrow",
+        "DuckDB",
+        "landing to the better",
+        "in CPU time",
+    )
+    return filled(head, _rows(bench))
 
 
 def _rows(bench: Bench) -> Iterator[list[str]]:
@@ -55,9 +63,9 @@ def _rows(bench: Bench) -> Iterator[list[str]]:
         found = in_turns(bench.runs, cases)
         better = min("pyarrow", "DuckDB", key=found.seconds)
         reads = [seconds(found.seconds("pyarrow")), seconds(found.seconds("DuckDB"))]
-        ratio = times(found.ratio("all", better))
-        yield [size(lines), "all", seconds(found.seconds("all")), *reads, ratio]
-        yield [size(lines), size(FIRST), seconds(found.seconds("first")), "", "", ""]
+        ratios = times(found.ratio("all", better)), times(found.cpu_ratio("all", better))
+        yield [size(lines), "all", seconds(found.seconds("all")), *reads, *ratios]
+        yield [size(lines), size(FIRST), seconds(found.seconds("first")), *[""] * 4]
 
 
 def _pyarrow(file: Path, pipeline: Pipeline) -> None:

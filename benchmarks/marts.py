@@ -9,7 +9,7 @@ from functools import partial
 from benchmarks.bench import LINES, Bench, size
 from benchmarks.measure import Timed, in_turns
 from benchmarks.statements import ready, run_all, scan, warehouse
-from benchmarks.tables import Table, seconds, times
+from benchmarks.tables import Table, filled, seconds, times
 
 LIMITS = (500, 3000, LINES)
 OTHERS_UP_TO = 10_000_000
@@ -18,7 +18,7 @@ OTHERS_UP_TO = 10_000_000
 
 def measure(bench: Bench) -> Table:
     head = ("pipeline", "raw rows", "N", "scans", "marts", "ratio", "in CPU time", "exponent")
-    return Table(head, list(_rows(bench)))
+    return filled(head, _rows(bench))
 
 
 def _rows(bench: Bench) -> Iterator[list[str]]:

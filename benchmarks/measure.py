@@ -20,6 +20,10 @@ class Timed:
         """The case's median on the clock."""
         return statistics.median(wall for wall, _ in self.rounds[case])
 
+    def cpu_seconds(self, case: str) -> float:
+        """The case's median of the processor."""
+        return statistics.median(cpu for _, cpu in self.rounds[case])
+
     def ratio(self, case: str, floor: str) -> float:
         """Median over the rounds of the case's time to the floor's of the same round."""
         pairs = zip(self.rounds[case], self.rounds[floor], strict=True)
@@ -52,9 +56,17 @@ def timed(case: Callable[[], object]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a command took: wall seconds, and peak resident megabytes of it or a child of it."""
+    """What a command took.
+
+    Attributes:
+        seconds: On the clock.
+        cpu: Seconds of the processor, its children's too.
+        peak_mb: The most resident memory of it or a child of it.
+        output: What it printed.
+    """
 
     seconds: float
+    cpu: float
     peak_mb: float
     output: str
 
@@ -79,4 +91,4 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Ran:
     seconds = time.perf_counter() - begin
     if status:
         raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command, output)
-    return Ran(seconds, usage.ru_maxrss / 1024, output)
+    return Ran(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)

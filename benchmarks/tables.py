@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,15 @@ class Table:
             "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
             for line in lines
         )
+
+
+def filled(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table of rows that take their time: each is printed as it comes."""
+    kept = []
+    for row in rows:
+        print("  ".join(row), flush=True)
+        kept.append(row)
+    return Table(head, kept)
 
 
 def seconds(value: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.bench import DATE, LINES, Bench, size
 from benchmarks.marts import bare
 from benchmarks.measure import Ran, run
-from benchmarks.tables import Table, seconds, times
+from benchmarks.tables import Table, filled, seconds, times
 from spot_oa.settings import Settings
 
 DEMO = 20_000
@@ -54,6 +54,7 @@ def _parts(bench: Bench, rows: int) -> dict[str, str]:
         "**whole command**": seconds(wall),
         "whole without SQL, land, enrich": seconds(wall - land - enrich - sql),
         "whole to SQL": times(wall / sql),
+        "processor time of the command": seconds(statistics.median(ran.cpu for ran in runs)),
         "peak memory, MB": f"{max(ran.peak_mb for ran in runs):.0f}",
     }
 
@@ -61,8 +62,17 @@ def _parts(bench: Bench, rows: int) -> dict[str, str]:
 def measure_memory(bench: Bench) -> Table:
     """The greatest day with the default memory limit and with a small one."""
     rows = max(bench.sizes)
-    head = ("raw rows", "N", "limit", "seconds", "peak memory, MB", "most on disk, MB", "left, MB")
-    return Table(head, list(_with_limits(bench, rows)))
+    head = (
+        "raw rows",
+        "N",
+        "limit",
+        "seconds",
+        "CPU time",
+        "peak memory, MB",
+        "most on disk, MB",
+        "left, MB",
+    )
+    return filled(head, _with_limits(bench, rows))
 
 
 def _with_limits(bench: Bench, rows: int) -> Iterator[list[str]]:
@@ -77,6 +87,7 @@ def _with_limits(bench: Bench, rows: int) -> Iterator[list[str]]:
                 size(limit),
                 memory,
                 seconds(ran.seconds),
+                seconds(ran.cpu),
                 f"{ran.peak_mb:.0f}",
                 f"{spill.most / 1e6:.0f}",
                 f"{left / 1e6:.0f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -266,7 +267,9 @@ def _complain(error: object, code: int) -> int:
     if "--debug" in sys.argv:
         import traceback  # noqa: PLC0415
 
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            # Libraries name the URL that failed, with the password in it.
+            print(printable(re.sub(r"://[^/@\s]+@", "://***@", line)), file=sys.stderr)  # noqa: T201
     print(f"spot-oa: {printable(error)}", file=sys.stderr)  # noqa: T201
     return code
 

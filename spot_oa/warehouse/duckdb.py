@@ -19,7 +19,7 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
-from spot_oa.warehouse.parquet import copy_sorted, reason, text
+from spot_oa.warehouse.parquet import copy_sorted, interrupts, reason, text
 from spot_oa.warehouse.tables import Table
 
 SQL_TYPES: Mapping[Type, str] = {
@@ -80,7 +80,8 @@ class DuckDBWarehouse:
     def _connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = self._open()
         try:
-            yield connection
+            with interrupts():
+                yield connection
         except duckdb.Error as error:
             raise WarehouseError(f"warehouse {self._path}: {reason(error)}") from error
         except RuntimeError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -23,6 +24,17 @@ def reason(error: Exception) -> str:
     said = str(error).partition("\n")[0]
     written = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', said)
     return printable(json.loads(written[1]) if written else said)
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """An interrupt that meets a query comes out of DuckDB as an error: make it one again."""
+    try:
+        yield
+    except (RuntimeError, duckdb.InterruptException) as error:
+        if "interrupted" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from error
 
 
 def copy_sorted(
@@ -70,7 +82,7 @@ def write_sorted(
     rows: pa.Table, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
 ) -> int:
     """Write rows as `copy_sorted` does."""
-    with duckdb.connect(":memory:") as connection:
+    with interrupts(), duckdb.connect(":memory:") as connection:
         connection.register("rows_of_the_day", rows)
         return copy_sorted(
             connection,

@@ -44,7 +44,8 @@ def test_whenever_a_run_ends_the_day_is_whole_and_a_rerun_makes_it_new(
     before, other = inventory(home), digests(day.with_name(f"{SECOND:%Y%m%d}"))
     limits = [OLD, NEW]
     for number, part in enumerate(parts):
-        signum = (signal.SIGKILL, signal.SIGTERM)[number % 2]
+        # Each part meets both in turn.
+        signum = (signal.SIGKILL, signal.SIGTERM)[(number + number // len(AFTER)) % 2]
         moment = chance.uniform(0, lasting[part])
         wanted = limits[number % 2]
         what = f"{signum.name} {moment:.3f} s after {part or 'the start'}"

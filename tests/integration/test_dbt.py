@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -12,15 +11,15 @@ import duckdb
 import pytest
 import yaml
 
-from flows.dbt_runner import dbt_arguments, environment
-from flows.runner import run_day
-from spot_oa.demo import DEMO_DATES, generate
+from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import LOOKUPS, REJECTS, RUN_AUDIT, python_tables, results_table
 from tests.conftest import PROJECT
-from tests.support.report import Told
+from tests.mutation.check import check, equivalent, summary
+from tests.mutation.unit_tests import read_unit_tests
+from tests.support.dbt import dbt
 
 FIRST, SECOND = DEMO_DATES
 PIPELINES = load_pipelines()
@@ -36,28 +35,10 @@ SPOT_1_0: dict[str, dict[str, str | None]] = {
 pytestmark = pytest.mark.xdist_group("dbt")
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+@pytest.fixture
+def settings(built: Settings) -> Settings:
     """A home in which every pipeline has run on both demo dates."""
-    home = tmp_path_factory.mktemp("dbt")
-    generate(home, pipelines=tuple(PIPELINES), rows_per_day=1000, suspicious=40)
-    settings = load_settings(home=home)
-    for pipeline in PIPELINES:
-        for date in DEMO_DATES:
-            run_day(settings, pipeline, date, Told())
-    return settings
-
-
-def dbt(settings: Settings, *command: str) -> tuple[int, str]:
-    """Run dbt in a process of its own; its exit code and what it printed."""
-    arguments = [part for part in dbt_arguments(settings, command) if part != "none"]
-    arguments.remove("--log-level")
-    script = Path(sys.executable).with_name("dbt")
-    with environment(settings):
-        done = subprocess.run(
-            [script, *arguments], check=False, capture_output=True, text=True, timeout=300
-        )
-    return done.returncode, done.stdout + done.stderr
+    return built
 
 
 def rows(settings: Settings, table: str) -> Counter[tuple[object, ...]]:
@@ -69,10 +50,26 @@ def marts() -> list[str]:
     return [table for pipeline in PIPELINES.values() for table in pipeline.tables]
 
 
-def test_unit_tests_pass(settings: Settings) -> None:
-    code, output = dbt(settings, "test", "--select", "test_type:unit", "--vars", DATES)
+@pytest.fixture(scope="module")
+def unit_tests_run(built: Settings) -> str:
+    """What dbt printed of the unit tests; their SQL stays in its target folder."""
+    code, output = dbt(built, "test", "--select", "test_type:unit", "--vars", DATES)
     assert code == 0, output
-    assert int(re.findall(r"PASS=(\d+)", output)[0]) >= 2 * len(marts())
+    return output
+
+
+def test_unit_tests_pass(unit_tests_run: str) -> None:
+    assert int(re.findall(r"PASS=(\d+)", unit_tests_run)[0]) >= 2 * len(marts())
+
+
+def test_no_mutant_of_a_model_lives(settings: Settings, unit_tests_run: str) -> None:
+    tests = list(read_unit_tests(PROJECT, settings.target_dir / "target"))
+    layers = ("staging", "intermediate", "marts")
+    models = {file.stem for layer in layers for file in (PROJECT / "models" / layer).rglob("*.sql")}
+    assert {test.model for test in tests} == models
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        report = summary(check(connection, tests), equivalent())
+    assert report.good, "\n".join(report.lines)
 
 
 def test_every_mart_has_two_unit_tests() -> None:
@@ -81,6 +78,37 @@ def test_every_mart_has_two_unit_tests() -> None:
         for test in yaml.safe_load(file.read_text("utf-8"))["unit_tests"]:
             tested[test["model"]] += 1
     assert [mart for mart in marts() if tested[mart] < 2] == []
+
+
+def test_every_data_test_of_a_mart_can_fail(built: Settings, tmp_path: Path) -> None:
+    """On marts with a row too often, one of NULLs, and one of nonsense."""
+    copy = built.model_copy(update={"warehouse": tmp_path / "warehouse.duckdb"})
+    shutil.copy(built.warehouse, copy.warehouse)
+    with duckdb.connect(str(copy.warehouse)) as connection:
+        for mart in marts():
+            of_date = f"oa.{mart} where y = {FIRST.year} and m = {FIRST.month} and d = {FIRST.day}"
+            connection.execute(
+                f"insert into oa.{mart} select one.* "
+                f"from (select * from {of_date} limit 1) as one, range(300)"
+            )
+            types = connection.execute(f"describe oa.{mart}").fetchall()
+            slices = {"y": FIRST.year, "m": FIRST.month, "d": FIRST.day}
+            for text, number in (("null", "null"), ("'x'", "-2")):
+                values = [
+                    str(slices.get(name, text if kind == "VARCHAR" else number))
+                    for name, kind, *_ in types
+                ]
+                connection.execute(f"insert into oa.{mart} values ({', '.join(values)})")
+        connection.execute("update oa.flow_scores set sport = 65536 where sport = -2")
+        connection.execute("update lookups.reputation set severity = 4")
+    for pipeline in PIPELINES.values():
+        open_warehouse(copy).expose_telemetry(pipeline, [FIRST])
+    dated = ("--vars", f"{{date: {FIRST}}}", "--exclude", "test_type:unit")
+    _, output = dbt(copy, "test", *dated)
+    passed = re.findall(r"PASS (\w+)", output)
+    # Volume reads the history, and tests of its own break it; the audit is no mart.
+    others = re.compile(r".*_volume|run_audit_.*")
+    assert [name for name in passed if not others.fullmatch(name)] == [], output
 
 
 def test_a_range_gives_what_its_dates_give(settings: Settings) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from tests.mutation.dates import is_of_dates
+
 Edit = Callable[[exp.Expression], None]
 
 
@@ -27,23 +29,7 @@ class Mutant:
 
 def nodes(step: exp.Expression) -> list[exp.Expression]:
     """All nodes in a fixed order, with what in_run_dates() and same_date() wrote as one each."""
-    return list(step.walk(bfs=False, prune=_is_of_dates))
-
-
-def gather_dates(tree: exp.Expression) -> None:
-    """Put what same_date() wrote, three equalities of a longer `and`, in parentheses of its own."""
-    for chain in list(tree.find_all(exp.And)):
-        if isinstance(chain.parent, exp.And):
-            continue
-        terms = list(chain.flatten(unnest=False))
-        gathered: list[exp.Expression] = []
-        while terms:
-            if len(terms) >= 3 and _equal_dates(terms[:3]):
-                gathered.append(exp.paren(exp.and_(*terms[:3], wrap=False)))
-                terms = terms[3:]
-            else:
-                gathered.append(terms.pop(0))
-        chain.replace(exp.and_(*gathered, wrap=False))
+    return list(step.walk(bfs=False, prune=is_of_dates))
 
 
 def mutants(steps: Mapping[str, exp.Expression]) -> Iterator[Mutant]:
@@ -75,47 +61,6 @@ def _edits(node: exp.Expression) -> Iterator[tuple[str, Edit]]:
 
 
 # Conditions.
-
-
-def _is_of_dates(node: exp.Expression) -> bool:
-    return _is_run_dates(node) or _is_same_date(node)
-
-
-def _is_run_dates(node: exp.Expression) -> bool:
-    """`((y = 2016 and m = 7 and d = 8) or (..))`: the outer parentheses."""
-    if not isinstance(node, exp.Paren):
-        return False
-    dates = node.this
-    alternatives = dates.flatten(unnest=False) if isinstance(dates, exp.Or) else [dates]
-    return all(_is_run_date(date) for date in alternatives)
-
-
-def _is_run_date(node: exp.Expression) -> bool:
-    if not (isinstance(node, exp.Paren) and isinstance(node.this, exp.And)):
-        return False
-    terms = list(node.this.flatten(unnest=False))
-    return len(terms) == 3 and all(
-        isinstance(term, exp.EQ) and term.left.name == name and isinstance(term.right, exp.Literal)
-        for term, name in zip(terms, "ymd", strict=True)
-    )
-
-
-def _is_same_date(node: exp.Expression) -> bool:
-    inner = node.unnest() if isinstance(node, exp.Paren) else None
-    return isinstance(inner, exp.And) and _equal_dates(list(inner.flatten(unnest=False)))
-
-
-def _equal_dates(terms: list[exp.Expression]) -> bool:
-    return [
-        term.left.name
-        for term in terms
-        if isinstance(term, exp.EQ)
-        and isinstance(term.left, exp.Column)
-        and isinstance(term.right, exp.Column)
-        and term.left.name == term.right.name
-        and term.left.table
-        and term.right.table
-    ] == ["y", "m", "d"] and len(terms) == 3
 
 
 def _chain(node: exp.Expression) -> Iterator[tuple[str, Edit]]:
@@ -251,6 +196,8 @@ _TWINS = [
 
 def _column(node: exp.Expression) -> Iterator[tuple[str, Edit]]:
     """Another column of the same type, of the kind that is easily taken for this one."""
+    if isinstance(node.parent, exp.Select):
+        return  # the output would have another name: `_select` puts other columns there
     for pair in _TWINS:
         for one, other in (pair, pair[::-1]):
             if one in node.name and other not in node.name:
@@ -292,19 +239,15 @@ def _everywhere(old: str, new: str) -> Edit:
     return edit
 
 
+_SLIPS = {"?": "", "*": "+", "9]": "8]", "5]": "4]", "[1": "[2", "[0": "[1"}
+
+
 def _patterns(pattern: str) -> Iterator[tuple[str, str]]:
     """A regular expression without an anchor, an option, a digit of a class, an alternative."""
     yield "pattern not bound at its start", pattern[1:]
     yield "pattern not bound at its end", pattern[:-1]
     for at, sign in enumerate(pattern):
-        for old, new in (
-            ("?", ""),
-            ("*", "+"),
-            ("9]", "8]"),
-            ("5]", "4]"),
-            ("[1", "[2"),
-            ("[0", "[1"),
-        ):
+        for old, new in _SLIPS.items():
             if pattern.startswith(old, at):
                 yield (
                     f"pattern with `{new}` for `{old}` at {at}",
@@ -422,9 +365,8 @@ def _window(node: exp.Expression) -> Iterator[tuple[str, Edit]]:
         yield "no frame", lambda n: n.set("spec", None)
 
 
-_BY_KIND: list[
-    tuple[type | tuple[type, ...], Callable[[exp.Expression], Iterator[tuple[str, Edit]]]]
-] = [
+_Edits = Callable[[exp.Expression], Iterator[tuple[str, Edit]]]
+_BY_KIND: list[tuple[type | tuple[type, ...], _Edits]] = [
     ((exp.And, exp.Or), _chain),
     ((exp.Where, exp.Having), _where),
     (tuple(_COMPARISONS), _comparison),

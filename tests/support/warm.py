@@ -57,7 +57,7 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
-    def until(self, text: str, seconds: float = 60) -> bool:
+    def until(self, text: str, seconds: float = 120) -> bool:
         """Wait for a text in its output; False if it ended without."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -71,7 +71,7 @@ class Process:
     def wait(self) -> int:
         """The exit code; that of a signal is negative."""
         if self.started:
-            return self.started.wait(120)
+            return self.started.wait(240)
         assert self.warm is not None
         return int(self.warm.order(wait=self.pid))
 

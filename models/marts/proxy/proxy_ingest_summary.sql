@@ -3,7 +3,10 @@ with requests as (
     where {{ in_run_dates() }}
 ),
 
-{# Counted by the text first: a day has few distinct times, and only those are parsed. #}
+{#
+    Counted by the text first: a day has few distinct times, and only those are parsed. Text that is
+    missing or empty is no date or no time, and falls out there.
+#}
 per_time as (
     select
         tdate,
@@ -14,9 +17,7 @@ per_time as (
         d
     from requests
     where
-        tdate is not null
-        and time <> ''
-        and clientip is not null
+        clientip is not null
         and host is not null
         and fulluri is not null
     group by tdate, time, y, m, d

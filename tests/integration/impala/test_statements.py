@@ -49,7 +49,7 @@ def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_
     open_warehouse(settings).prepare(python_tables(load_pipelines()))
     with environment(settings):
         arguments = dbt_arguments(settings, ["build", "--exclude-resource-type", "unit_test"])
-        arguments += ["--vars", json.dumps({"date": "2016-07-08"})]
+        arguments += ["--vars", json.dumps({"date": "2016-07-08", "compat": True})]
         done = dbtRunner().invoke(arguments)
 
     assert [(r.node.name, r.message) for r in done.result if r.status in ("error", "fail")] == []
@@ -60,3 +60,5 @@ def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_
     checked = {statement for statement in sent if statement.startswith(CHECKED)}
     assert len(checked) > len(ddl.marts())
     assert {statement: found for statement in checked if (found := complaints(statement))} == {}
+    for mart in ddl.marts():
+        assert stand_in.engine.execute(f"select * from oa_compat.{mart}").rows == []

@@ -1,0 +1,18 @@
+{#
+    Fails for every row for which one of the conditions is false: one scan for all of them. NULL is
+    let pass, and the first false one is told by its number, from 1.
+#}
+{% test holds(model, conditions) %}
+with checked as (
+    select * from {{ model }}
+)
+
+select
+    case
+        {% for condition in conditions %}when not ({{ condition }}) then {{ loop.index }}
+        {% endfor %}
+    end as condition_number,
+    checked.*
+from checked
+where not ({{ conditions | join(') or not (') }})
+{% endtest %}
