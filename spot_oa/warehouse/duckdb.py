@@ -84,11 +84,6 @@ class DuckDBWarehouse:
                 yield connection
         except duckdb.Error as error:
             raise WarehouseError(f"warehouse {self._path}: {reason(error)}") from error
-        except RuntimeError as error:
-            # What DuckDB makes of Ctrl-C and SIGTERM while it works.
-            if str(error) == "Query interrupted":
-                raise KeyboardInterrupt from error
-            raise
         finally:
             with _DOOR:
                 connection.close()
