@@ -16,7 +16,7 @@ raw as (
     select * from {{ ref('stg_telemetry__flow') }}
     where
         {{ in_run_dates() }}
-        {# Where an address is NULL, least() is NULL on one engine and the other address on another. #}
+        {# Of NULL and an address least() is NULL on one engine, the address on another. #}
         and srcip is not null
         and dstip is not null
 ),
