@@ -49,10 +49,8 @@ def _is_run_date(node: exp.Expression) -> bool:
 
 def _is_same_date(node: exp.Expression) -> bool:
     inner = node.unnest() if isinstance(node, exp.Paren) else None
-    return (
-        _is_always(inner)
-        or isinstance(inner, exp.And)
-        and _equal_dates(list(inner.flatten(unnest=False)))
+    return _is_always(inner) or (
+        isinstance(inner, exp.And) and _equal_dates(list(inner.flatten(unnest=False)))
     )
 
 
