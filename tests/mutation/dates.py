@@ -13,7 +13,9 @@ def gather_dates(tree: exp.Expression) -> None:
         terms = list(chain.flatten(unnest=False))
         gathered: list[exp.Expression] = []
         while terms:
-            if len(terms) >= 3 and _equal_dates(terms[:3]):
+            if _is_always(terms[0]):
+                gathered.append(exp.paren(terms.pop(0)))
+            elif len(terms) >= 3 and _equal_dates(terms[:3]):
                 gathered.append(exp.paren(exp.and_(*terms[:3], wrap=False)))
                 terms = terms[3:]
             else:
@@ -47,7 +49,14 @@ def _is_run_date(node: exp.Expression) -> bool:
 
 def _is_same_date(node: exp.Expression) -> bool:
     inner = node.unnest() if isinstance(node, exp.Paren) else None
-    return isinstance(inner, exp.And) and _equal_dates(list(inner.flatten(unnest=False)))
+    return _is_always(inner) or (
+        isinstance(inner, exp.And) and _equal_dates(list(inner.flatten(unnest=False)))
+    )
+
+
+def _is_always(node: exp.Expression | None) -> bool:
+    """`1 = 1`, as same_date() writes it for a run of one date."""
+    return isinstance(node, exp.EQ) and node.sql() == "1 = 1"
 
 
 def _equal_dates(terms: list[exp.Expression]) -> bool:
