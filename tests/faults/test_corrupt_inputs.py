@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from flows.runner import run_day
 from python_enrichers import load_enricher
-from spot_oa import landing
+from spot_oa import results_reader
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES
 from spot_oa.errors import BuildError, LandingError, SpotOaError, WarehouseError
-from spot_oa.landing import ResultsReader, land
+from spot_oa.landing import land
 from spot_oa.pipelines import get_pipeline, load_pipelines
+from spot_oa.results_reader import ResultsReader
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
@@ -271,8 +272,8 @@ def test_a_file_that_is_one_endless_line_is_named(
     pipeline, part = get_pipeline("dns"), Slice("dns", dt.date(2016, 7, 8))
     file = Path(pipeline.results_uri(settings.ml_uri, part))
     file.parent.mkdir(parents=True)
-    file.write_bytes(b"x" * (landing.FIRST_BLOCK + 1))
-    monkeypatch.setattr(landing, "MAX_LINE", 1000)
+    file.write_bytes(b"x" * (results_reader.FIRST_BLOCK + 1))
+    monkeypatch.setattr(results_reader, "MAX_LINE", 1000)
     warehouse = open_warehouse(settings)
     warehouse.prepare(python_tables(load_pipelines()))
     with pytest.raises(LandingError) as caught:

@@ -14,6 +14,7 @@ from spot_oa.dates import Slice
 from spot_oa.errors import LandingError
 from spot_oa.landing import land
 from spot_oa.pipelines import get_pipeline, load_pipelines
+from spot_oa.results_reader import ResultsReader
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse, open_warehouse
 from spot_oa.warehouse.tables import python_tables
@@ -120,15 +121,15 @@ def test_a_stream_that_breaks_off_leaves_the_slice(
     land(FLOW, DAY, str(tmp_path), 10, warehouse)
     with webhdfs(tmp_path) as server:
         results(tmp_path, DAY, lines(*(f"10.0.0.{n}" for n in range(200))) * 700)
-        monkeypatch.setattr("spot_oa.landing.BLOCK", 1 << 20)
+        monkeypatch.setattr("spot_oa.results_reader.BLOCK", 1 << 20)
 
-        original = land.__globals__["ResultsReader"]._read
+        original = ResultsReader._read
 
         def read_then_break(reader: object, block: bytes) -> object:
             server.broken = (500, "IOException")
             return original(reader, block)
 
-        monkeypatch.setattr("spot_oa.landing.ResultsReader._read", read_then_break)
+        monkeypatch.setattr("spot_oa.results_reader.ResultsReader._read", read_then_break)
         with pytest.raises(LandingError) as caught:
             land(FLOW, DAY, server.url, 1_000_000, warehouse)
     assert caught.value.transient

@@ -5,9 +5,10 @@ import io
 
 import pytest
 
-from spot_oa import landing
-from spot_oa.landing import ResultsReader
+from spot_oa import results_reader
+from spot_oa.errors import LandingError
 from spot_oa.pipelines import Results
+from spot_oa.results_reader import ResultsReader
 
 RESULTS = Results.model_validate(
     {
@@ -104,7 +105,7 @@ def test_reading_stops_at_the_limit_and_the_hash_with_it() -> None:
 def test_only_the_blocks_needed_are_read() -> None:
     stream = io.BytesIO((line() + "\n").encode() * 1_000_000)
     list(ResultsReader(stream, RESULTS, 500))
-    assert stream.tell() == landing.FIRST_BLOCK
+    assert stream.tell() == results_reader.FIRST_BLOCK
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
@@ -145,14 +146,14 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     lines = [line(ip=f"10.0.0.{n}") if n % 5 else f"bad {n}" for n in range(60)]
     data = "\n".join(lines).encode()
     whole = read(data, limit=40)
-    monkeypatch.setattr(landing, "FIRST_BLOCK", size)
-    monkeypatch.setattr(landing, "BLOCK", size)
+    monkeypatch.setattr(results_reader, "FIRST_BLOCK", size)
+    monkeypatch.setattr(results_reader, "BLOCK", size)
     pieces = read(data, limit=40)
     assert pieces[1:] == whole[1:]
     assert pieces[0].sha256 == whole[0].sha256
 
 
 def test_a_line_without_end_is_no_results_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landing, "MAX_LINE", 1000)
-    with pytest.raises(landing.LandingError, match="longer than 1000 bytes"):
-        read(b"x" * (landing.FIRST_BLOCK + 1))
+    monkeypatch.setattr(results_reader, "MAX_LINE", 1000)
+    with pytest.raises(LandingError, match="longer than 1000 bytes"):
+        read(b"x" * (results_reader.FIRST_BLOCK + 1))
