@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug import Response
 
 from python_enrichers import load_enricher
 from python_enrichers.base import Enrichment
@@ -18,6 +20,10 @@ KEY = "s3cr3t-k3y"
 
 # What may be sent: documentation networks and names may not, they are not public.
 PUBLIC = ("8.8.8.8", "1.1.1.1", "9.9.9.9", "2001:4860:4860::8888")
+
+
+def as_json(content: Any, status: int = 200) -> Response:
+    return Response(json.dumps(content), status, content_type="application/json")
 
 
 class Asked:
