@@ -191,7 +191,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(
         stderr=subprocess.PIPE,
         text=True,
         # Interrupts may be ignored here, as in what a script starts with `&`; that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     ) as run:
         assert run.stdout is not None
         for line in run.stdout:
