@@ -17,15 +17,8 @@ OnNode = Callable[[str], None]
 """Told in one line of each node that finishes."""
 
 PROFILE = (
-    *(
-        "home",
-        "target",
-        "warehouse",
-        "memory_limit",
-        "threads",
-        "schema_prefix",
-        "telemetry_schema",
-    ),
+    *("home", "target", "warehouse", "memory_limit", "threads"),
+    *("schema_prefix", "telemetry_schema"),
     *("impala_host", "impala_port", "impala_auth", "impala_user", "impala_kerberos_service"),
     *("impala_tls", "impala_http", "impala_http_path"),
 )

@@ -51,14 +51,6 @@ class Warehouse(Protocol):
         """
         ...
 
-    def check_telemetry(self, pipeline: Pipeline) -> None:
-        """Make sure that there is a place for the pipeline's telemetry.
-
-        Raises:
-            ConfigError: There is none.
-        """
-        ...
-
     def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Sequence[dt.date]:
         """Make `raw.<pipeline>` show the telemetry of these dates, in place.
 
@@ -66,7 +58,8 @@ class Warehouse(Protocol):
             The dates for which there is none.
 
         Raises:
-            WarehouseError: The telemetry cannot be read.
+            ConfigError: There is no place for it.
+            WarehouseError: It cannot be read.
         """
         ...
 

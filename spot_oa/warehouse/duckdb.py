@@ -140,19 +140,18 @@ class DuckDBWarehouse:
     def _telemetry(self, pipeline: Pipeline) -> Path:
         return _local(self._raw_uri) / pipeline.name
 
-    def check_telemetry(self, pipeline: Pipeline) -> None:
-        """See `Warehouse.check_telemetry`."""
+    def _existing_telemetry(self, pipeline: Pipeline) -> Path:
         root = self._telemetry(pipeline)
         if not root.is_dir():
             raise ConfigError(
                 f"telemetry folder {root} does not exist; put the Parquet there, "
                 "or correct SPOT_OA_RAW_URI"
             )
+        return root
 
     def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Sequence[dt.date]:
         """See `Warehouse.expose_telemetry`; partitions may be written m=7 or m=07."""
-        self.check_telemetry(pipeline)
-        root = self._telemetry(pipeline)
+        root = self._existing_telemetry(pipeline)
         globs = {date: _hour_globs(root, date) for date in dates}
         found = [glob for of_date in globs.values() for glob in of_date]
         with self._connect() as connection:
@@ -163,8 +162,7 @@ class DuckDBWarehouse:
 
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
         """See `Warehouse.newest_telemetry`; looks at folders, newest first."""
-        self.check_telemetry(pipeline)
-        root = self._telemetry(pipeline)
+        root = self._existing_telemetry(pipeline)
         return next((date for date in _days(root) if _hour_globs(root, date)), None)
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:

@@ -191,11 +191,6 @@ class ImpalaWarehouse:
             )
         return [dict(zip(table.columns, map(_text, row), strict=True)) for row in rows]
 
-    def check_telemetry(self, pipeline: Pipeline) -> None:
-        """See `Warehouse.check_telemetry`; the table and its columns are there."""
-        with self._connect() as session:
-            self._check_telemetry(session, pipeline)
-
     def _check_telemetry(self, session: _Session, pipeline: Pipeline) -> None:
         name = self._settings.telemetry_table(pipeline.name)
         database, _, table = name.partition(".")

@@ -1,4 +1,4 @@
-"""How a published file is written, whichever engine its rows come from."""
+"""What DuckDB does for every engine: it writes the published files. And how it is spoken to."""
 
 from __future__ import annotations
 

@@ -326,7 +326,7 @@ def test_telemetry_of_another_shape_is_refused(
 ) -> None:
     other = settings.model_copy(update={"telemetry_tables": tables})
     with pytest.raises(ConfigError, match=says):
-        open_warehouse(other).check_telemetry(FLOW)
+        open_warehouse(other).newest_telemetry(FLOW)
 
 
 def test_a_warehouse_of_another_shape_is_refused(settings: Settings, stand_in: StandIn) -> None:
