@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks.bench import LINES, Bench, size
 from benchmarks.measure import Timed, in_turns
-from benchmarks.statements import ready, run_all, scan, warehouse
+from benchmarks.statements import copy, ready, rows_of, run_all, scan, warehouse
 from benchmarks.tables import Table, filled, seconds, times
 
 LIMITS = (500, 3000, LINES)
@@ -17,7 +17,19 @@ OTHERS_UP_TO = 10_000_000
 
 
 def measure(bench: Bench) -> Table:
-    head = ("pipeline", "raw rows", "N", "scans", "marts", "ratio", "in CPU time", "exponent")
+    head = (
+        "pipeline",
+        "raw rows",
+        "N",
+        "scans",
+        "marts",
+        "ratio",
+        "in CPU time",
+        "rows made",
+        "copying them",
+        "ratio to both",
+        "exponent",
+    )
     return filled(head, _rows(bench))
 
 
@@ -28,7 +40,7 @@ def _rows(bench: Bench) -> Iterator[list[str]]:
             if pipeline != "flow" and rows > OTHERS_UP_TO:
                 continue
             for limit in LIMITS:
-                found = bare(bench, pipeline, rows, limit)
+                found, made = bare(bench, pipeline, rows, limit)
                 marts = found.seconds("marts")
                 slope = ""
                 if limit in before:
@@ -43,19 +55,28 @@ def _rows(bench: Bench) -> Iterator[list[str]]:
                     seconds(marts),
                     times(found.ratio("marts", "scans")),
                     times(found.cpu_ratio("marts", "scans")),
+                    f"{made:,}",
+                    seconds(found.seconds("copies")),
+                    times(found.ratio("marts", "scans", "copies")),
                     slope,
                 ]
 
 
-def bare(bench: Bench, pipeline: str, rows: int, limit: int) -> Timed:
-    """Time the scans and the marts' statements on a day whose first N results are landed."""
+def bare(bench: Bench, pipeline: str, rows: int, limit: int) -> tuple[Timed, int]:
+    """Time the marts' statements, and what no engine can save, on a day of N landed results.
+
+    Returns:
+        Times of `scans`, `marts` and `copies` (of the rows made), and how many rows these are.
+    """
     settings = bench.home(pipeline, rows)
     models = ready(settings, pipeline, limit)
     with warehouse(settings) as connection:
-        return in_turns(
-            bench.runs,
-            {
-                "scans": partial(scan, connection, settings, pipeline),
-                "marts": partial(run_all, connection, models),
-            },
-        )
+        run_all(connection, models)
+        cases = {
+            "scans": partial(scan, connection, settings, pipeline),
+            "marts": partial(run_all, connection, models),
+            "copies": partial(copy, connection, models),
+        }
+        found = in_turns(bench.runs, cases), rows_of(connection, models)
+        connection.execute("drop table copied")
+        return found

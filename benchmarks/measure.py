@@ -24,10 +24,12 @@ class Timed:
         """The case's median of the processor."""
         return statistics.median(cpu for _, cpu in self.rounds[case])
 
-    def ratio(self, case: str, floor: str) -> float:
-        """Median over the rounds of the case's time to the floor's of the same round."""
-        pairs = zip(self.rounds[case], self.rounds[floor], strict=True)
-        return statistics.median(one / other for (one, _), (other, _) in pairs)
+    def ratio(self, case: str, *floor: str) -> float:
+        """Median over the rounds of the case's time to the floor's, its parts' sum, in the same."""
+        floors = zip(*(self.rounds[part] for part in floor), strict=True)
+        sums = [sum(wall for wall, _ in parts) for parts in floors]
+        pairs = zip(self.rounds[case], sums, strict=True)
+        return statistics.median(one / other for (one, _), other in pairs)
 
     def cpu_ratio(self, case: str, floor: str) -> float:
         """The same of processor time, in which other programs show less."""

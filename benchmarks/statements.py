@@ -65,7 +65,7 @@ class Model:
             case "table":
                 yield f"create or replace table {self.relation} as {self.select}"
             case "incremental":
-                yield f"create or replace temp table bare_rows as {self.select}"
+                yield f"create or replace temporary view bare_rows as {self.select}"
                 yield "begin"
                 yield (
                     f"delete from {self.relation} where y = {DATE.year} and m = {DATE.month} "
@@ -154,3 +154,17 @@ def scan(connection: duckdb.DuckDBPyConnection, settings: Settings, pipeline: st
             " hive_partitioning = true)"
         ).fetchall()
     connection.execute("reset disabled_optimizers")
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> int:
+    """How many rows the marts have."""
+    tables = [model.relation for model in models if model.materialized == "incremental"]
+    counts = " + ".join(f"(select count(*) from {table})" for table in tables)
+    return int(connection.execute(f"select {counts}").fetchall()[0][0])
+
+
+def copy(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:
+    """Write what the marts hold into tables once more, which says what writing alone takes."""
+    for model in models:
+        if model.materialized == "incremental":
+            connection.execute(f"create or replace table copied as from {model.relation}")

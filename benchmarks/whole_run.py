@@ -39,7 +39,7 @@ def _parts(bench: Bench, rows: int) -> dict[str, str]:
     def median(*names: str) -> float:
         return statistics.median(max(float(step[name]) for name in names) for step in steps)
 
-    sql = bare(bench, "flow", rows, LIMIT).seconds("marts")
+    sql = bare(bench, "flow", rows, LIMIT)[0].seconds("marts")
     wall = statistics.median(ran.seconds for ran in runs)
     land, enrich, build = median("land"), median(*_ENRICH), median("dbt build")
     others = wall - land - enrich - median("prepare") - build - median("publish")

@@ -11,7 +11,7 @@ network_context as (
     where pipeline = 'dns' and {{ in_run_dates() }}
 ),
 
-classes as (
+listed_classes as (
     select * from {{ ref('dns_classes') }}
 ),
 
@@ -21,6 +21,22 @@ types as (
 
 rcodes as (
     select * from {{ ref('dns_rcodes') }}
+),
+
+{# Of each spelling once: a day has few, and to read one takes patterns. #}
+spellings as (
+    select distinct dns_qry_class as spelling
+    from answers
+),
+
+classes as (
+    select
+        spellings.spelling,
+        listed_classes.code,
+        listed_classes.name
+    from spellings
+    inner join listed_classes
+        on {{ dns_class_code('spellings.spelling') }} = listed_classes.code
 ),
 
 numbered as (
@@ -57,7 +73,7 @@ select
     cast(numbered.d as int) as d
 from numbered
 left join classes
-    on {{ dns_class_code('numbered.dns_qry_class') }} = classes.code
+    on numbered.dns_qry_class = classes.spelling
 left join types
     on numbered.dns_qry_type = types.code
 left join rcodes
