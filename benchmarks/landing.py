@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -26,16 +27,9 @@ LINES = {1_000_000: 0, 10_000_000: 10_000_001}
 
 
 def measure(bench: Bench) -> Table:
-    head = (
-        "lines",
-        "taken",
-        "landing",
-        "pyarrow",
-        "DuckDB",
-        "landing to the better",
-        "in CPU time",
-    )
-    return filled(head, _rows(bench))
+    plain = ("pyarrow", "pyarrow, to disk", "DuckDB", "DuckDB, to disk")
+    ratios = ("landing to the better to disk", "in CPU time")
+    return filled(("lines", "taken", "landing", *plain, *ratios), _rows(bench))
 
 
 def _rows(bench: Bench) -> Iterator[list[str]]:
@@ -57,21 +51,32 @@ def _rows(bench: Bench) -> Iterator[list[str]]:
         cases: dict[str, Callable[[], object]] = {
             "all": lambda lines=lines: landed(lines),  # type: ignore[misc]
             "first": lambda: landed(FIRST),
-            "pyarrow": lambda plain=plain: _pyarrow(plain, pipeline),  # type: ignore[misc]
-            "DuckDB": lambda plain=plain: _duckdb(plain, pipeline),  # type: ignore[misc]
         }
+        for name, read in (("pyarrow", _pyarrow), ("DuckDB", _duckdb)):
+            for where, to in (("", None), (", to disk", file.with_name("plain.duckdb"))):
+                cases[name + where] = partial(_fresh, read, plain, pipeline, to)
         found = in_turns(bench.runs, cases)
-        better = min("pyarrow", "DuckDB", key=found.seconds)
-        reads = [seconds(found.seconds("pyarrow")), seconds(found.seconds("DuckDB"))]
+        better = min("pyarrow, to disk", "DuckDB, to disk", key=found.seconds)
+        reads = [seconds(found.seconds(name)) for name in list(cases)[2:]]
         ratios = times(found.ratio("all", better)), times(found.cpu_ratio("all", better))
         yield [size(lines), "all", seconds(found.seconds("all")), *reads, *ratios]
-        yield [size(lines), size(FIRST), seconds(found.seconds("first")), *[""] * 4]
+        yield [size(lines), size(FIRST), seconds(found.seconds("first")), *[""] * 6]
 
 
-def _pyarrow(file: Path, pipeline: Pipeline) -> None:
-    """Read into memory."""
+Read = Callable[[duckdb.DuckDBPyConnection, Path, Pipeline], None]
+
+
+def _fresh(read: Read, file: Path, pipeline: Pipeline, to: Path | None) -> None:
+    """Read into a table of a new database, or into memory."""
+    if to is not None:
+        to.unlink(missing_ok=True)
+    with duckdb.connect(to or ":memory:") as connection:
+        read(connection, file, pipeline)
+
+
+def _pyarrow(connection: duckdb.DuckDBPyConnection, file: Path, pipeline: Pipeline) -> None:
     fields = pipeline.results.fields
-    pyarrow.csv.read_csv(
+    table = pyarrow.csv.read_csv(
         file,
         pyarrow.csv.ReadOptions(column_names=list(fields)),
         pyarrow.csv.ParseOptions(delimiter="\t", quote_char=False),
@@ -80,21 +85,22 @@ def _pyarrow(file: Path, pipeline: Pipeline) -> None:
             null_values=["null", "-"],
         ),
     )
+    if connection.execute("select path from duckdb_databases() where path is not null").fetchall():
+        connection.register("rows", table)
+        connection.execute("create table landed as from rows")
 
 
 def _arrow(kind: str) -> pa.DataType:
     return {str(name): arrow for name, arrow in ARROW_TYPES.items()}[kind]
 
 
-def _duckdb(file: Path, pipeline: Pipeline) -> None:
-    """Read into a table in memory."""
+def _duckdb(connection: duckdb.DuckDBPyConnection, file: Path, pipeline: Pipeline) -> None:
     columns = {name: SQL_TYPES[spec.type] for name, spec in pipeline.results.fields.items()}
-    with duckdb.connect() as connection:
-        connection.execute(
-            f"create table landed as from read_csv('{file}', delim = '\\t', quote = '', "
-            f"escape = '', header = false, auto_detect = false, nullstr = ['null', '-'], "
-            f"columns = {columns})"
-        )
+    connection.execute(
+        f"create table landed as from read_csv('{file}', delim = '\\t', quote = '', "
+        f"escape = '', header = false, auto_detect = false, nullstr = ['null', '-'], "
+        f"columns = {columns})"
+    )
 
 
 def _without_broken_lines(file: Path, plain: Path, width: int) -> None:

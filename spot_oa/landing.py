@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import fsspec
+import pyarrow as pa
 
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import LandingError, printable
@@ -18,6 +19,9 @@ from spot_oa.pipelines import Pipeline
 from spot_oa.results_reader import ResultsReader
 from spot_oa.warehouse import Warehouse
 from spot_oa.warehouse.tables import REJECTS, results_table
+
+PORTION = 1 << 28
+"""Bytes that are written at once at least: engines compress rows by the hundred thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def land(
         ml_uri: Any fsspec URL or path; the file lies below it.
         limit: How many good lines to take; 0 takes none.
         warehouse: Written in one transaction.
-        progress: Told after each block how far landing is.
+        progress: Told now and then how far landing is.
 
     Returns:
         What was taken.
@@ -62,8 +66,13 @@ def land(
     before = file_state(uri)
     results = results_table(pipeline)
     with _open(uri, part) as stream, warehouse.replacing(part, results, REJECTS) as writer:
+        writer.fill(
+            results,
+            source_uri=without_userinfo(uri),
+            landed_at=dt.datetime.now(dt.UTC).replace(tzinfo=None),
+        )
         reader = ResultsReader(stream, pipeline.results, limit)
-        for rows, rejects in reader:
+        for rows, rejects in _portions(reader):
             writer.append(results, rows)
             writer.append(REJECTS, rejects)
             progress(f"{reader.rows} rows landed, {reader.rejected} lines rejected")
@@ -73,12 +82,7 @@ def land(
                 f"{stream.where}: changed while it was read; wait for the scorer to end, try again",
                 transient=True,
             )
-        writer.fill(
-            results,
-            source_uri=without_userinfo(uri),
-            source_sha256=reader.sha256,
-            landed_at=dt.datetime.now(dt.UTC).replace(tzinfo=None),
-        )
+        writer.fill(results, source_sha256=reader.sha256)
     return Landed(
         rows=reader.rows,
         rejected=reader.rejected,
@@ -87,6 +91,22 @@ def land(
         source_uri=without_userinfo(uri),
         source_sha256=reader.sha256,
     )
+
+
+def _portions(reader: ResultsReader) -> Iterator[tuple[pa.Table, pa.Table]]:
+    blocks: list[tuple[pa.Table, pa.Table]] = []
+    for block in reader:
+        blocks.append(block)
+        if sum(table.nbytes for tables in blocks for table in tables) >= PORTION:
+            yield _joined(blocks)
+            blocks = []
+    if blocks:
+        yield _joined(blocks)
+
+
+def _joined(blocks: Sequence[tuple[pa.Table, pa.Table]]) -> tuple[pa.Table, pa.Table]:
+    rows, rejects = zip(*blocks, strict=True)
+    return pa.concat_tables(rows), pa.concat_tables(rejects)
 
 
 def newest_results(pipeline: Pipeline, ml_uri: str) -> dt.date | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,27 +13,37 @@ from spot_oa.warehouse.tables import ARROW_TYPES
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _PLAIN = r"^\s*(?:\+|(-))?(\d{1,38})(\.\d*)?\s*$"
 _LARGEST = {"int": 2**31 - 1, "bigint": 2**63 - 1}
+READ_AS: Mapping[Type, pa.DataType] = {
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    # Not as a single: a number is rounded once, and what is too large for it is bad.
+    "float": pa.float64(),
+    "double": pa.float64(),
+}
+"""What Arrow may read plain numbers as, before they are looked at here."""
 
 
-def parse_numbers(text: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array]:
+def parse_numbers(column: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array]:
     """Parse a column of numbers; integers lose what stands behind the point.
 
     Args:
-        text: Strings, NULL allowed.
+        column: Strings, or numbers that Arrow has read as `READ_AS` of the kind; NULL allowed.
         kind: int, bigint, float or double.
 
     Returns:
-        The numbers, NULL where the text is NULL or bad, and a mask of the bad ones: no number,
+        The numbers, NULL where the column is NULL or bad, and a mask of the bad ones: no number,
         not finite, or out of the type's range.
     """
     parse = _parse_integers if kind in _LARGEST else _parse_floats
-    numbers = parse(text, kind)
-    return numbers, pc.and_(text.is_valid(), numbers.is_null())
+    numbers = parse(column, kind)
+    return numbers, pc.and_(column.is_valid(), numbers.is_null())
 
 
 def _parse_integers(text: pa.Array, kind: Type) -> pa.Array:
+    if not pa.types.is_string(text.type):
+        return text
     # Arrow would read 0x1f as a number, Java never writes one.
-    if not pc.any(pc.match_substring(text, "x", ignore_case=True)).as_py():
+    if not any(pc.any(pc.match_substring(text, x)).as_py() for x in "xX"):
         try:
             return pc.cast(text, ARROW_TYPES[kind])
         except pa.ArrowInvalid:

@@ -28,7 +28,7 @@ class SliceWriter(Protocol):
         ...
 
     def fill(self, table: Table, **values: object) -> None:
-        """Set columns of all rows appended to `table`, once they are known."""
+        """Set columns of all rows of the slice, those appended already and those to come."""
         ...
 
 

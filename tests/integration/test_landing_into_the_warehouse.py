@@ -114,6 +114,24 @@ def test_a_file_that_cannot_be_read_leaves_the_slice(
     assert len(rows(settings, "from raw.results_rejects")) == 1
 
 
+@pytest.mark.parametrize("portion", [1, 1 << 28])
+def test_every_row_says_where_it_is_from(
+    settings: Settings,
+    warehouse: Warehouse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    portion: int,
+) -> None:
+    monkeypatch.setattr("spot_oa.landing.PORTION", portion)
+    monkeypatch.setattr("spot_oa.results_reader.FIRST_BLOCK", 100)
+    results(tmp_path, DAY, lines(*(f"10.0.0.{n}" for n in range(40))))
+    landed = land(FLOW, DAY, str(tmp_path), 100, warehouse)
+    found = "select source_uri, source_sha256, count(*) from raw.flow_results where landed_at is not null"
+    assert rows(settings, f"{found} group by all") == [
+        (landed.source_uri, landed.source_sha256, 40)
+    ]
+
+
 def test_a_stream_that_breaks_off_leaves_the_slice(
     settings: Settings, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,6 +141,56 @@ def test_bytes_that_are_no_utf8_stay_readable_and_are_counted() -> None:
     assert reader.invalid_utf8 == 1
 
 
+ODD = (
+    *("80", " 80", "80 ", "+80", "-80", "8e1", "80.9", "0x50", "0X50", "-0x50", "080", "8_0", "٨٠"),
+    *("3000000000", "99999999999999999999", "1e400", "1E-400", "nan", "NaN", "inf", "-Infinity"),
+    *(
+        "null",
+        "NULL",
+        "",
+        "-",
+        "true",
+        '"80"',
+        "80,0",
+        "0x1p3",
+        "1e",
+        ".5",
+        "5.",
+        "\ufeff80",
+        "\u00a080",
+    ),
+)
+
+
+@pytest.mark.parametrize("place", ["port", "score"])
+@pytest.mark.parametrize("text", ODD)
+def test_the_fast_ways_see_the_same_numbers(
+    monkeypatch: pytest.MonkeyPatch, text: str, place: str
+) -> None:
+    data = "\n".join([line(), line(**{place: text}), line(ip="0x"), ""]).encode()
+    fast = read(data)
+    monkeypatch.setattr(results_reader, "_plain_block", lambda *_, **__: None)
+    slow = read(data)
+    assert fast[1:] == slow[1:]
+    assert fast[0].bad_values == slow[0].bad_values
+
+
+def test_a_plain_block_is_read_the_fastest_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results_reader, "_Split", lambda *fields: fields)
+    block = f"{line()}\n{line(port='null')}\n".encode()
+    fields, *_ = results_reader._plain_block(block, RESULTS, typed=True)
+    assert [str(field.type) for field in fields] == ["int32", "string", "string", "double"]
+
+
+@pytest.mark.parametrize("empty", [0, 1, 2])
+def test_empty_lines_are_rejected_wherever_they_stand(empty: int) -> None:
+    lines = [line(), line(ip="::2")]
+    lines.insert(empty, "")
+    _, rows, rejects = read(("\n".join(lines) + "\n").encode())
+    assert len(rows) == 2
+    assert [reject["line_no"] for reject in rejects] == [empty + 1]
+
+
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     lines = [line(ip=f"10.0.0.{n}") if n % 5 else f"bad {n}" for n in range(60)]
