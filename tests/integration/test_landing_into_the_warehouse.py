@@ -126,8 +126,8 @@ def test_every_row_says_where_it_is_from(
     monkeypatch.setattr("spot_oa.results_reader.FIRST_BLOCK", 100)
     results(tmp_path, DAY, lines(*(f"10.0.0.{n}" for n in range(40))))
     landed = land(FLOW, DAY, str(tmp_path), 100, warehouse)
-    found = "select source_uri, source_sha256, count(*) from raw.flow_results where landed_at is not null"
-    assert rows(settings, f"{found} group by all") == [
+    found = "select source_uri, source_sha256, count(*) from raw.flow_results"
+    assert rows(settings, f"{found} where landed_at is not null group by all") == [
         (landed.source_uri, landed.source_sha256, 40)
     ]
 
