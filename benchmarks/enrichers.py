@@ -1,9 +1,8 @@
-"""How long enrichment takes: `python -m benchmarks.enrichers [folder of .mmdb files]`."""
+"""How long enrichment takes: `SPOT_OA_GEO_DB=... python -m benchmarks.enrichers`."""
 
 from __future__ import annotations
 
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,13 +24,12 @@ def main() -> None:
     addresses = [*v4, *v6][:ADDRESSES]
     names = [f"www{n % 7}.host{n}.example{n % 1000}.com" for n in range(ADDRESSES)]
     uris = [f"{name}/path/{n}?q={n}" for n, name in enumerate(names)]
-    mmdb = sorted(Path(sys.argv[1]).glob("*.mmdb")) if sys.argv[1:] else []
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         context = home / "context"
         context.mkdir()
-        measured("geo", home, "geo", {"address": addresses}, geo_db=tuple(mmdb))
+        measured("geo", home, "geo", {"address": addresses}, geo_db=load_settings().geo_db)
         (context / "iploc.csv").write_text("".join(map(place, range(PLACES))))
         measured(f"geo, iploc.csv of {PLACES:,}", home, "geo", {"address": addresses})
         (context / "iploc.csv").unlink()

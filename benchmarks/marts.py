@@ -28,38 +28,49 @@ def measure(bench: Bench) -> Table:
         "rows made",
         "copying them",
         "ratio to both",
-        "exponent",
+        "exponent by rows",
+        "by N",
     )
     return filled(head, _rows(bench))
 
 
 def _rows(bench: Bench) -> Iterator[list[str]]:
     for pipeline in ("flow", "proxy", "dns"):
-        before: dict[int, tuple[int, float]] = {}
+        marts: dict[tuple[int, int], float] = {}
+        fewer_rows = 0
         for rows in bench.sizes:
             if pipeline != "flow" and rows > OTHERS_UP_TO:
                 continue
+            lower = 0
             for limit in LIMITS:
                 found, made = bare(bench, pipeline, rows, limit)
-                marts = found.seconds("marts")
-                slope = ""
-                if limit in before:
-                    fewer, took = before[limit]
-                    slope = f"{math.log(marts / took) / math.log(rows / fewer):.2f}"
-                before[limit] = rows, marts
+                marts[rows, limit] = found.seconds("marts")
                 yield [
                     pipeline,
                     size(rows),
                     size(limit),
                     seconds(found.seconds("scans")),
-                    seconds(marts),
+                    seconds(found.seconds("marts")),
                     times(found.ratio("marts", "scans")),
                     times(found.cpu_ratio("marts", "scans")),
                     f"{made:,}",
                     seconds(found.seconds("copies")),
                     times(found.ratio("marts", "scans", "copies")),
-                    slope,
+                    _slope(marts, (fewer_rows, limit), (rows, limit)),
+                    _slope(marts, (rows, lower), (rows, limit)),
                 ]
+                lower = limit
+            fewer_rows = rows
+
+
+def _slope(
+    took: dict[tuple[int, int], float], before: tuple[int, int], now: tuple[int, int]
+) -> str:
+    """The exponent of growth from one case to the next in one direction: 1 is in proportion."""
+    if before not in took:
+        return ""
+    growth = math.prod(now) / math.prod(before)
+    return f"{math.log(took[now] / took[before]) / math.log(growth):.2f}"
 
 
 def bare(bench: Bench, pipeline: str, rows: int, limit: int) -> tuple[Timed, int]:

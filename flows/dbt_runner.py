@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import datetime as dt
-import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,9 +29,6 @@ _SAID_OF_ALL = "Unable to establish connection to Impala server: "
 """What dbt-impala puts before every error of SQL."""
 _LOST = ("cannot be reached", "does not let us in", "TSocket read 0 bytes")
 """What is said of a daemon that is away, when dbt connects and when it is in a statement."""
-
-# What dbt leaves behind takes the process most of a second to take apart at its end: let it be.
-atexit.register(gc.freeze)
 
 
 @dataclass(frozen=True, slots=True)
