@@ -19,7 +19,12 @@ _suffixes = tldextract.TLDExtract(
 
 
 def address(text: str) -> Address | None:
-    """The address, IPv4 where it is one mapped into IPv6; None if the text is none."""
+    """The address, IPv4 where it is one mapped into IPv6; None if the text is none.
+
+    With a zone (`fe80::1%eth0`) it is none: it says something on one host only.
+    """
+    if "%" in text:
+        return None
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
