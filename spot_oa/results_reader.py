@@ -21,7 +21,7 @@ import pyarrow.csv
 
 from spot_oa.errors import LandingError
 from spot_oa.numbers import READ_AS, parse_numbers
-from spot_oa.pipelines import Results
+from spot_oa.pipelines import Results, Type
 
 NULL_TEXT = "null"
 FIRST_BLOCK = 1 << 18
@@ -189,8 +189,13 @@ def _plain_block(block: bytes, results: Results, *, typed: bool) -> _Split | Non
         # Arrow would read 0x1f as a number. (To look for one byte first takes a tenth of the time.)
         if any(x in block and b"0" + x in block for x in (b"x", b"X")):
             return None
-        numbers = {str(f.index): f.type for f in results.fields.values() if f.type != "string"}
-        types |= {place: READ_AS[kind] for place, kind in numbers.items() if place in types}
+        kinds: dict[str, set[Type]] = {}
+        for spec in results.fields.values():
+            kinds.setdefault(str(spec.index), set()).add(spec.type)
+        for place in names:
+            kind, *others = kinds.get(place, {"string"})
+            if kind != "string" and not others:
+                types[place] = READ_AS[kind]
     elif b"\n\n" in block or block.startswith(b"\n"):
         return None  # It would see empty fields in empty lines, which are no numbers.
     try:

@@ -182,6 +182,19 @@ def test_a_plain_block_is_read_the_fastest_way(monkeypatch: pytest.MonkeyPatch) 
     assert [str(field.type) for field in fields] == ["int32", "string", "string", "double"]
 
 
+def test_two_fields_may_read_one_place_each_as_its_type() -> None:
+    fields = {
+        "text": {"index": 0, "type": "string"},
+        "number": {"index": 0, "type": "int"},
+        "score": {"index": 1, "type": "double", "required": True},
+    }
+    results = Results.model_validate(
+        {"file": "toy_results.csv", "width": 2, "score": "score", "fields": fields}
+    )
+    ((rows, _),) = ResultsReader(io.BytesIO(b"007\t1.0\n"), results, 10)
+    assert rows.select(["text", "number"]).to_pylist() == [{"text": "007", "number": 7}]
+
+
 @pytest.mark.parametrize("empty", [0, 1, 2])
 def test_empty_lines_are_rejected_wherever_they_stand(empty: int) -> None:
     lines = [line(), line(ip="::2")]
