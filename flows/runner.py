@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +24,9 @@ from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 
 T = TypeVar("T")
+
+GRACE = 5.0
+"""Seconds that an interrupted run waits for its enrichment steps."""
 
 
 class Caller(Protocol):
@@ -73,9 +77,26 @@ class PlainCaller:
 
     def call_together(self, steps: Mapping[str, Callable[[], T]]) -> Mapping[str, T]:
         """See `Caller`."""
-        with ThreadPoolExecutor(max_workers=max(1, len(steps))) as pool:
-            futures = {name: pool.submit(step) for name, step in steps.items()}
+        futures: dict[str, Future[T]] = {name: Future() for name in steps}
+        for name, step in steps.items():
+            # Not a pool: its threads would be joined, and to Python 3.11 a thread whose join is
+            # interrupted counts as ended.
+            threading.Thread(target=_settle, args=(futures[name], step), daemon=True).start()
+        try:
+            wait(futures.values())
+        except BaseException:
+            # The interpreter aborts if it ends while a step is in the engine. One that waits for a
+            # service may take long: it is left.
+            wait(futures.values(), timeout=GRACE)
+            raise
         return {name: future.result() for name, future in futures.items()}
+
+
+def _settle(future: Future[T], step: Callable[[], T]) -> None:
+    try:
+        future.set_result(step())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        future.set_exception(error)
 
 
 def run_day(

@@ -6,6 +6,7 @@ files any more.
 
 from __future__ import annotations
 
+import errno
 import resource
 import shutil
 import subprocess
@@ -76,8 +77,13 @@ class Disk:
     def fill(self, room: int, run: Process | None) -> None:
         """Leave so much room, or let the run write no larger files."""
         if self.is_small:
-            with (self.root / "ballast").open("wb") as ballast:
-                ballast.write(bytes(max(0, shutil.disk_usage(self.root).free - room)))
+            ballast = self.root / "ballast"
+            try:
+                ballast.write_bytes(bytes(max(0, shutil.disk_usage(self.root).free - room)))
+            except OSError as error:
+                # The run has taken some of it meanwhile: the disk is full all the same.
+                if error.errno != errno.ENOSPC or room:
+                    raise
         elif run:
             # Less than what a file has already would tear what is overwritten: no disk does that.
             most = max(file.stat().st_size for file in self.root.rglob("*") if file.is_file())
