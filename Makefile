@@ -44,6 +44,7 @@ lint: $(READY) ## check style and types of Python, SQL and YAML, and that dbt wa
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/yamllint --strict .
 	SPOT_OA_WAREHOUSE=:memory: $(BIN)/dbt --quiet --warn-error parse --profiles-dir profiles
 	$(BIN)/dbt --quiet --warn-error parse --profiles-dir profiles --target impala

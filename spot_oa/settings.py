@@ -112,6 +112,13 @@ def _secret(value: Any) -> Any:
     return SecretStr(value if isinstance(value, str) else json.dumps(value))
 
 
+def _project_dir() -> Path:
+    """The top of a checkout, or what a wheel carries of it."""
+    package = Path(__file__).resolve().parent
+    carried = package / "project"
+    return carried if carried.is_dir() else package.parent
+
+
 class Settings(BaseSettings):
     """Configuration, read once at the edge and handed in.
 
@@ -227,7 +234,7 @@ class Settings(BaseSettings):
     maxmind_account_id: str = ""
     maxmind_license_key: SecretStr | None = None
     maxmind_editions: WordList = ("GeoLite2-City", "GeoLite2-ASN")
-    project_dir: Path = Path(__file__).resolve().parent.parent
+    project_dir: Path = Field(default_factory=_project_dir)
     """The dbt project: the folder that holds dbt_project.yml."""
 
     @classmethod

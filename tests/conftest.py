@@ -50,3 +50,23 @@ def reference() -> Path:
     if not (folder / "cases").is_dir():
         pytest.skip(f"no reference cases at {folder} (SPOT_OA_REFERENCE_DIR)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a home in which every pipeline has run on both demo dates.
+
+    Who uses it leaves the tables as they are, and is of the xdist group `dbt`.
+    """
+    from flows.runner import run_day
+    from spot_oa.demo import DEMO_DATES, generate
+    from spot_oa.pipelines import load_pipelines
+    from tests.support.report import Told
+
+    home = tmp_path_factory.mktemp("built")
+    generate(home, pipelines=tuple(load_pipelines()), rows_per_day=1000, suspicious=40)
+    settings = load_settings(home=home)
+    for pipeline in load_pipelines():
+        for date in DEMO_DATES:
+            run_day(settings, pipeline, date, Told())
+    return settings

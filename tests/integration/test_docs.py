@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support.ui import WebDriverWait
 
 from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
-from tests.conftest import PROJECT
 from tests.support.dbt import dbt
 from tests.support.descriptions import complaints
 
 pytestmark = pytest.mark.xdist_group("dbt")
-
-SCREENSHOTS = PROJECT / "target" / "screenshots"
-"""Where the pictures stay, to be looked at."""
-
-# A page of somebody else's code, without a network, a profile and a screen.
-CHROMIUM = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1400,1000",
-)
 
 
 @pytest.fixture(scope="module")
@@ -106,66 +82,3 @@ def test_the_way_from_telemetry_and_results_to_the_files_is_unbroken(
             f"source.spot_oa.landed.{name}_results",
         }
         assert all(origin.startswith(("source.", "seed.")) for origin in origins(files))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        assert "CI" not in os.environ, "CI looks at the docs in Chromium: .ci/run installs it"
-        pytest.skip("no chromium and chromium-driver here (Debian's packages)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*CHROMIUM, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
-
-
-def _shown(browser: WebDriver, page: Path, fragment: str, words: str, name: str) -> str:
-    """The text of a page of the site, when it shows the words; leaves a picture."""
-    browser.get("about:blank")
-    browser.get(f"{page.as_uri()}#!/{fragment}")
-    wait = WebDriverWait(browser, 60)
-    wait.until(lambda b: words in b.find_element(By.TAG_NAME, "body").text)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    browser.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
-    return browser.find_element(By.TAG_NAME, "body").text
-
-
-def test_a_person_can_read_the_site(browser: WebDriver, target: Path) -> None:
-    page = target / "static_index.html"
-
-    overview = _shown(browser, page, "overview", "The way the data goes", "overview")
-    assert "spot-oa run flow --date 2016-07-08" in overview
-    assert "Read the scores" in overview
-
-    model = "model/model.spot_oa.flow_scores"
-    mart = _shown(browser, page, model, "One row per landed flow result", "flow_scores")
-    assert "destip_internal" in mart
-    assert "The scorer's probability of the event." in mart
-
-    browser.get("about:blank")
-    browser.get(f"{page.as_uri()}#!/overview?g_v=1&g_i=%2Bexposure:published_flow")
-    WebDriverWait(browser, 60).until(lambda b: len(_graph_nodes(b)) > 10)
-    nodes = set(_graph_nodes(browser))
-    browser.save_screenshot(str(SCREENSHOTS / "lineage.png"))
-    assert {
-        "source.spot_oa.telemetry.flow",
-        "source.spot_oa.landed.flow_results",
-        "model.spot_oa.int_flow__traffic_filtered",
-        "model.spot_oa.flow_edge",
-        "exposure.spot_oa.published_flow",
-    } <= nodes
-
-
-def _graph_nodes(browser: WebDriver) -> list[str]:
-    """The ids of what the lineage graph draws; it is a canvas, so its own object is asked."""
-    return browser.execute_script(
-        """
-        const found = [...document.querySelectorAll('*')].map(e => e._cyreg && e._cyreg.cy);
-        const graph = found.find(cy => cy);
-        return graph ? graph.nodes().filter(n => n.visible()).map(n => n.id()) : [];
-        """
-    )
