@@ -28,6 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+LONG = ("browser", "engines", "mutation")
+"""Folders of which every test is `long`: `make test` leaves those out, `make test-all` runs them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(PROJECT / "tests").parts[0] in LONG:
+            item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

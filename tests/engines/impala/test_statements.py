@@ -20,7 +20,7 @@ from tests.support.impala_sql import complaints
 pytestmark = pytest.mark.xdist_group("dbt")
 
 CHECKED = ("insert overwrite table oa", "create view")
-"""What dbt wraps around the compiled SQL, which tests/integration/test_impala_sql.py looks at."""
+"""What dbt wraps around the compiled SQL, which tests/engines/test_impala_sql.py looks at."""
 
 COMMENT = re.compile(r"^\s*(/\*.*?\*/)?\s*", re.DOTALL)
 """What dbt puts before a statement."""

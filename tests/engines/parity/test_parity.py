@@ -12,7 +12,7 @@ import pytest
 from spot_oa.dates import Slice, parse_date
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.pipelines import load_pipelines
-from tests.integration.parity.targets import (
+from tests.support.targets import (
     DuckDB,
     Impala,
     Rows,

@@ -25,7 +25,7 @@ from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse.tables import python_tables
 from tests.conftest import PROJECT
-from tests.integration.parity.targets import MARTS, DuckDB, Rows, differing
+from tests.support.targets import MARTS, DuckDB, Rows, differing
 from tests.support.cases import Case
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark"), pytest.mark.timeout(900)]

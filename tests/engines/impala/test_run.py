@@ -14,7 +14,7 @@ from flows.dbt_runner import build
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError
 from spot_oa.settings import load_settings
-from tests.integration.impala.test_connection import SECRET, USERS, certificate
+from tests.engines.impala.test_connection import SECRET, USERS, certificate
 from tests.support.impala import StandIn
 from tests.support.impala.telemetry import load_telemetry
 
