@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 PROJECT = Path(__file__).resolve().parent.parent
 
 LONG = ("browser", "engines", "mutation")
-"""Folders of which every test is `long`: `make test` leaves those out, `make test-all` runs them."""
+"""Folders whose tests are all `long`: `make test` leaves them out, `make test-all` runs them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

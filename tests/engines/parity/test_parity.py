@@ -12,6 +12,8 @@ import pytest
 from spot_oa.dates import Slice, parse_date
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.pipelines import load_pipelines
+from tests.support.cases import Case, assert_same, published
+from tests.support.published import Files, content
 from tests.support.targets import (
     DuckDB,
     Impala,
@@ -20,8 +22,6 @@ from tests.support.targets import (
     differing,
     finished,
 )
-from tests.support.cases import Case, assert_same, published
-from tests.support.published import Files, content
 
 pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("parity")]
 

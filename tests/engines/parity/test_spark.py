@@ -25,8 +25,8 @@ from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse.tables import python_tables
 from tests.conftest import PROJECT
-from tests.support.targets import MARTS, DuckDB, Rows, differing
 from tests.support.cases import Case
+from tests.support.targets import MARTS, DuckDB, Rows, differing
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark"), pytest.mark.timeout(900)]
 
