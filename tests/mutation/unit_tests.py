@@ -14,8 +14,7 @@ import sqlglot
 import yaml
 from sqlglot import exp
 
-from tests.mutation.dates import gather_dates
-from tests.mutation.operators import Mutant, nodes
+from tests.mutation.operators import Mutant
 
 Rows = Counter[tuple[object, ...]]
 
@@ -53,7 +52,6 @@ class UnitTest:
         if not actual or not expected:
             raise ValueError(f"{file}: not as dbt-core 1.11 writes a unit test")
         tree = sqlglot.parse_one(actual["body"], dialect="duckdb")
-        gather_dates(tree)
         fixtures, steps = {}, {}
         for cte in tree.args["with_"].expressions:
             if cte.alias.startswith(_FIXTURE):
@@ -78,9 +76,7 @@ class UnitTest:
         """The model's SQL, as it is or broken."""
         parts = dict(self._plain)
         if mutant:
-            step = exp.Paren(this=self.steps[mutant.step].copy())
-            mutant.edit(nodes(step.this)[mutant.place])
-            parts[mutant.step] = step.this.sql("duckdb", copy=False)
+            parts[mutant.step] = mutant.broken(self.steps[mutant.step]).sql("duckdb", copy=False)
         final = parts.pop("final")
         ctes = ", ".join(f"{name} as ({sql})" for name, sql in parts.items())
         return f"with {ctes} {final}" if ctes else final
