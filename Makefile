@@ -25,7 +25,7 @@ demo: $(READY) ## make a synthetic network and run every pipeline on it
 	$(BIN)/spot-oa demo
 
 server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C stops them
-	$(BIN)/python -m flows.local_server
+	$(BIN)/python -m flows.orchestration.local_server
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest

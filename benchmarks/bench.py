@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.runner import run_day
-from flows.summary import Summary
+from flows.run.runner import run_day
+from flows.run.summary import Summary
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.settings import Settings, load_settings

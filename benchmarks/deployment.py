@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.bench import Bench
 from benchmarks.tables import Table, seconds
-from flows.local_server import prefect_environment, register, server, worker
+from flows.orchestration.local_server import prefect_environment, register, server, worker
 from spot_oa.demo import DEMO_DATES, demo_settings, generate
 from tests.support.prefect_api import Api
 

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 
 from benchmarks.bench import DATE, ran
-from flows import steps
-from flows.dbt_runner import build_command, dbt_arguments, environment
-from flows.steps import Run
+from flows.run import steps
+from flows.run.dbt_runner import build_command, dbt_arguments, environment
+from flows.run.steps import Run
 from spot_oa.dates import Slice
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings

@@ -1,1 +1,1 @@
-"""The runs: steps as plain functions, one runner, and the two shells around it (CLI, Prefect)."""
+"""The runs (`run`), and the two shells around them: the command line (`cli`) and Prefect."""

@@ -67,7 +67,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
     Who uses it leaves the tables as they are, and is of the xdist group `dbt`.
     """
-    from flows.runner import run_day
+    from flows.run.runner import run_day
     from spot_oa.demo import DEMO_DATES, generate
     from spot_oa.pipelines import load_pipelines
     from tests.support.report import Told

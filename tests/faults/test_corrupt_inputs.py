@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from flows.runner import run_day
+from flows.run.runner import run_day
 from python_enrichers import load_enricher
 from spot_oa import results_reader
 from spot_oa.dates import Slice

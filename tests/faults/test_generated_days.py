@@ -18,8 +18,8 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, given
 
-from flows import dbt_runner, steps
-from flows.steps import Run
+from flows.run import dbt_runner, steps
+from flows.run.steps import Run
 from spot_oa.dates import Slice
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import load_settings

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.runner import run_day
+from flows.run.runner import run_day
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import SpotOaError
 from spot_oa.settings import Settings, load_settings

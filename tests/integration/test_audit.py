@@ -18,8 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from flows.audit import history
-from flows.runner import run_day
+from flows.run.audit import history
+from flows.run.runner import run_day
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import LandingError, WarehouseError
 from spot_oa.settings import Settings, load_settings

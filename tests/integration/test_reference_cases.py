@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.runner import run_day
+from flows.run.runner import run_day
 from spot_oa.dates import parse_date
 from spot_oa.settings import load_settings
 from tests.conftest import PROJECT

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows.runner import run_day
+from flows.run.runner import run_day
 from spot_oa.dates import parse_date
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import load_settings

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.runner import is_unchanged, run_day
-from flows.summary import Summary
+from flows.run.runner import is_unchanged, run_day
+from flows.run.summary import Summary
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
 from spot_oa.pipelines import get_pipeline

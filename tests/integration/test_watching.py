@@ -10,8 +10,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from flows.dbt_runner import invoke
-from flows.doctor import examine
+from flows.cli.doctor import examine
+from flows.run.dbt_runner import invoke
 from spot_oa.dates import Slice
 from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.settings import Settings, load_settings

@@ -50,7 +50,6 @@ def test_no_mutant_lives(built: Settings, unit_tests: Mapping[str, list[UnitTest
             alive = _alive(connection, tests)
             killed += len(list(mutants(tests[0].steps))) - len(alive)
             living |= {(model, mutant.name) for mutant in alive}
-    print(f"{killed} mutants killed, {len(living)} live")
     known = equivalent()
     assert sorted(living - known) == [], "write the unit test that tells it from the model"
     assert sorted(known - living) == [], "listed as equivalent, and is not"
@@ -61,9 +60,9 @@ def _alive(connection: duckdb.DuckDBPyConnection, tests: list[UnitTest]) -> list
     alive = list(mutants(tests[0].steps))
     valid: set[Mutant] = set()
     for test in tests:
-        assert [m.name for m in mutants(test.steps)] == [
-            m.name for m in mutants(tests[0].steps)
-        ], f"{test.name} compiles to SQL of another shape"
+        assert [m.name for m in mutants(test.steps)] == [m.name for m in mutants(tests[0].steps)], (
+            f"{test.name} compiles to SQL of another shape"
+        )
         test.give(connection)
         expected = test.expected_rows(connection)
         assert test.rows(connection, test.sql()) == expected, f"{test.name} fails"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flows.dbt_runner import dbt_arguments, environment
+from flows.run.dbt_runner import dbt_arguments, environment
 from spot_oa.settings import Settings
 
 

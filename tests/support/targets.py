@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from flows.dbt_runner import dbt_arguments, environment
-from flows.runner import run_day
-from flows.summary import Summary
+from flows.run.dbt_runner import dbt_arguments, environment
+from flows.run.runner import run_day
+from flows.run.summary import Summary
 from spot_oa.dates import Slice
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows import runner
-from flows.runner import PlainCaller
+from flows.run import runner
+from flows.run.runner import PlainCaller
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from prefect import flow
 from prefect.exceptions import ParameterTypeError
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.flow_oa import flow_oa
-from flows.oa_backfill import oa_backfill
-from flows.tasks import PrefectCaller
+from flows.orchestration.backfill import oa_backfill
+from flows.orchestration.daily import flow_oa
+from flows.orchestration.tasks import PrefectCaller
 from spot_oa.errors import LandingError
 
 pytestmark = pytest.mark.xdist_group("server")

@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from flows.dbt_runner import environment
-from flows.doctor import examine
+from flows.cli.doctor import examine
+from flows.run.dbt_runner import environment
 from spot_oa.errors import ConfigError, SpotOaError, WarehouseError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from flows.dbt_runner import build
+from flows.run.dbt_runner import build
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError
 from spot_oa.settings import load_settings

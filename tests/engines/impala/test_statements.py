@@ -8,7 +8,7 @@ import re
 import pytest
 from dbt.cli.main import dbtRunner
 
-from flows.dbt_runner import dbt_arguments, environment
+from flows.run.dbt_runner import dbt_arguments, environment
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse

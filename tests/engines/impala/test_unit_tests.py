@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.dbt_runner import dbt_arguments, environment
+from flows.run.dbt_runner import dbt_arguments, environment
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse

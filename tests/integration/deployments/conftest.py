@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.local_server import prefect_environment, register, server, worker
+from flows.orchestration.local_server import prefect_environment, register, server, worker
 from spot_oa.demo import generate
 from spot_oa.settings import Settings, load_settings
 from tests.support.prefect_api import Api

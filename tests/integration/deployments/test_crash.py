@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from flows.local_server import worker
-from flows.runner import run_day
+from flows.orchestration.local_server import worker
+from flows.run.runner import run_day
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES
 from spot_oa.publish import published_folder

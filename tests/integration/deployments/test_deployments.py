@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.local_server import prefect
+from flows.orchestration.local_server import prefect
 from spot_oa.demo import DEMO_DATES
 from spot_oa.errors import ConfigError
 from tests.integration.deployments.conftest import Site

@@ -10,7 +10,7 @@ import sys
 import pytest
 from pytest_httpserver import HTTPServer
 
-from flows.local_server import worker
+from flows.orchestration.local_server import worker
 from spot_oa.demo import DEMO_DATES
 from tests.integration.deployments.conftest import Site
 

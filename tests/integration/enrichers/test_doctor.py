@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from pytest_httpserver import HTTPServer
 
-from flows.doctor import examine
+from flows.cli.doctor import examine
 from tests.integration.enrichers.conftest import KEY, Asked
 
 STATS = {"data": {"attributes": {"last_analysis_stats": {"malicious": 0, "suspicious": 0}}}}

@@ -138,7 +138,7 @@ def geo_fetch(
 @app.command()
 def doctor() -> None:
     """Show what is configured, what can be reached and what is missing."""
-    from flows.doctor import examine  # noqa: PLC0415
+    from flows.cli.doctor import examine  # noqa: PLC0415
 
     console = _console()
     faults = 0
@@ -158,8 +158,8 @@ def history(
     ] = 20,
 ) -> None:
     """Show the last runs: what ran, how it ended, and why."""
-    from flows.audit import history as runs  # noqa: PLC0415
-    from flows.report import show_history  # noqa: PLC0415
+    from flows.cli.report import show_history  # noqa: PLC0415
+    from flows.run.audit import history as runs  # noqa: PLC0415
 
     console = _console()
     name = None if pipeline == "all" else _pipelines(pipeline)[0]
@@ -176,8 +176,8 @@ def _run_days(
     force_enrich: bool = False,
     settings: Settings | None = None,
 ) -> None:
-    from flows.report import reporter, show_summary  # noqa: PLC0415
-    from flows.runner import run_day  # noqa: PLC0415
+    from flows.cli.report import reporter, show_summary  # noqa: PLC0415
+    from flows.run.runner import run_day  # noqa: PLC0415
     from spot_oa.dates import Slice  # noqa: PLC0415
 
     console, settings = _console(), settings or _settings()

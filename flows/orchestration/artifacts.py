@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.summary import Summary
+from flows.run.summary import Summary
 from spot_oa.dates import Slice
 from spot_oa.errors import BuildError, Node, SpotOaError, printable
 

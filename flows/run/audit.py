@@ -20,8 +20,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.steps import Run
-from flows.summary import Summary, versions
+from flows.run.steps import Run
+from flows.run.summary import Summary, versions
 from spot_oa.errors import SpotOaError, printable
 from spot_oa.lock import warehouse_lock
 from spot_oa.settings import Settings

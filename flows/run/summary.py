@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from flows.dbt_runner import Built
+from flows.run.dbt_runner import Built
 from python_enrichers.base import Outcome, Status
 from spot_oa.dates import Slice
 from spot_oa.landing import Landed

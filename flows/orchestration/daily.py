@@ -7,8 +7,8 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.parameters import ForceEnrich, Limit, RunDate
-from flows.tasks import run_as_flow, run_name
+from flows.orchestration.parameters import ForceEnrich, Limit, RunDate
+from flows.orchestration.tasks import run_as_flow, run_name
 
 
 @flow(name="flow-oa", flow_run_name=run_name("flow"))

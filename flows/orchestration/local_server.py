@@ -1,6 +1,7 @@
 """A Prefect server, work pool, deployments and worker for a first try, all on this machine.
 
-`python -m flows.local_server` starts them in that order and stops them, worker first, on Ctrl-C.
+`python -m flows.orchestration.local_server` starts them in that order and stops them, worker first,
+on Ctrl-C.
 Production runs them as services: docs/operations.md.
 """
 

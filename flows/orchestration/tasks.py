@@ -17,9 +17,9 @@ from prefect.futures import wait
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows.artifacts import show_failure, show_summary
-from flows.runner import is_unchanged, run_day
-from flows.secrets import settings_with_secrets
+from flows.orchestration.artifacts import show_failure, show_summary
+from flows.orchestration.secret_blocks import settings_with_secrets
+from flows.run.runner import is_unchanged, run_day
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import SpotOaError, printable
 

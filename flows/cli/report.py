@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from flows.summary import Summary
+from flows.run.summary import Summary
 from spot_oa.dates import Slice
 from spot_oa.errors import printable
 

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 
 import python_enrichers
-from flows import dbt_runner
-from flows.dbt_runner import Built, OnNode
-from flows.summary import Enriched, Summary, versions
+from flows.run import dbt_runner
+from flows.run.dbt_runner import Built, OnNode
+from flows.run.summary import Enriched, Summary, versions
 from python_enrichers.base import Enricher, Indicators
 from spot_oa import landing
 from spot_oa import publish as publishing

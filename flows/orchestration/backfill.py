@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.parameters import Limit, RunDate
-from flows.tasks import left_alone, run_as_flow, run_name
+from flows.orchestration.parameters import Limit, RunDate
+from flows.orchestration.tasks import left_alone, run_as_flow, run_name
 from spot_oa.dates import date_range
 from spot_oa.errors import UsageError
 

@@ -11,10 +11,10 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from flows import steps
-from flows.audit import audited
-from flows.steps import Run
-from flows.summary import Enriched, Summary
+from flows.run import steps
+from flows.run.audit import audited
+from flows.run.steps import Run
+from flows.run.summary import Enriched, Summary
 from spot_oa.dates import Slice
 from spot_oa.fingerprint import fingerprint, published_unchanged
 from spot_oa.lock import warehouse_lock
