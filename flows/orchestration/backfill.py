@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.orchestration.parameters import Limit, RunDate
+from flows.orchestration.parameters import Limit, PipelineName, RunDate
 from flows.orchestration.tasks import left_alone, run_as_flow, run_name
 from spot_oa.dates import date_range
 from spot_oa.errors import UsageError
-
-PipelineName = Literal["flow", "proxy", "dns"]
+from spot_oa.pipelines import load_pipelines
+from spot_oa.settings import load_settings
 
 
 @flow(name="oa-day", flow_run_name=run_name())
@@ -36,12 +36,19 @@ def oa_backfill(
 
     A bad day does not stop the others. Days whose inputs and settings are what they were when they
     were published are skipped, so a backfill that was stopped goes on where it was.
+
+    Args:
+        date_from: The first day, 2016-07-08 or 20160708 (UTC).
+        date_to: The last day, included.
+        pipelines: Some of the pipelines; left out, all.
+        limit: How many results to take; left out, SPOT_OA_LIMIT of the worker.
+        force: Run days again that have not changed.
     """
     try:
         dates = date_range(date_from, date_to)
     except UsageError as error:
         return Failed(message=str(error))
-    names = pipelines or ["flow", "proxy", "dns"]
+    names = pipelines or list(load_pipelines(load_settings().pipelines_dir))
     failed = []
     for date in dates:
         for name in names:
