@@ -27,13 +27,17 @@ class Site:
     log: Path
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
 def server_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("site")
     generate(home, rows_per_day=3000, suspicious=100)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with webhdfs(home / "ml") as results:
         settings = load_settings(home=home, ml_uri=results.url)
         environment = prefect_environment(settings, port) | {
