@@ -18,7 +18,7 @@ from spot_oa.landing import land
 from spot_oa.pipelines import Pipeline, get_pipeline
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.duckdb import SQL_TYPES
+from spot_oa.warehouse.duckdb.warehouse import SQL_TYPES
 from spot_oa.warehouse.tables import ARROW_TYPES, python_tables
 
 FIRST = 3000

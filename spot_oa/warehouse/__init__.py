@@ -147,11 +147,11 @@ class Warehouse(Protocol):
 def open_warehouse(settings: Settings) -> Warehouse:
     """The warehouse of the configured target; nothing is opened before it is used."""
     if settings.target == "duckdb":
-        from spot_oa.warehouse.duckdb import DuckDBWarehouse  # noqa: PLC0415 - one engine per run
+        from spot_oa.warehouse.duckdb.warehouse import DuckDBWarehouse  # noqa: PLC0415 - one engine per run
 
         return DuckDBWarehouse(settings)
     if settings.target == "impala":
-        from spot_oa.warehouse.impala import ImpalaWarehouse  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.warehouse import ImpalaWarehouse  # noqa: PLC0415
 
         return ImpalaWarehouse(settings)
     raise ConfigError(
@@ -165,7 +165,7 @@ def connections_of_dbt(settings: Settings) -> AbstractContextManager[None]:
     dbt-impala checks no certificates, and takes TLS and HTTP with some ways to log in only.
     """
     if settings.target == "impala":
-        from spot_oa.warehouse.impala_connection import connections_of_dbt  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.connection import connections_of_dbt  # noqa: PLC0415
 
         return connections_of_dbt(settings)
     return nullcontext()

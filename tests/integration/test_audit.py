@@ -24,7 +24,7 @@ from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import LandingError, WarehouseError
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.duckdb import DuckDBWarehouse
+from spot_oa.warehouse.duckdb.warehouse import DuckDBWarehouse
 from spot_oa.warehouse.tables import RUN_AUDIT
 from tests.support.audit import audit
 from tests.support.impala import StandIn

@@ -23,7 +23,7 @@ SCRIPT = Path(sys.executable).with_name("spot-oa")
 _PARENT = """
 import importlib, json, os, pkgutil, sys
 import dbt.adapters.duckdb, dbt.cli.main, tldextract
-import flows.cli, flows.cli.report, flows.run.runner, python_enrichers, spot_oa.warehouse.duckdb
+import flows.cli.report, flows.run.runner, python_enrichers, spot_oa.warehouse.duckdb.warehouse
 for module in pkgutil.walk_packages(python_enrichers.__path__, "python_enrichers."):
     importlib.import_module(module.name)
 print("ready", flush=True)

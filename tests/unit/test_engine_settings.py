@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from spot_oa.settings import load_settings
-from spot_oa.warehouse.duckdb import DuckDBWarehouse
+from spot_oa.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.conftest import PROJECT
 
 

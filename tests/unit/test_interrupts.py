@@ -8,7 +8,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from spot_oa.warehouse.parquet import interrupts
+from spot_oa.warehouse.duckdb.parquet import interrupts
 
 
 @pytest.mark.parametrize(

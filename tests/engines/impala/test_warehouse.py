@@ -13,8 +13,8 @@ from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.impala import _record_batch
-from spot_oa.warehouse.impala_staging import BATCH_ROWS, Files, literal
+from spot_oa.warehouse.hiveserver2.staging import BATCH_ROWS, Files, literal
+from spot_oa.warehouse.hiveserver2.warehouse import _record_batch
 from spot_oa.warehouse.tables import (
     LOOKUPS,
     REJECTS,

@@ -12,7 +12,7 @@ import yaml
 
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import load_settings
-from spot_oa.warehouse.impala import _create
+from spot_oa.warehouse.hiveserver2.warehouse import _create
 from spot_oa.warehouse.tables import python_tables
 from tests.conftest import PROJECT
 from tests.support.impala.telemetry import KEYS

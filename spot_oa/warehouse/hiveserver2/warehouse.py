@@ -16,9 +16,9 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
-from spot_oa.warehouse.impala_connection import connect, failure, where
-from spot_oa.warehouse.impala_staging import literal, staging
-from spot_oa.warehouse.parquet import write_sorted
+from spot_oa.warehouse.duckdb.parquet import write_sorted
+from spot_oa.warehouse.hiveserver2.connection import connect, failure, where
+from spot_oa.warehouse.hiveserver2.staging import literal, staging
 from spot_oa.warehouse.tables import ARROW_TYPES, REJECTS, Table
 
 PARTITIONS = ("pipeline", "y", "m", "d")

@@ -19,7 +19,7 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
-from spot_oa.warehouse.parquet import copy_sorted, interrupts, reason, text
+from spot_oa.warehouse.duckdb.parquet import copy_sorted, interrupts, reason, text
 from spot_oa.warehouse.tables import Table
 
 SQL_TYPES: Mapping[Type, str] = {
