@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from spot_oa.errors import ConfigError
-from spot_oa.settings import load_settings
+from spot_oa.settings import STAGES, Settings, load_settings
+from spot_oa.settings.table import descriptions, page
+from tests.conftest import PROJECT
 
 
 def test_names_on_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +100,10 @@ def test_a_bad_value_is_named_in_one_line(
     message = str(caught.value)
     assert f"{name}={value}" in message
     assert "\n" not in message
+
+
+def test_the_page_of_settings_is_the_classes() -> None:
+    written = (PROJECT / "docs" / "settings.md").read_text("utf-8")
+    assert written == "\n".join(page()), "python -m spot_oa.settings.table > docs/settings.md"
+    listed = [name for stage in STAGES for name in descriptions(stage)]
+    assert sorted(listed) == sorted(Settings.model_fields)
