@@ -124,7 +124,7 @@ def geo_fetch(
     ],
 ) -> None:
     """Fetch geo databases, and show their licence."""
-    from python_enrichers.geo_fetch import fetch  # noqa: PLC0415
+    from python_enrichers.geo.fetch import fetch  # noqa: PLC0415
 
     console = _console()
 

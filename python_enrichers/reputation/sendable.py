@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from python_enrichers.addresses import RangeIndex, is_public, pack, unpack
 from python_enrichers.base import Indicators
-from python_enrichers.network_context import internal_ranges
+from python_enrichers.network_context.enricher import internal_ranges
 from python_enrichers.reputation.matching import host_of, uri_key
 from spot_oa.errors import ConfigError, printable
 from spot_oa.pipelines import IndicatorType

@@ -66,7 +66,7 @@ class RunSettings(Stage):
     """A folder of pipeline descriptions that replace or join the built-in ones of the same
     name."""
     project_dir: Path = Field(default_factory=_project_dir)
-    """The folder that holds dbt_project.yml; the checkout's, or what the wheel carries, if unset."""
+    """The folder that holds dbt_project.yml: the checkout, or what the wheel carries, if unset."""
 
     @model_validator(mode="before")
     @classmethod

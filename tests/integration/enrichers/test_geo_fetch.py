@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 
 from flows.cli import app
 from python_enrichers import load_enricher
-from python_enrichers.geo_fetch import fetch
+from python_enrichers.geo.fetch import fetch
 from spot_oa.errors import ConfigError, EnrichmentError, UsageError
 from spot_oa.settings import Settings, load_settings
 

@@ -12,7 +12,7 @@ import pytest
 
 from python_enrichers import load_enricher
 from python_enrichers.base import Enrichment, Outcome
-from python_enrichers.geo import Known, geoloc, place_in_record
+from python_enrichers.geo.enricher import Known, geoloc, place_in_record
 from spot_oa.errors import EnrichmentError
 from spot_oa.settings import Settings, load_settings
 from tests.unit.enrichers.conftest import WriteContext, column

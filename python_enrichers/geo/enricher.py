@@ -29,7 +29,7 @@ from python_enrichers.addresses import (
 )
 from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
 from python_enrichers.context_files import ContextFile, naive_utc, read_context_file
-from python_enrichers.licences import DBIP, MAXMIND
+from python_enrichers.geo.licences import DBIP, MAXMIND
 from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
 

@@ -23,8 +23,8 @@ import maxminddb
 
 from python_enrichers.base import SourceError, Status
 from python_enrichers.budget import Deadline
+from python_enrichers.geo.licences import DBIP, MAXMIND, Licence
 from python_enrichers.http import Client, Download, Marks
-from python_enrichers.licences import DBIP, MAXMIND, Licence
 from spot_oa.errors import ConfigError, EnrichmentError, UsageError, printable
 from spot_oa.settings import Settings
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from python_enrichers.addresses import RangeIndex, Span, is_public, pack, parse_span, span, unpack
 from python_enrichers.base import Enrichment, Indicators, lookup_frame
 from python_enrichers.context_files import ContextFile, read_context_file
-from python_enrichers.netbox import Labelled, read_netbox
-from python_enrichers.reverse_dns import ReverseDns, open_reverse_dns
+from python_enrichers.network_context.netbox import Labelled, read_netbox
+from python_enrichers.network_context.reverse_dns import ReverseDns, open_reverse_dns
 from spot_oa.settings import Settings
 
 

@@ -1,0 +1,5 @@
+"""Which addresses are the operator's own, and what the operator calls them."""
+
+from python_enrichers.network_context.enricher import load
+
+__all__ = ["load"]
