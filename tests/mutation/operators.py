@@ -28,7 +28,7 @@ class Mutant:
 
 
 def nodes(step: exp.Expression) -> list[exp.Expression]:
-    """All nodes in a fixed order, with what in_run_dates() and same_date() wrote as one each."""
+    """All nodes in a fixed order, with what macros wrote of the dates as one each."""
     return list(step.walk(bfs=False, prune=is_of_dates))
 
 

@@ -14,7 +14,6 @@ import sqlglot
 import yaml
 from sqlglot import exp
 
-from tests.mutation.dates import gather_dates
 from tests.mutation.operators import Mutant, nodes
 
 Rows = Counter[tuple[object, ...]]
@@ -53,7 +52,6 @@ class UnitTest:
         if not actual or not expected:
             raise ValueError(f"{file}: not as dbt-core 1.11 writes a unit test")
         tree = sqlglot.parse_one(actual["body"], dialect="duckdb")
-        gather_dates(tree)
         fixtures, steps = {}, {}
         for cte in tree.args["with_"].expressions:
             if cte.alias.startswith(_FIXTURE):
