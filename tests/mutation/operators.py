@@ -27,7 +27,7 @@ TWINS = [
 ]
 """Names that are easily taken for each other."""
 
-DATE = {"y", "m", "d"}
+DATE = {"y", "m", "d", "run_date"}
 
 _FLIPPED: Mapping[type[exp.Expression], type[exp.Expression]] = {
     exp.EQ: exp.NEQ,
@@ -91,12 +91,12 @@ def _names(node: exp.Expression) -> str:
 
 
 def _is_of_dates(node: exp.Expression) -> bool:
-    """Whether a predicate is about the dates of the run and nothing else."""
+    """Whether a node is about the dates of the run and nothing else: what macros make of them."""
+    if isinstance(node, exp.Alias) and node.alias == "run_date":
+        return True
     if not isinstance(node, exp.Paren | exp.And | exp.Or | exp.EQ):
         return False
     columns = {column.name for column in node.find_all(exp.Column)}
-    if isinstance(node, exp.EQ) and not columns:
-        return node.sql() == "1 = 1"  # a run of one date has nothing to compare
     kinds = (exp.Paren, exp.And, exp.Or, exp.EQ, exp.Column, exp.Identifier, exp.Literal)
     return bool(columns) and columns <= DATE and not _others(node, kinds)
 
@@ -154,7 +154,9 @@ def _flip(node: exp.Expression) -> Break:
 
 def _swapped(node: exp.Expression) -> Iterator[Break]:
     """A column of the output made of the next one of its type."""
-    typed = [(p, kind) for p in node.expressions if (kind := _kind_of(p))]
+    typed = [
+        (p, kind) for p in node.expressions if p.alias_or_name not in DATE and (kind := _kind_of(p))
+    ]
     for projection, kind in typed:
         alike = [p for p, other in typed if other == kind and p is not projection]
         source = next((p for p in alike if p.index > projection.index), alike[0] if alike else None)

@@ -34,6 +34,7 @@ NAMES = [
     "shop.example.co.uk", "x.user.github.io", "8.8.8.8.in-addr.arpa", "o'brien.example.org",
     "xn--bcher-kva.example", "10.0.0.5", "b\u00fccher.example.com", "a..example.com", "12345",
     "x' or 1=1 -- .example.com", "www.example.com.", ".", "{{ 1 }}.example.net", "com;drop.net",
+    "WWW.Example.com", "A.EXAMPLE.ORG.",
 ]  # fmt: skip
 URIS = [
     "www.example.com/a/b?x=1", "www.example.com/a/b?x=10", "www.example.com/a", "example.org",
@@ -119,7 +120,7 @@ def _proxy_raw(date: dt.date) -> tuple[dict[str, Any], Changes]:
         "webcat": [None, "z"],
         "respcode": [None, *_HTTP],
         "uriport": [None, "-", "80"],
-        "scbytes": [None, -1, 9, 10],
+        "scbytes": [None, -1, 9, 10, 3_000_000_000],
         "fulluri": [None, *URIS],
         "bcappoper": [None, "a", "B"],
         "h": [0, 3, 5, 23],
@@ -147,6 +148,7 @@ def _proxy_result(date: dt.date) -> tuple[dict[str, str], Changes]:
         "host": TEXTS,
         "useragent": TEXTS,
         "duration": NUMBERS,
+        "csbytes": NUMBERS,
         "respcode": ["null", *_HTTP],
         "fulluri": [*TEXTS, *URIS, *URIS],
         "word": TEXTS,

@@ -1,9 +1,5 @@
 with requests as (
-    select
-        *,
-        {{ time_text_seconds('time') }} as seconds_of_day
-    from {{ ref('int_proxy__requests_filtered') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('int_proxy__requests_filtered')) }}
 ),
 
 status_codes as (
@@ -17,9 +13,9 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by fulluri, clientip, h, y, m, d
+            partition by fulluri, clientip, h, run_date
             order by
-                {{ earliest_first('seconds_of_day', [
+                {{ earliest_first(time_text_seconds('time'), [
                     'tdate', 'time', 'host', 'reqmethod', 'useragent', 'resconttype', 'duration',
                     'username', 'authgroup', 'exceptionid', 'filterresult', 'webcat', 'referer',
                     'respcode', 'action', 'urischeme', 'uriport', 'uripath', 'uriquery',
@@ -42,8 +38,8 @@ select
     cast(numbered.referer as string) as referer,
     cast(numbered.uriport as string) as uriport,
     cast(numbered.serverip as string) as serverip,
-    cast(numbered.scbytes as int) as scbytes,
-    cast(numbered.csbytes as int) as csbytes,
+    cast(numbered.scbytes as bigint) as scbytes,
+    cast(numbered.csbytes as bigint) as csbytes,
     cast(numbered.fulluri as string) as fulluri,
     cast(numbered.h as int) as hh,
     cast({{ code_name('numbered.respcode', 'status_codes') }} as string) as respcode_name,
