@@ -30,6 +30,16 @@ from spot_oa.settings import Settings
 ENTRY_POINTS = "spot_oa.reputation"
 
 UNVERIFIED, NONE, LOW, MEDIUM, HIGH = SEVERITIES = range(-1, 4)
+SEVERITY_WORDS = {
+    "unverified": UNVERIFIED,
+    "unknown": UNVERIFIED,
+    "none": NONE,
+    "low": LOW,
+    "medium": MEDIUM,
+    "high": HIGH,
+    "critical": HIGH,
+} | {str(severity): severity for severity in SEVERITIES}
+"""How lists write severities, in lower case."""
 
 
 class Answer(StrEnum):
@@ -67,6 +77,18 @@ def storable(*texts: str | None) -> None:
         TypeError: One is no text.
     """
     "".join([text for text in texts if text is not None]).encode()
+
+
+def read_severity(text: str) -> int:
+    """Read a severity that a list has as a number or a word.
+
+    Raises:
+        ValueError: It is none.
+    """
+    severity = SEVERITY_WORDS.get(text.strip().lower())
+    if severity is None:
+        raise ValueError(f"its severity is not one of {', '.join(SEVERITY_WORDS)}")
+    return severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,12 @@ from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
-    HIGH,
-    LOW,
     MEDIUM,
-    NONE,
-    UNVERIFIED,
     Entry,
     ListSource,
     ServiceOptions,
     Tools,
+    read_severity,
 )
 from python_enrichers.reputation.list_files import read_records
 from python_enrichers.reputation.listed import EVERY_KIND
@@ -39,15 +36,6 @@ from python_enrichers.reputation.matching import entry
 from spot_oa.pipelines import IndicatorType, Name
 
 FETCHED_DAYS = 30.0
-WORDS = {
-    "unverified": UNVERIFIED,
-    "unknown": UNVERIFIED,
-    "none": NONE,
-    "low": LOW,
-    "medium": MEDIUM,
-    "high": HIGH,
-    "critical": HIGH,
-}
 
 
 class ListOptions(ServiceOptions):
@@ -163,7 +151,7 @@ class _Lines:
         return entry(
             str(fields[indicator]).strip(),
             _of(fields, label) or self._options.label,
-            _severity(level) if level else self._options.severity,
+            read_severity(level) if level else self._options.severity,
             None,
             _of(fields, category) or None,
         )
@@ -193,8 +181,3 @@ def _of(fields: Any, column: Any) -> str:
     except LookupError:
         value = None
     return "" if value is None else str(value)
-
-
-def _severity(text: str) -> int:
-    word = text.strip().lower()
-    return WORDS[word] if word in WORDS else int(word)

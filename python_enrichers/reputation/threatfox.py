@@ -82,10 +82,7 @@ def _entry(line: str) -> Entry | None:
     record = json.loads(line)
     if record["ioc_type"] not in LISTED_TYPES:
         return None
-    indicator = record["ioc"]
-    if record["ioc_type"] == "ip:port":
-        indicator = indicator.rpartition(":")[0].strip("[]")
     confidence = int(record["confidence_level"])
     severity = next((level for least, level in CONFIDENCES if confidence >= least), LOW)
     label = record.get("malware_printable") or "Listed"
-    return entry(indicator, label, severity, float(confidence), record.get("threat_type"))
+    return entry(record["ioc"], label, severity, float(confidence), record.get("threat_type"))

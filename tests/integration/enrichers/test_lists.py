@@ -145,7 +145,7 @@ TEXT = """# a comment
 evil.com
 http://bad.com/path
 
-not,an,indicator is one too
+not,an,indicator is none
 """
 CSV = """; written by hand
 "ip","threat level","kind","why"
@@ -179,7 +179,7 @@ LINES = "\n".join(
                 "bad.com/path?x": "mine:Bad:1",
                 "bad.com/other": "",
             },
-            0,
+            1,
             id="text",
         ),
         pytest.param(
