@@ -204,7 +204,7 @@ class ListSource(Protocol):
         """Read a file that `fetch` wrote; None if there is none.
 
         Raises:
-            EnrichmentError: It cannot be read.
+            SourceError: It cannot be read, or has no entry.
             LookupError, TypeError, ValueError, AttributeError: It is not of its form.
         """
         ...

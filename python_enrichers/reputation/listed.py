@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from python_enrichers.base import Indicators, Outcome, Status, lookup_frame
 from python_enrichers.context_files import ContextFile, naive_utc
@@ -61,12 +62,9 @@ class Listed:
         outcome = self._file.outcome(len(asked), len(places) - places.count(NOT_FOUND))
         return Verdicts(
             rows,
-            Outcome(
-                self.name,
-                Status.STALE if self._stale else Status.OK,
-                asked=outcome.asked,
-                found=outcome.found,
-                skipped=outcome.skipped,
+            replace(
+                outcome,
+                status=Status.STALE if self._stale else Status.OK,
                 detail=", ".join(filter(None, (outcome.detail, self._age(), self._stale))),
                 attribution=self._attribution,
             ),
