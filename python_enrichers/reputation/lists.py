@@ -61,11 +61,13 @@ def _open(
         fault = fault or error
         outcome = Outcome(source.name, fault.status, detail=printable(fault.reason))
         return Absent(source.name, source.kinds, answer_of(fault.status), outcome)
+    gaps = [*map(printable, source.meter.gaps)]
     return Listed(
         file,
         kinds=source.kinds,
         expires_at=file.written_at + source.max_age if source.max_age else None,
-        stale=f"not renewed ({printable(fault.reason)})" if fault else "",
+        status=Status.STALE if fault else Status.PARTIAL if gaps else Status.OK,
+        note=", ".join([*([f"not renewed ({printable(fault.reason)})"] if fault else []), *gaps]),
         attribution=source.attribution,
     )
 
