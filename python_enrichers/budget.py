@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from python_enrichers.base import SourceError, Status
@@ -117,6 +117,12 @@ class Meter:
     budget: Budget
     deadline: Deadline
     sleep: Callable[[float], None] = time.sleep
+    gaps: dict[str, None] = field(default_factory=dict)
+    """What was not asked for although there is more of it, with what to do; each once."""
+
+    def left_out(self, reason: str) -> None:
+        """Note that not all pages of an answer were asked for, which is a warning of the run."""
+        self.gaps[reason] = None
 
     def take(self) -> None:
         """Wait until a call may be made.

@@ -6,6 +6,7 @@ the libraries below are not chained to it, because their texts hold addresses an
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import email.utils
 import hashlib
@@ -226,7 +227,8 @@ class Client:
                 for url, part, how in zip(urls, parts, came, strict=True):
                     if how is Download.UNCHANGED:
                         self.download(url, part, limit=MAX_LIST)
-                    whole.write(part.read_bytes().rstrip() + b"\n")
+                    content = part.read_bytes().removeprefix(codecs.BOM_UTF8).rstrip()
+                    whole.write(content + b"\n")
         finally:
             for part in parts:
                 part.unlink(missing_ok=True)

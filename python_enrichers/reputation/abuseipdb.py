@@ -25,6 +25,7 @@ from python_enrichers.reputation.base import (
     LiveService,
     Tools,
     Verdict,
+    part,
 )
 from python_enrichers.reputation.list_files import read_records, write_records
 from python_enrichers.reputation.matching import entry
@@ -78,9 +79,11 @@ class AbuseIpDb:
             f"{self._options.url}/check",
             {"ipAddress": address, "maxAgeInDays": self._options.max_age_days},
         )
-        return {address: self._verdict(answer["data"])}
+        return {address: self._verdict(part(answer, "data"))}
 
-    def _verdict(self, data: Mapping[str, object]) -> Verdict | None:
+    def _verdict(self, data: Mapping[str, object] | None) -> Verdict | None:
+        if data is None:
+            return None
         if data["isWhitelisted"]:
             return Verdict(NONE, "Whitelisted", confidence=0.0)
         if not data["totalReports"]:
@@ -108,7 +111,7 @@ class Blacklist:
         """See `ListSource`."""
         least = {"confidenceMinimum": self._options.blacklist_confidence, "limit": 500_000}
         answer = self._client.get_json(f"{self._options.url}/blacklist", least)
-        write_records(path, answer["data"])
+        write_records(path, part(answer, "data") or ())
         return True
 
     def read(self, path: Path) -> ContextFile[Entry] | None:

@@ -10,17 +10,18 @@ fetched now and then and answers from the copy (`ListSource`). Both are wrapped 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from python_enrichers.base import Indicators, Outcome, lookup_frame
+from python_enrichers.base import Indicators, Outcome, SourceError, lookup_frame
 from python_enrichers.budget import Limits, Meter
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Client, Marks
@@ -30,6 +31,16 @@ from spot_oa.settings import Settings
 ENTRY_POINTS = "spot_oa.reputation"
 
 UNVERIFIED, NONE, LOW, MEDIUM, HIGH = SEVERITIES = range(-1, 4)
+SEVERITY_WORDS = {
+    "unverified": UNVERIFIED,
+    "unknown": UNVERIFIED,
+    "none": NONE,
+    "low": LOW,
+    "medium": MEDIUM,
+    "high": HIGH,
+    "critical": HIGH,
+} | {str(severity): severity for severity in SEVERITIES}
+"""How lists write severities, in lower case."""
 
 
 class Answer(StrEnum):
@@ -67,6 +78,37 @@ def storable(*texts: str | None) -> None:
         TypeError: One is no text.
     """
     "".join([text for text in texts if text is not None]).encode()
+
+
+def part(answer: Any, *path: str) -> Any:
+    """Follow keys into a decoded answer.
+
+    Many servers write an object in which nothing is as an empty list or null, and so is read what
+    has no more in it.
+
+    Returns:
+        What is there, None if there is nothing on the way or at the end.
+
+    Raises:
+        LookupError, TypeError: The answer is of another form.
+    """
+    for key in path:
+        if answer is None or answer == []:
+            return None
+        answer = answer[key]
+    return None if answer in ([], {}) else answer
+
+
+def read_severity(text: str) -> int:
+    """Read a severity that a list has as a number or a word.
+
+    Raises:
+        ValueError: It is none.
+    """
+    severity = SEVERITY_WORDS.get(text.strip().lower())
+    if severity is None:
+        raise ValueError(f"its severity is not one of {', '.join(SEVERITY_WORDS)}")
+    return severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +163,7 @@ class LiveService(Protocol):
 
     def lookup(
         self, kind: IndicatorType, indicators: Sequence[str]
-    ) -> Mapping[str, Verdict | None]:
+    ) -> Mapping[str, Verdict | SourceError | None]:
         """Ask about at most `batch_size` indicators.
 
         Args:
@@ -130,7 +172,8 @@ class LiveService(Protocol):
                 or URIs with a scheme.
 
         Returns:
-            The verdict on each, None where the service does not know it.
+            The verdict on each, None where the service does not know it, a SourceError where it
+            did not answer.
 
         Raises:
             SourceError: There was no usable answer.
@@ -182,7 +225,7 @@ class ListSource(Protocol):
         """Read a file that `fetch` wrote; None if there is none.
 
         Raises:
-            EnrichmentError: It cannot be read.
+            SourceError: It cannot be read, or has no entry.
             LookupError, TypeError, ValueError, AttributeError: It is not of its form.
         """
         ...
@@ -193,6 +236,17 @@ def _base_url(url: str) -> str:
         raise ValueError("it has to begin with http:// or https://")
     return url.rstrip("/")
 
+
+def _split_words(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+WordList = Annotated[tuple[str, ...], BeforeValidator(_split_words)]
+"""Words separated by commas; a JSON list is taken too."""
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Where the paths of an API begin."""

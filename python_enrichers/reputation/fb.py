@@ -22,6 +22,7 @@ from python_enrichers.reputation.base import (
     LiveService,
     Tools,
     Verdict,
+    part,
 )
 from spot_oa.pipelines import IndicatorType
 
@@ -73,7 +74,7 @@ class ThreatExchange:
 
     def lookup(
         self, kind: IndicatorType, indicators: Sequence[str]
-    ) -> Mapping[str, Verdict | None]:
+    ) -> Mapping[str, Verdict | SourceError | None]:
         """See `LiveService`."""
         found = defaultdict[str, list[Mapping[str, Any]]](list)
         pages = dict.fromkeys(indicators, "")
@@ -82,12 +83,11 @@ class ThreatExchange:
             if not pages:
                 break
             pages = self._page(kind, pages, found, unanswered)
-        if len(unanswered) == len(indicators):
-            raise next(iter(unanswered.values()))
+        else:
+            self.meter.left_out(f"some have more than {MAX_PAGES} pages: raise page_size")
         return {
-            indicator: _verdict(found[indicator])
+            indicator: unanswered.get(indicator) or _verdict(found[indicator])
             for indicator in indicators
-            if indicator not in unanswered
         }
 
     def _page(
@@ -121,8 +121,8 @@ class ThreatExchange:
             if not answer or answer["code"] != OK:
                 unanswered[indicator] = _fault(content)
                 continue
-            found[indicator].extend(content["data"])
-            if after := _next_page(content.get("paging", {})):
+            found[indicator].extend(part(content, "data") or ())
+            if after := _next_page(content):
                 following[indicator] = after
         return following
 
@@ -146,11 +146,12 @@ def _fault(answer: Mapping[str, Any]) -> SourceError:
     return SourceError(Status.UNAVAILABLE if code in PASSING else Status.MALFORMED, reason)
 
 
-def _next_page(paging: Mapping[str, Any]) -> str:
+def _next_page(content: Any) -> str:
     """The cursor of the next page: never its address, which has the token in it."""
-    if "next" not in paging:
+    paging = part(content, "paging") if content and "paging" in content else None
+    if not paging or "next" not in paging:
         return ""
-    cursor = paging.get("cursors", {}).get("after")
+    cursor = (paging.get("cursors") or {}).get("after")
     return str(cursor or parse_qs(urlsplit(paging["next"]).query).get("after", [""])[0])
 
 

@@ -18,20 +18,18 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, RootModel, SecretStr, model_validator
 
+from python_enrichers.addresses import pack
 from python_enrichers.base import SourceError, Status
 from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
-    HIGH,
-    LOW,
     MEDIUM,
-    NONE,
-    UNVERIFIED,
     Entry,
     ListSource,
     ServiceOptions,
     Tools,
+    read_severity,
 )
 from python_enrichers.reputation.list_files import read_records
 from python_enrichers.reputation.listed import EVERY_KIND
@@ -39,15 +37,7 @@ from python_enrichers.reputation.matching import entry
 from spot_oa.pipelines import IndicatorType, Name
 
 FETCHED_DAYS = 30.0
-WORDS = {
-    "unverified": UNVERIFIED,
-    "unknown": UNVERIFIED,
-    "none": NONE,
-    "low": LOW,
-    "medium": MEDIUM,
-    "high": HIGH,
-    "critical": HIGH,
-}
+_SHOWN = 200
 
 
 class ListOptions(ServiceOptions):
@@ -126,7 +116,13 @@ class AnyList:
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
         """See `ListSource`."""
-        return read_records(self.name, path, _Lines(self._options).entry)
+        return read_records(
+            self.name,
+            path,
+            _Lines(self._options).entry,
+            is_csv=self._options.format == "csv",
+            shown_as=str(self._options.path or "it"),
+        )
 
 
 class _Lines:
@@ -141,50 +137,90 @@ class _Lines:
             options.severity_column,
             options.category_column,
         )
-        by_name = any(column and not column.isdigit() for column in self._columns)
-        self._header_expected = options.format == "csv" and by_name
         ways: Mapping[str, Callable[[str], Any]] = {"text": self._words, "csv": self._cells}
         self._split = ways.get(options.format, json.loads)
-        self._at: Sequence[Any] = self._columns
+        self._header_is_due = options.format == "csv" and any(map(_is_name, self._columns))
+        self._at: Sequence[Any] | None = self._columns
         if options.format != "jsonl":
-            self._at = self._places(())
+            self._at = None if self._header_is_due else self._places(())
 
     def entry(self, line: str) -> Entry | None:
-        """Make an entry of a line."""
+        """Make an entry of a line, None of a comment or the header.
+
+        Raises:
+            SourceError: Columns are named and the header has not all of them.
+        """
         if line.lstrip().startswith(self._comments):
+            if self._header_is_due:
+                bare = line.lstrip("".join(self._comments) + " \t")
+                self._at = self._places(self._split(bare)) or self._at
             return None
         fields = self._split(line)
-        if self._header_expected:
-            self._header_expected = False
-            self._at = self._places(fields)
-            return None
+        if self._header_is_due:
+            self._header_is_due = False
+            if places := self._places(fields):
+                self._at = places
+                return None
+        if self._at is None:
+            raise SourceError(Status.MALFORMED, self._what_is_missing(fields))
         indicator, label, severity, category = self._at
+        text = str(fields[indicator]).strip()
+        if "." not in text and ":" not in text:
+            # A word of a page or message that came in place of the list.
+            raise ValueError("it is no address, network, range or URI, nor a name with a dot")
         level = _of(fields, severity)
         return entry(
-            str(fields[indicator]).strip(),
+            text,
             _of(fields, label) or self._options.label,
-            _severity(level) if level else self._options.severity,
+            read_severity(level) if level else self._options.severity,
             None,
             _of(fields, category) or None,
         )
 
-    def _places(self, header: Sequence[str]) -> Sequence[int | None]:
+    def _places(self, header: Sequence[str]) -> Sequence[int | None] | None:
+        """Where the columns are; None if the header has not all that are named."""
+        names = [_bare(name) for name in header]
+        wanted = [_bare(column) for column in self._columns]
+        if any(_is_name(name) and name not in names for name in wanted):
+            return None
         return [
-            int(column) if column.isdigit() else header.index(column) if column in header else None
-            for column in self._columns
+            names.index(name) if _is_name(name) else int(name) if name else None for name in wanted
         ]
+
+    def _what_is_missing(self, header: Sequence[str]) -> str:
+        names = [_bare(name) for name in header]
+        columns = filter(_is_name, self._columns)
+        missing = [repr(column) for column in columns if _bare(column) not in names]
+        return (
+            f"the header of {self._options.path or 'it'} has no column "
+            f"{' and no '.join(missing)}: found is "
+            f"{', '.join(header)[:_SHOWN]!r}; name a column of it, or give its number from 0"
+        )
 
     def _words(self, line: str) -> list[str]:
         words = line.split()
         # A `#` inside a word may be part of a URI.
         if any(comment in line for comment in self._comments):
             words = list(takewhile(lambda word: not word.startswith(self._comments), words))
+        if words[1:2] == ["-"] and words[2:] and pack(words[0]) and pack(words[2]):
+            words[:3] = ["-".join((words[0], words[2]))]
         return words
 
     def _cells(self, line: str) -> list[str]:
         delimiter = self._options.delimiter
-        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        except csv.Error:
+            raise ValueError("a field is too long") from None
         return list(map(str.strip, cells))
+
+
+def _is_name(column: str) -> bool:
+    return column != "" and not column.isdecimal()
+
+
+def _bare(name: str) -> str:
+    return "".join(name.split()).lower()
 
 
 def _of(fields: Any, column: Any) -> str:
@@ -193,8 +229,3 @@ def _of(fields: Any, column: Any) -> str:
     except LookupError:
         value = None
     return "" if value is None else str(value)
-
-
-def _severity(text: str) -> int:
-    word = text.strip().lower()
-    return WORDS[word] if word in WORDS else int(word)

@@ -19,6 +19,7 @@ from python_enrichers.reputation.base import (
     LiveService,
     Tools,
     Verdict,
+    part,
 )
 from spot_oa.pipelines import IndicatorType
 
@@ -72,7 +73,7 @@ class Community(_GreyNoise):
         (address,) = indicators
         if not _of_ipv4(indicators):
             return {address: None}
-        answer = self._client.get_json(f"{self._url}/community/{address}", missing=(404,))
+        answer = part(self._client.get_json(f"{self._url}/community/{address}", missing=(404,)))
         if answer is None or not (answer["noise"] or answer["riot"]):
             return {address: None}
         return {address: _verdict(answer, answer.get("name"))}
@@ -94,17 +95,17 @@ class Bulk(_GreyNoise):
         records: dict[str, Verdict | None] = {}
         if addresses := _of_ipv4(indicators):
             answer = self._client.post_json(f"{self._url}/ip", json={"ips": addresses})
-            records = {record["ip"]: _of_record(record) for record in answer["data"]}
+            records = {record["ip"]: _of_record(record) for record in part(answer, "data") or ()}
         # Addresses that nothing is known of may be left out.
         return {address: records.get(address) for address in indicators}
 
 
 def _of_record(record: Mapping[str, Any]) -> Verdict | None:
-    scanner = record["internet_scanner_intelligence"]
-    business = record["business_service_intelligence"]
-    if scanner["found"]:
+    scanner = part(record, "internet_scanner_intelligence")
+    business = part(record, "business_service_intelligence")
+    if scanner and scanner["found"]:
         return _verdict(scanner, scanner.get("actor"))
-    if business["found"]:
+    if business and business["found"]:
         severity = NONE if str(business.get("trust_level")) == TRUSTED else LOW
         return Verdict(severity, "business service", category=business.get("name") or None)
     return None

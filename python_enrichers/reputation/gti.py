@@ -26,6 +26,7 @@ from python_enrichers.reputation.base import (
     LiveService,
     Tools,
     Verdict,
+    part,
 )
 from spot_oa.errors import ConfigError, printable
 from spot_oa.pipelines import IndicatorType
@@ -106,19 +107,23 @@ class Gti:
         """See `LiveService`."""
         op = OPERATIONS[kind]
         questions = [{"op": op, op: indicator} for indicator in indicators]
-        answers = self._way.send({"ci": self._ci, "q": questions})["a"]
+        answers = part(self._way.send({"ci": self._ci, "q": questions}), "a")
+        if answers is None:
+            return dict.fromkeys(indicators)
+        if isinstance(answers, dict):
+            answers = [answers]
         return dict(zip(indicators, map(self._verdict, answers), strict=False))
 
-    def _verdict(self, answer: Mapping[str, Any]) -> Verdict | None:
+    def _verdict(self, answer: Mapping[str, Any] | None) -> Verdict | None:
         # `aflag` says that what stands there was not found out.
-        if "rep" not in answer or "aflag" in answer:
+        if not answer or "rep" not in answer or "aflag" in answer:
             return None
         reputation = int(answer["rep"])
         label, severity = next(
             ((label, severity) for below, label, severity in BANDS if reputation < below),
             ("High", HIGH),
         )
-        names = [self._categories.get(str(code), str(code)) for code in answer.get("cat", ())]
+        names = [self._categories.get(str(code), str(code)) for code in answer.get("cat") or ()]
         return Verdict(severity, label, float(reputation), ", ".join(names) or None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from python_enrichers.base import Indicators, Outcome, Status, lookup_frame
 from python_enrichers.context_files import ContextFile, naive_utc
@@ -26,14 +27,16 @@ class Listed:
         *,
         kinds: AbstractSet[IndicatorType] = EVERY_KIND,
         expires_at: dt.datetime | None = None,
-        stale: str = "",
+        status: Status = Status.OK,
+        note: str = "",
         attribution: str = "",
     ) -> None:
         self.name = file.name
         self.kinds = kinds
         self._file = file
         self._expires_at = expires_at
-        self._stale = stale
+        self._status = status
+        self._note = note
         self._attribution = attribution
         self._matcher = Matcher(file.entries)
 
@@ -61,13 +64,10 @@ class Listed:
         outcome = self._file.outcome(len(asked), len(places) - places.count(NOT_FOUND))
         return Verdicts(
             rows,
-            Outcome(
-                self.name,
-                Status.STALE if self._stale else Status.OK,
-                asked=outcome.asked,
-                found=outcome.found,
-                skipped=outcome.skipped,
-                detail=", ".join(filter(None, (outcome.detail, self._age(), self._stale))),
+            replace(
+                outcome,
+                status=self._status,
+                detail=", ".join(filter(None, (outcome.detail, self._age(), self._note))),
                 attribution=self._attribution,
             ),
         )
@@ -77,7 +77,7 @@ class Listed:
 
 
 class Absent:
-    """A list of which there is no copy: nothing can be said, and that is no "not found"."""
+    """A list without a local copy: every lookup reports the failure, never "not found"."""
 
     def __init__(
         self, name: str, kinds: AbstractSet[IndicatorType], answer: Answer, outcome: Outcome

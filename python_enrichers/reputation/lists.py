@@ -55,16 +55,19 @@ def _open(
     source: ListSource, path: Path, came: ContextFile[Entry] | SourceError | None
 ) -> Listed | Absent:
     fault = came if isinstance(came, SourceError) else None
-    file = came if isinstance(came, ContextFile) else _read(source, path)
-    if file is None:
-        fault = fault or SourceError(Status.FAILED, f"the copy {path} cannot be read: remove it")
+    try:
+        file = came if isinstance(came, ContextFile) else _read(source, path)
+    except SourceError as error:
+        fault = fault or error
         outcome = Outcome(source.name, fault.status, detail=printable(fault.reason))
         return Absent(source.name, source.kinds, answer_of(fault.status), outcome)
+    gaps = [*map(printable, source.meter.gaps)]
     return Listed(
         file,
         kinds=source.kinds,
         expires_at=file.written_at + source.max_age if source.max_age else None,
-        stale=f"not renewed ({printable(fault.reason)})" if fault else "",
+        status=Status.STALE if fault else Status.PARTIAL if gaps else Status.OK,
+        note=", ".join([*([f"not renewed ({printable(fault.reason)})"] if fault else []), *gaps]),
         attribution=source.attribution,
     )
 
@@ -79,11 +82,12 @@ def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
             changed = source.fetch(fresh, marks)
             if not changed:
                 os.utime(path)
-            file = _read(source, fresh if changed else path)
-            if changed or (file and file.entries):
+            try:
+                file = _read(source, fresh if changed else path)
                 break
-        if file is None or not file.entries:
-            raise SourceError(Status.MALFORMED, "what came has no entry that can be read")
+            except SourceError:
+                if changed:
+                    raise
         if changed:
             fresh.replace(path)
         if any(marks.values()):
@@ -104,11 +108,24 @@ def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
     return file
 
 
-def _read(source: ListSource, path: Path) -> ContextFile[Entry] | None:
+def _read(source: ListSource, path: Path) -> ContextFile[Entry]:
+    """Read a copy.
+
+    Raises:
+        SourceError: There is none, it cannot be read, or it has no entry.
+    """
     try:
-        return source.read(path)
-    except Exception:  # noqa: BLE001 - whatever a list is like, the day goes on
-        return None
+        file = source.read(path)
+    except SourceError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a list is like, the day goes on
+        reason = f"it is of no known form ({type(error).__name__})"
+        raise SourceError(Status.MALFORMED, reason) from None
+    if file is None:
+        raise SourceError(Status.FAILED, f"the copy {path} is gone")
+    if not file.entries:
+        raise SourceError(Status.MALFORMED, "it has no entry")
+    return file
 
 
 def _marks(path: Path) -> Marks:

@@ -73,7 +73,11 @@ class Live:
             verdict_rows(self.name, said),
             Outcome(
                 self.name,
-                _status(faults, len(keys) - len(kept) - len(answers) - len(faults)),
+                _status(
+                    faults,
+                    is_partial=len(keys) > len(kept) + len(answers) + len(faults)
+                    or bool(self._service.meter.gaps),
+                ),
                 asked=len(kept) + len(answers) + len(faults),
                 found=sum(row.answer is Answer.ANSWERED for row in said),
                 detail=self._detail(said, forms, len(kept), faults, why_not),
@@ -84,7 +88,7 @@ class Live:
         seconds = self._settings.service_seconds
         self._service.meter.deadline.start(seconds)
         batches = list(self._batches(keys))
-        # So that of several at a time the least suspicious does not get the last call.
+        # Cut to the calls left before any thread starts: the most suspicious indicators get them.
         within = batches[: self._calls_left()]
         jobs = (partial(round_.ask, *batch) for batch in within)
         work_off(jobs, min(len(within), self._settings.service_threads), seconds + _GRACE)
@@ -120,6 +124,7 @@ class Live:
             f"{withheld} not for others" if withheld else "",
             f"{not_asked} not asked, {why_not}" if not_asked else "",
             next((fault.reason for fault in faults.values()), ""),
+            *self._service.meter.gaps,
         ]
         try:
             parts.append(f"{self._service.meter.left()} calls left today")
@@ -149,13 +154,18 @@ class _Round:
                 return
             self._under_way.update(keys)
         answers: dict[Key, Verdict | None] = {}
+        faults: dict[Key, SourceError] = {}
         fault: SourceError | None = None
         why_not = ""
         try:
             given = self.service.lookup(kind, forms)
-            answers = {(kind, form): _checked(given[form]) for form in forms if form in given}
-            if len(answers) < len(keys):
-                fault = SourceError(Status.MALFORMED, "some indicators were not answered")
+            missing = SourceError(Status.MALFORMED, "some indicators were not answered")
+            for form in forms:
+                said = given.get(form, missing)
+                if isinstance(said, SourceError):
+                    faults[kind, form] = said
+                else:
+                    answers[kind, form] = _checked(said)
         except NotAskedError as error:
             why_not = str(error)
         except SourceError as error:
@@ -164,10 +174,12 @@ class _Round:
             # Its type and not its text: that may hold what was sent.
             form = type(error).__name__
             fault = SourceError(Status.MALFORMED, f"its answer is of no known form ({form})")
+        if fault:
+            answers, faults = {}, dict.fromkeys(keys, fault)
         with self._lock:
             self._under_way.difference_update(keys)
             self._answers |= self.cache.put(answers, time.time())
-            self._note(fault, [key for key in keys if key not in answers])
+            self._note(faults, is_whole=not answers)
             self._why_not = self._why_not or why_not
 
     def stop(self, why_not: str) -> None:
@@ -175,14 +187,16 @@ class _Round:
         with self._lock:
             self._why_not = self._why_not or why_not
 
-    def _note(self, fault: SourceError | None, keys: Sequence[Key]) -> None:
-        if fault is None:
+    def _note(self, faults: Mapping[Key, SourceError], *, is_whole: bool) -> None:
+        self._faults |= faults
+        if not faults:
             self._faults_in_a_row = 0
+        if not faults or not is_whole:
             return
-        self._faults |= dict.fromkeys(keys, fault)
+        statuses = {fault.status for fault in faults.values()}
         # A malformed answer may be the indicator's doing: odd names must not shield the others.
-        self._faults_in_a_row += fault.status in (Status.UNAVAILABLE, Status.TIMEOUT)
-        if fault.status is Status.UNAUTHORISED or self._faults_in_a_row >= ENOUGH_FAULTS:
+        self._faults_in_a_row += bool(statuses & {Status.UNAVAILABLE, Status.TIMEOUT})
+        if Status.UNAUTHORISED in statuses or self._faults_in_a_row >= ENOUGH_FAULTS:
             self._why_not = self._why_not or "it was not asked any more"
 
     def result(self) -> tuple[dict[Key, Kept], dict[Key, SourceError], str]:
@@ -233,7 +247,7 @@ def answer_of(status: Status) -> Answer:
     return Answer(status) if status.value in set(Answer) else Answer.UNAVAILABLE
 
 
-def _status(faults: Mapping[Key, SourceError], not_asked: int) -> Status:
+def _status(faults: Mapping[Key, SourceError], *, is_partial: bool) -> Status:
     found = {fault.status for fault in faults.values()}
     worst = (status for status in reversed(Status) if status in found)
-    return next(worst, Status.PARTIAL if not_asked else Status.OK)
+    return next(worst, Status.PARTIAL if is_partial else Status.OK)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from python_enrichers.context_files import read_context_file
-from python_enrichers.reputation.base import Entry
+from python_enrichers.reputation.base import Entry, read_severity
 from python_enrichers.reputation.listed import Listed
 from python_enrichers.reputation.matching import entry
 from spot_oa.errors import EnrichmentError, printable
@@ -41,4 +41,4 @@ def load_feeds(folder: Path) -> list[Listed]:
 
 def _entry(columns: list[str]) -> Entry:
     indicator, label, severity, *_ = columns
-    return entry(indicator, label, int(severity))
+    return entry(indicator, label, read_severity(severity))

@@ -1,30 +1,120 @@
 """How indicators match the entries of a list: one way for every list.
 
-An entry is an address, a network, a name or a URI. Of entries with the same indicator the last
-counts.
+An entry is an address, a network, a range, a name or a URI; anything else is refused, because it
+could never match. Of entries with the same indicator the last counts.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import idna
 import numpy as np
 
-from python_enrichers.addresses import RangeIndex, Span, pack, parse_span
+from python_enrichers.addresses import RangeIndex, Span, pack, parse_span, span, unpack
 from python_enrichers.base import Indicators
 from python_enrichers.domain import split_name
 from python_enrichers.reputation.base import SEVERITIES, Entry, storable
 
 NOT_FOUND = -1
+UNDER = "."
+"""Begins the key of an entry that also stands for the names under it."""
 
-_URI = re.compile(
-    r"(?:https?://)?((?:[a-z][a-z0-9+.-]*://)?[^/?#]*)(.*)", re.IGNORECASE | re.DOTALL
-)
-_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/?#]*@)?(?:\[([^]/?#]*)\]|([^/?#]*))")
+_URI = re.compile(r"(?:([a-z][a-z0-9+.-]*)://)?([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _BOUNDARY = re.compile(r"[/?#]")
 _ADDRESSES = re.compile(r"[0-9A-Fa-f:.]+(?:[-/ ]+[0-9A-Fa-f:.]+)?")
 """What an address, network or range is made of: asking first is faster than failing to read."""
+_NAME = re.compile(
+    # The last label begins with a letter, or 203.000.113.009 would be a name.
+    r"(?=.{1,253}$)(?:[a-z0-9_-]{1,63}\.)*[a-z_][a-z0-9_-]{0,62}"
+    # The reverse name of a part of a network has a slash in it (RFC 2317).
+    r"|[0-9/-]+(?:\.[0-9]{1,3}){3}\.in-addr\.arpa"
+)
+_BROKEN_NETWORK = re.compile(r"/[0-9.]+")
+_DEFANGED = re.compile(r"\[(\.|:|://)\]|^hxxp", re.IGNORECASE)
+_WEB = ("", "http", "https")
+"""Schemes that are not told apart, because proxy logs have none."""
+_DEFAULT_PORTS = {"ftp": ("21",), "ws": ("80",), "wss": ("443",)} | dict.fromkeys(
+    _WEB, ("80", "443")
+)
+
+
+class Uri(NamedTuple):
+    """The parts of a URI, or of a name or address with or without a port.
+
+    `rest` is everything from the first `/`, `?` or `#`.
+    """
+
+    scheme: str
+    host: str
+    port: str
+    rest: str
+
+    @property
+    def key(self) -> str:
+        """The text of a URI in its usual form: equal URIs have equal keys."""
+        scheme = "" if self.scheme in _WEB else f"{self.scheme}://"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}{host}:{self.port}{self.rest}" if self.port else scheme + host + self.rest
+
+
+def split_uri(text: str) -> Uri:
+    """Split any text as a URI whose scheme may be missing.
+
+    Scheme and host are written in lower case, the host without user, brackets and final dot.
+    """
+    match = _URI.match(text)
+    scheme, authority, rest = match.groups("") if match else ("", text, "")
+    authority = authority.rpartition("@")[2]
+    if authority.startswith("["):
+        host, _, port = authority[1:].partition("]")
+        port = port.removeprefix(":")
+    elif authority.count(":") == 1:
+        host, _, port = authority.partition(":")
+    else:
+        # With more than one colon it is an IPv6 address without its brackets.
+        host, port = authority, ""
+    return Uri(scheme.lower(), host.lower().rstrip("."), port, rest)
+
+
+def usual(uri: Uri) -> Uri:
+    """Write a URI in its usual form.
+
+    The default port is left out, an empty path is `/`, an address stands in its shortest form, an
+    IDN in ASCII. `http` and `https` have the default ports of both.
+    """
+    address = pack(uri.host)
+    return Uri(
+        uri.scheme,
+        unpack(address) if address else wire_name(uri.host),
+        "" if uri.port in _DEFAULT_PORTS.get(uri.scheme, ()) else uri.port,
+        uri.rest if uri.rest.startswith("/") else f"/{uri.rest}",
+    )
+
+
+def uri_key(text: str) -> str:
+    """The key of a URI, by which equal URIs are found equal."""
+    return usual(split_uri(text)).key
+
+
+def wire_name(name: str) -> str:
+    """Write a name as DNS transports it: lower case, no final dot, IDN in ASCII (`xn--`).
+
+    A name that cannot be written so is only put in lower case.
+    """
+    name = name.lower().rstrip(".")
+    if name.isascii():
+        return name
+    try:
+        labels = idna.uts46_remap(name, std3_rules=False).rstrip(".").split(".")
+        return ".".join(
+            label if label.isascii() else idna.alabel(label).decode() for label in labels
+        )
+    except UnicodeError:
+        return name
 
 
 def entry(
@@ -37,51 +127,75 @@ def entry(
     """Make an entry of a list.
 
     Raises:
-        ValueError: There is no indicator, the severity is none, or a text cannot be stored.
+        ValueError: The indicator or the severity is none, or a text cannot be stored.
         TypeError: What has to be a text is none.
     """
     storable(indicator, label, category)
-    matches: Span | str
-    try:
-        matches = parse_span(indicator) if _ADDRESSES.fullmatch(indicator) else uri_key(indicator)
-    except ValueError:
-        matches = uri_key(indicator)
-    if not matches or severity not in SEVERITIES:
-        raise ValueError("no indicator, or no severity")
-    return indicator, label, severity, matches, confidence, category
+    if severity not in SEVERITIES:
+        raise ValueError(f"{severity!r} is no severity")
+    return indicator, label, severity, matches_of(indicator), confidence, category
 
 
-def uri_key(uri: str) -> str:
-    """Write a name or URI so that equal ones compare equal.
+def matches_of(indicator: str) -> Span | str:
+    """What an entry matches: addresses, or the name or URI with this key.
 
-    `http://` and `https://` are left out, as in Spot's `fulluri`, the host is in lower case and
-    without the dot of the root.
+    `*.x` and `.x` are the names under x and x itself, `address:port` is the address, `name:port`
+    the name. `[.]`, `[:]` and `hxxp` are read as what they hide.
+
+    Raises:
+        ValueError: It can match nothing.
     """
-    match = _URI.match(uri)
-    return match[1].lower().rstrip(".") + match[2] if match else uri
+    text = indicator.lower().rstrip(".")
+    if _NAME.fullmatch(text):
+        return text
+    text = _DEFANGED.sub(lambda found: found[1] or "http", indicator)
+    if _ADDRESSES.fullmatch(text):
+        try:
+            return parse_span(text)
+        except ValueError:
+            pass
+    uri = split_uri(text)
+    address = pack(uri.host)
+    host = wire_name(uri.host[1:] if uri.host.startswith(f"*{UNDER}") else uri.host)
+    is_email = "@" in text and not uri.scheme and not uri.rest
+    if (
+        not (address or _NAME.fullmatch(host.removeprefix(UNDER)))
+        or is_email
+        or not (uri.port or "0").isdecimal()
+    ):
+        raise ValueError("it is no address, network, range, name or URI")
+    if address and not uri.scheme and _BROKEN_NETWORK.fullmatch(uri.rest):
+        return _with_netmask(text)
+    rest = uri.rest[:-1] if uri.rest.endswith("/*") else uri.rest
+    found = usual(uri._replace(rest=rest))
+    is_bare = not (uri.scheme or rest)
+    if is_bare or (uri.scheme in _WEB and not found.port and found.rest == "/"):
+        return span(address, address) if address else host
+    if host.startswith(UNDER):
+        raise ValueError("`*.` stands before a name, not in a URI")
+    return found.key
 
 
-def host_of(key: str) -> str:
-    """Find the host in a key, without user, port and brackets."""
-    match = _HOST.match(key)
-    bracketed, plain = match.groups() if match else (None, key)
-    if bracketed is not None:
-        return bracketed
-    # With more than one colon it is an IPv6 address that somebody left bare.
-    return (plain.partition(":")[0] if plain.count(":") == 1 else plain).rstrip(".")
+def _with_netmask(text: str) -> Span:
+    try:
+        network = ipaddress.IPv4Network(text, strict=False)
+    except ValueError:
+        raise ValueError("it is no network") from None
+    return span(pack(str(network[0])), pack(str(network[-1])))
 
 
 class Matcher:
     """Finds which entry of a list an indicator matches, the most specific first.
 
-    An address matches itself, then the narrowest network; a name itself, then its registered
-    domain; a URI itself, then its longest prefix that ends at a `/`, `?` or `#`, then its host as
-    an address or a name.
+    An address matches itself, then the narrowest network; a name itself, then the nearest `*.x`
+    that it is under or its registered domain; a URI itself, then its longest prefix that ends at a
+    `/`, `?` or `#`, then its host as an address or a name.
     """
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         matches = [entry[3] for entry in entries]
         self._at = {key: at for at, key in enumerate(matches) if isinstance(key, str)}
+        self._at |= {key[1:]: at for key, at in self._at.items() if key.startswith(UNDER)}
         networks = [(at, net) for at, net in enumerate(matches) if isinstance(net, tuple)]
         # Of networks of the same width the last wins: an exact address goes before a /32.
         networks.sort(key=lambda network: not _is_wide(entries[network[0]][0]))
@@ -105,13 +219,13 @@ class Matcher:
         return places
 
     def _names(self, names: Sequence[str]) -> list[int]:
-        keys = [name.lower().rstrip(".") for name in names]
+        keys = list(map(wire_name, names))
         return list(map(self._match, keys, keys, self._addresses(keys)))
 
     def _uris(self, uris: Sequence[str]) -> list[int]:
-        keys = [uri_key(uri) for uri in uris]
-        hosts = [host_of(key) for key in keys]
-        return list(map(self._match, keys, hosts, self._addresses(hosts)))
+        found = [usual(split_uri(uri)) for uri in uris]
+        hosts = [uri.host for uri in found]
+        return list(map(self._match, [uri.key for uri in found], hosts, self._addresses(hosts)))
 
     def _match(self, key: str, host: str, by_address: int) -> int:
         if key in self._at:
@@ -125,11 +239,15 @@ class Matcher:
         return at if at != NOT_FOUND else self._by_domain(host)
 
     def _by_domain(self, host: str) -> int:
-        parent = host
-        # The suffix list is slow to ask: only where a name above the host is listed.
+        parent, domain = host, None
         while parent := parent.partition(".")[2]:
+            if (at := self._at.get(UNDER + parent)) is not None:
+                return at
             if parent in self._at:
-                return self._at.get(split_name(host)[0], NOT_FOUND)
+                # The suffix list is slow to ask: only where a name above the host is listed.
+                domain = split_name(host)[0] if domain is None else domain
+                if parent == domain:
+                    return self._at[parent]
         return NOT_FOUND
 
 

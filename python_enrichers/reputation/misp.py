@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import Field, SecretStr
 
+from python_enrichers.base import SourceError, Status
 from python_enrichers.reputation.base import (
     HIGH,
     LOW,
@@ -19,6 +20,7 @@ from python_enrichers.reputation.base import (
     LiveService,
     Tools,
     Verdict,
+    part,
 )
 from python_enrichers.reputation.matching import uri_key
 from spot_oa.pipelines import IndicatorType
@@ -66,26 +68,29 @@ class Misp:
 
     def lookup(
         self, kind: IndicatorType, indicators: Sequence[str]
-    ) -> Mapping[str, Verdict | None]:
+    ) -> Mapping[str, Verdict | SourceError | None]:
         """See `LiveService`."""
         found = defaultdict[str, list[Verdict]](list)
         # Whether a URI was http or https the proxy's log does not tell: all ways to write it count.
         values = [*indicators, *_other_schemes(indicators)] if kind == "uri" else indicators
-        for attribute in self._attributes(kind, values):
+        attributes, cut = self._attributes(kind, values)
+        for attribute in attributes:
             verdict = _verdict(attribute)
             # Of `address|port` and `domain|address` either half may be what was asked for.
             for value in (attribute["value"], *attribute["value"].split("|")):
                 found[uri_key(value)].append(verdict)
         return {
             indicator: max(
-                found[uri_key(indicator)], key=lambda verdict: verdict.severity, default=None
+                found[uri_key(indicator)], key=lambda verdict: verdict.severity, default=cut
             )
             for indicator in indicators
         }
 
     def _attributes(
         self, kind: IndicatorType, indicators: Sequence[str]
-    ) -> Iterator[Mapping[str, Any]]:
+    ) -> tuple[list[Mapping[str, Any]], SourceError | None]:
+        """All attributes, and why there may be more."""
+        found: list[Mapping[str, Any]] = []
         for page in range(1, MAX_PAGES + 1):
             question = {
                 "returnFormat": "json",
@@ -100,10 +105,23 @@ class Misp:
             answer = self._client.post_json(
                 f"{self._options.url}/attributes/restSearch", json=question
             )
-            attributes = answer["response"]["Attribute"]
-            yield from attributes
+            attributes = _attributes_of(answer)
+            found += attributes
             if len(attributes) < self._options.page_size:
-                return
+                return found, None
+        reason = f"a question has more than {MAX_PAGES} pages: raise page_size or lower batch_size"
+        self.meter.left_out(reason)
+        return found, SourceError(Status.PARTIAL, reason)
+
+
+def _attributes_of(answer: Any) -> list[Mapping[str, Any]]:
+    """The attributes of an answer: in one list, one by one in a list, or a single one."""
+    response = part(answer, "response") or []
+    found: list[Mapping[str, Any]] = []
+    for holder in response if isinstance(response, list) else [response]:
+        attributes = part(holder, "Attribute") or []
+        found += attributes if isinstance(attributes, list) else [attributes]
+    return found
 
 
 def _other_schemes(uris: Sequence[str]) -> list[str]:
@@ -112,7 +130,7 @@ def _other_schemes(uris: Sequence[str]) -> list[str]:
 
 
 def _verdict(attribute: Mapping[str, Any]) -> Verdict:
-    event = attribute["Event"]
+    event = part(attribute, "Event") or {}
     level = str(event.get("threat_level_id", "4"))
     return Verdict(
         SEVERITIES.get(level, UNVERIFIED),

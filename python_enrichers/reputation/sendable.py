@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from python_enrichers.addresses import RangeIndex, is_public, pack, unpack
 from python_enrichers.base import Indicators
 from python_enrichers.network_context.enricher import internal_ranges
-from python_enrichers.reputation.matching import host_of, uri_key
+from python_enrichers.reputation.matching import split_uri, wire_name
 from spot_oa.errors import ConfigError, printable
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
@@ -71,7 +71,7 @@ class Sendable:
             return {key: self._known[key] for key in asked}
 
     def _forms(self, kind: IndicatorType, texts: Sequence[str]) -> Iterator[str | None]:
-        hosts = [host_of(uri_key(text)) if kind == "uri" else text.rstrip(".") for text in texts]
+        hosts = [split_uri(text).host if kind == "uri" else text.rstrip(".") for text in texts]
         packed = [pack(host) for host in hosts]
         internal = (self._internal.lookup(packed) >= 0).tolist()
         for text, host, address, ours in zip(texts, hosts, packed, internal, strict=True):
@@ -100,11 +100,7 @@ def _domain(text: str) -> str:
     Raises:
         ConfigError: It is none: names that were meant would be sent.
     """
-    bare = text.lower().removeprefix("*").strip(".")
-    try:
-        domain = bare.encode("idna").decode() if not bare.isascii() else bare
-    except UnicodeError:
-        domain = ""
+    domain = wire_name(text.removeprefix("*").strip("."))
     if not re.fullmatch(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", domain):
         raise ConfigError(
             f"SPOT_OA_INTERNAL_DOMAINS: {printable(text)!r} is no domain; write it as example.org"

@@ -13,7 +13,15 @@ from pydantic import Field
 from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile, naive_utc
 from python_enrichers.http import Marks
-from python_enrichers.reputation.base import HIGH, BaseUrl, Entry, ListSource, ServiceOptions, Tools
+from python_enrichers.reputation.base import (
+    HIGH,
+    BaseUrl,
+    Entry,
+    ListSource,
+    ServiceOptions,
+    Tools,
+    WordList,
+)
 from python_enrichers.reputation.list_files import read_records
 from python_enrichers.reputation.matching import entry
 from spot_oa.pipelines import IndicatorType
@@ -23,7 +31,8 @@ class Options(ServiceOptions):
     """No key is needed; fetching more often than hourly gets a network blocked."""
 
     url: BaseUrl = "https://www.spamhaus.org/drop"
-    files: tuple[str, ...] = ("drop_v4.json", "drop_v6.json")
+    files: WordList = Field(default=("drop_v4.json", "drop_v6.json"), min_length=1)
+    """Names of files below `url`."""
     hours: float = Field(default=12, ge=1)
     """The list is fetched no more often."""
 

@@ -22,6 +22,7 @@ from python_enrichers.reputation.base import (
     ListSource,
     ServiceOptions,
     Tools,
+    part,
 )
 from python_enrichers.reputation.list_files import read_records, write_records
 from python_enrichers.reputation.listed import EVERY_KIND
@@ -65,12 +66,15 @@ class ThreatFox:
         """See `ListSource`."""
         question = {"query": "get_iocs", "days": self._options.days}
         answer = self._client.post_json(self._options.url, json=question)
+        if part(answer) is None:
+            raise SourceError(Status.MALFORMED, "ThreatFox answered with nothing in it")
         if answer["query_status"] == "unknown_auth_key":
             raise SourceError(Status.UNAUTHORISED, "ThreatFox does not know the key: check it")
         if answer["query_status"] not in ("ok", "no_result"):
             raise SourceError(Status.MALFORMED, "ThreatFox did not understand the question")
         # Where there is nothing, `data` is a sentence.
-        write_records(path, answer["data"] if answer["query_status"] == "ok" else ())
+        records = part(answer, "data") if answer["query_status"] == "ok" else None
+        write_records(path, records or ())
         return True
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
@@ -82,10 +86,7 @@ def _entry(line: str) -> Entry | None:
     record = json.loads(line)
     if record["ioc_type"] not in LISTED_TYPES:
         return None
-    indicator = record["ioc"]
-    if record["ioc_type"] == "ip:port":
-        indicator = indicator.rpartition(":")[0].strip("[]")
     confidence = int(record["confidence_level"])
     severity = next((level for least, level in CONFIDENCES if confidence >= least), LOW)
     label = record.get("malware_printable") or "Listed"
-    return entry(indicator, label, severity, float(confidence), record.get("threat_type"))
+    return entry(record["ioc"], label, severity, float(confidence), record.get("threat_type"))

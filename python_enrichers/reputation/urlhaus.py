@@ -17,6 +17,7 @@ from python_enrichers.reputation.base import (
     LiveService,
     Tools,
     Verdict,
+    part,
 )
 from python_enrichers.reputation.listed import EVERY_KIND
 from spot_oa.pipelines import IndicatorType
@@ -56,7 +57,9 @@ class UrlHaus:
         return {indicator: _verdict(answer)}
 
 
-def _verdict(answer: Mapping[str, Any]) -> Verdict | None:
+def _verdict(answer: Any) -> Verdict | None:
+    if not part(answer):
+        return None
     status = answer["query_status"]
     if status in ("no_results", "invalid_url", "invalid_host"):
         return None
@@ -65,7 +68,9 @@ def _verdict(answer: Mapping[str, Any]) -> Verdict | None:
     if status != "ok":
         raise SourceError(Status.MALFORMED, "URLhaus did not understand the question")
     # Asked for a URL it is the URL itself, asked for a host all URLs there.
-    urls = answer.get("urls", [answer])
+    urls = part(answer, "urls") if "urls" in answer else [answer]
+    if not urls:
+        return None
     online = sum(url["url_status"] == "online" for url in urls)
     threat = next((url.get("threat") for url in urls if url.get("threat")), None)
     label = "online" if online else "offline"

@@ -20,6 +20,7 @@ from python_enrichers.reputation.base import (
     LiveService,
     Tools,
     Verdict,
+    part,
 )
 from spot_oa.pipelines import IndicatorType
 
@@ -68,9 +69,9 @@ class VirusTotal:
         answer = self._client.get_json(url, missing=(404,))
         return {indicator: None if answer is None else self._verdict(answer)}
 
-    def _verdict(self, answer: Mapping[str, Any]) -> Verdict | None:
-        counts: Mapping[str, int] = answer["data"]["attributes"]["last_analysis_stats"]
-        if not (total := sum(counts.values())):
+    def _verdict(self, answer: Any) -> Verdict | None:
+        counts = part(answer, "data", "attributes", "last_analysis_stats")
+        if not counts or not (total := sum(counts.values())):
             return None  # Known by name, but no scanner has looked at it.
         malicious, suspicious = counts["malicious"], counts["suspicious"]
         thresholds = (

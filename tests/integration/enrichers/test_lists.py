@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import json
 import os
 import re
@@ -145,7 +146,7 @@ TEXT = """# a comment
 evil.com
 http://bad.com/path
 
-not,an,indicator is one too
+not,an,indicator is none
 """
 CSV = """; written by hand
 "ip","threat level","kind","why"
@@ -179,7 +180,7 @@ LINES = "\n".join(
                 "bad.com/path?x": "mine:Bad:1",
                 "bad.com/other": "",
             },
-            0,
+            1,
             id="text",
         ),
         pytest.param(
@@ -213,6 +214,38 @@ LINES = "\n".join(
             },
             1,
             id="csv",
+        ),
+        pytest.param(
+            "# made today\n#Indicator , LABEL\n8.8.8.8,Bad\n",
+            {"format": "csv", "indicator": "indicator", "label_column": "Label"},
+            {"8.8.8.8": "mine:Bad:2"},
+            0,
+            id="csv, its header a comment",
+        ),
+        pytest.param(
+            "\ufeffThreat Level,IP\r\nHIGH,8.8.8.8\r\nlow,9.9.9.9\r\n",
+            {"format": "csv", "indicator": "ip", "severity_column": "threatlevel"},
+            {"8.8.8.8": "mine:Listed:3", "9.9.9.9": "mine:Listed:1"},
+            0,
+            id="csv, mark, CR LF, names without case and blanks",
+        ),
+        pytest.param(
+            '8.8.8.8,"a, b\nand ""c"""\n9.9.9.9,"open\n1.1.1.1,d\n',
+            {"format": "csv", "label_column": "1"},
+            {
+                "8.8.8.8": 'mine:a, b\nand "c":2',
+                "9.9.9.9": "mine:open:2",
+                "1.1.1.1": "mine:d:2",
+            },
+            0,
+            id="csv, quotes over lines and a stray one",
+        ),
+        pytest.param(
+            "8.8.8.1 - 8.8.8.9\n1.1.1.1 - a comment\n",
+            {},
+            {"8.8.8.8": "mine:Listed:2", "1.1.1.1": "mine:Listed:2"},
+            0,
+            id="text, a range with blanks",
         ),
         pytest.param(
             "x|8.8.8.8|4\ny|evil.com|3\n",
@@ -256,6 +289,107 @@ def test_forms_of_lists(
     found = ask({"feeds": {"mine": place | options}}, "uri", *said)
     assert texts(found) == said
     assert found.outcomes[0].skipped == skipped
+
+
+NO_ENTRY = "it is no address, network, range"
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "reason"),
+    [
+        pytest.param(
+            b"\n9.9.9.9,abuse\n",
+            {},
+            f"1 lines can be used: line 2, '9.9.9.9,abuse': {NO_ENTRY}",
+            id="csv as text",
+        ),
+        pytest.param(b"||bad.com^\n", {}, f"line 1, '||bad.com^': {NO_ENTRY}", id="adblock"),
+        pytest.param(
+            b"<html>\n<body>\nPlease sign in\n</body></html>\n",
+            {},
+            f"none of its 4 lines can be used: line 1, '<html>': {NO_ENTRY}",
+            id="a page",
+        ),
+        pytest.param("9.9.9.9\n".encode("utf-16"), {}, "NUL bytes, as UTF-16", id="utf-16"),
+        pytest.param(gzip.compress(b"9.9.9.9\n" * 99), {}, "none of its", id="gzip"),
+        pytest.param(
+            b"ip\n9.9.9.9\n", {"format": "jsonl", "indicator": "ip"}, "no JSON", id="no JSON"
+        ),
+        pytest.param(
+            b'{"addr": "9.9.9.9"}',
+            {"format": "jsonl", "indicator": "ip"},
+            "no 'ip'",
+            id="other JSON",
+        ),
+        pytest.param(b"a b\n", {"indicator": "5"}, "too few columns", id="no such column"),
+        pytest.param(
+            b"# by hand\nIP Address,why\n9.9.9.9,x\n",
+            {"format": "csv", "indicator": "ip", "label_column": "what"},
+            "has no column 'ip' and no 'what': found is 'IP Address, why'",
+            id="no such name",
+        ),
+        pytest.param(
+            b"ip,level\n9.9.9.9,severe\n",
+            {"format": "csv", "indicator": "ip", "severity_column": "level"},
+            "line 2, '9.9.9.9,severe': its severity is not one of unverified",
+            id="other severities",
+        ),
+    ],
+)
+@pytest.mark.parametrize("local", [True, False], ids=["local", "fetched"])
+def test_a_list_of_which_nothing_can_be_used_is_not_ok_and_replaces_nothing(
+    ask: Asked,
+    httpserver: HTTPServer,
+    content: bytes,
+    options: dict[str, str],
+    reason: str,
+    local: bool,
+) -> None:
+    now = b"8.8.8.8\n"
+    httpserver.expect_request("/list").respond_with_handler(lambda _: Response(now))
+    ask.home.mkdir()
+    path = ask.home / "list"
+    path.write_bytes(now)
+    place = {"path": str(path)} if local else {"url": httpserver.url_for("/list")}
+    ask({"feeds": {"mine": place}}, "address", "8.8.8.8")
+    copy = ask.home / "cache" / "feeds" / "mine"
+    grow_older(ask.home, 25)
+    now = content
+    path.write_bytes(now)
+    kept = ask({"feeds": {"mine": place | options}}, "address", "8.8.8.8")
+    assert copy.read_bytes() == b"8.8.8.8\n"
+    assert statuses(kept)["mine"] != "ok"
+    assert reason in details(kept)[0]
+    assert not local or str(path) in details(kept)[0]
+    copy.unlink()
+    found = ask({"feeds": {"mine": place | options}}, "address", "8.8.8.8", "9.9.9.9")
+    assert outcomes(found) == {"8.8.8.8": "malformed", "9.9.9.9": "malformed"}
+    assert statuses(found) == {"mine": "malformed"}
+    assert reason in details(found)[0]
+    assert "\n" not in details(found)[0]
+
+
+def test_a_copy_that_other_options_cannot_read_is_not_ok(
+    ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    ask(listed, "address", "8.8.8.8")
+    other = {"feeds": {"mine": listed["feeds"]["mine"] | {"indicator": "1"}}}
+    found = ask(other, "address", "8.8.8.8")
+    assert outcomes(found) == {"8.8.8.8": "malformed"}
+    assert "too few columns" in details(found)[0]
+
+
+def test_more_than_a_tenth_of_a_list_skipped_is_told_with_the_first_reason(
+    ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    for bad, told in ((2, "line 3, '||a.com^': it is no address"), (1, "")):
+        grown = ["8.8.8.8\n", "9.9.9.9\n", *["||a.com^\n"] * bad, *["1.1.1.1\n"] * 12]
+        source.content = "".join(grown)
+        found = ask(listed, "address", "8.8.8.8")
+        assert found.outcomes[0].skipped == bad
+        assert found.outcomes[0].first_skipped.startswith(told)
+        assert bool(found.outcomes[0].first_skipped) == bool(told)
+        grow_older(ask.home, 25)
 
 
 def test_a_category_and_what_matched_are_kept(

@@ -104,7 +104,7 @@ def test_calls_a_minute(ask: Asked, httpserver: HTTPServer) -> None:
         (200, "<html>", "malformed"),
         (200, "", "malformed"),
         (200, "null", "malformed"),
-        (200, "[]", "malformed"),
+        (200, '["x"]', "malformed"),
         (200, '{"data": {"attributes": {"last_analysis_stats": {"malicious": "x"}}}}', "malformed"),
         (404, "", "not found"),
     ],

@@ -77,7 +77,7 @@ class Context:
         for number, columns in enumerate(lines):
             try:
                 entries.append(entry(columns))
-            except (ValueError, IndexError):
+            except (ValueError, LookupError):
                 skipped += number > 0
         if name in files:
             self.skipped[name.rpartition("/")[2].removesuffix(".csv")] = skipped
@@ -177,9 +177,13 @@ def _ordered(start: Address, end: Address) -> tuple[Address, Address]:
 
 def _listed(columns: list[str]) -> tuple[str, str, int]:
     indicator, label, severity, *_ = columns
-    if not indicator or not re.fullmatch("-1|[0-3]", severity):
-        raise ValueError(severity)
-    return indicator, label, int(severity)
+    host, _, rest = indicator.partition("/")
+    is_network = address(host) and rest.isdecimal()
+    if not (address(host) or re.fullmatch(r"([\w-]+\.)*[A-Za-z][\w-]*", host) or is_network):
+        raise ValueError(indicator)
+    severities = {"unverified": -1, "none": 0, "low": 1, "medium": 2, "high": 3}
+    severities |= {str(level): level for level in severities.values()}
+    return indicator, label, severities[severity]
 
 
 def _match(entries: list[tuple[str, str, int]], kind: str, text: str) -> tuple[str, int] | None:
@@ -189,6 +193,7 @@ def _match(entries: list[tuple[str, str, int]], kind: str, text: str) -> tuple[s
     if kind == "name":
         name = text.lower().removesuffix(".")
         return _match_text(entries, [name, registered_domain(name)])
+    text = re.sub("^([^/?#:]*):(80|443)(?=[/?#]|$)", r"\1", text)
     longest_first = [
         text[: i + n] for i in range(len(text), -1, -1) for n in (1, 0) if text[i : i + 1] in "/?#"
     ]

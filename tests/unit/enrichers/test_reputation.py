@@ -10,6 +10,7 @@ from python_enrichers import load_enricher
 from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
 from python_enrichers.reputation import Reputation
 from python_enrichers.reputation.base import Answer, Verdicts
+from python_enrichers.reputation.matching import matches_of
 from spot_oa.errors import EnrichmentError
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
@@ -110,7 +111,7 @@ example.net/path,Path,1
 198.51.100.0/24,Network,2
 198.51.100.7,Address,3
 2001:db8::/32,Six,2
-tunnel.example.org:8443,Port,3
+http://tunnel.example.org:8443,Port,3
 ftp://files.example.info/pub,Ftp,1
 example.edu/p?,Query,1
 """
@@ -141,8 +142,8 @@ example.edu/p?,Query,1
         ("198.51.100.8/x", "198.51.100.0/24"),
         ("http://[2001:db8::1]:8080/x", "2001:db8::/32"),
         ("2001:db8::1/x", "2001:db8::/32"),
-        ("tunnel.example.org:8443", "tunnel.example.org:8443"),
-        ("tunnel.example.org:8443/x", "tunnel.example.org:8443"),
+        ("tunnel.example.org:8443", "http://tunnel.example.org:8443"),
+        ("tunnel.example.org:8443/x", "http://tunnel.example.org:8443"),
         ("tunnel.example.org:443", None),
         ("ftp://files.example.info/pub/x", "ftp://files.example.info/pub"),
         ("files.example.info/pub/x", None),
@@ -157,6 +158,82 @@ example.edu/p?,Query,1
 def test_uris(settings: Settings, write_context: WriteContext, uri: str, entry: str | None) -> None:
     write_context("reputation/feed.csv", URIS)
     assert matched(enrich(settings, "uri", uri)) == {uri: entry}
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "yes", "no"),
+    [
+        ("10.0.0.1-10.0.0.9", "address", ["10.0.0.1", "10.0.0.9"], ["10.0.0.10"]),
+        ("10.0.0.1 - 10.0.0.9", "address", ["10.0.0.5"], ["10.0.0.0"]),
+        ("10.0.0.0/255.255.255.0", "address", ["10.0.0.255"], ["10.0.1.0"]),
+        ("10.0.0.7:4444", "address", ["10.0.0.7"], ["10.0.0.8"]),
+        ("[2001:db8::1]:443", "address", ["2001:db8:0::1"], ["2001:db8::2"]),
+        ("[2001:db8::1]", "address", ["2001:db8::1"], []),
+        ("http://10.0.0.7/", "address", ["10.0.0.7"], []),
+        ("10.0.0[.]7", "address", ["10.0.0.7"], []),
+        ("*.bad.com", "name", ["bad.com", "a.bad.com", "b.a.bad.com"], ["notbad.com"]),
+        (".bad.com", "name", ["bad.com", "a.BAD.com."], ["com"]),
+        ("*.a.bad.com", "name", ["a.bad.com", "c.b.a.bad.com"], ["bad.com", "b.bad.com"]),
+        ("*.tk", "name", ["bad.tk", "a.bad.tk"], ["tk.com"]),
+        ("*.bad.com", "uri", ["a.bad.com/x", "http://bad.com:81/"], ["a.com/bad.com"]),
+        ("bad.com:8443", "name", ["bad.com", "www.bad.com"], []),
+        ("bad.com:8443", "uri", ["bad.com/x", "bad.com:1/"], []),
+        ("b\u00fccher.com", "name", ["xn--bcher-kva.com", "www.XN--BCHER-KVA.com"], ["bcher.com"]),
+        ("xn--bcher-kva.com", "name", ["b\u00fccher.com", "B\u00dcCHER.com."], []),
+        ("stra\u00dfe.com", "name", ["xn--strae-oqa.com"], ["strasse.com"]),
+        ("b\u00fccher.com/x", "uri", ["xn--bcher-kva.com/x", "b\u00fccher.com/x"], []),
+        ("bad[.]com", "name", ["bad.com"], []),
+        ("hxxps://bad[.]com/x", "uri", ["bad.com/x"], ["bad.com/y"]),
+        ("hxxp[://]bad.com/", "name", ["bad.com"], []),
+        ("http://bad.com:80/x", "uri", ["bad.com/x", "bad.com:443/x"], ["bad.com:81/x"]),
+        ("bad.com/x", "uri", ["http://bad.com:80/x", "https://bad.com:443/x"], []),
+        ("http://bad.com:81/x", "uri", ["bad.com:81/x"], ["bad.com/x"]),
+        ("ftp://bad.com/x", "uri", ["ftp://bad.com:21/x"], ["bad.com/x"]),
+        ("http://bad.com", "uri", ["bad.com", "bad.com/", "https://bad.com:443"], []),
+        ("http://bad.com/", "uri", ["bad.com", "bad.com:80"], []),
+        ("bad.com?x", "uri", ["bad.com/?x"], ["bad.com/"]),
+        ("bad.com:81/", "uri", ["bad.com:81", "bad.com:81/x"], ["bad.com/x"]),
+        ("bad.com/x/*", "uri", ["bad.com/x/y"], ["bad.com/y"]),
+        ("bad.com/*", "uri", ["bad.com/y", "bad.com"], []),
+        ("http://[2001:db8:0::1]/x", "uri", ["[2001:db8::1]:80/x"], ["[2001:db8::1]/y"]),
+        ("u:p@bad.com/x", "uri", ["bad.com/x", "http://v@bad.com/x"], []),
+    ],
+)
+def test_notations(
+    settings: Settings,
+    write_context: WriteContext,
+    entry: str,
+    kind: IndicatorType,
+    yes: list[str],
+    no: list[str],
+) -> None:
+    write_context("reputation/feed.csv", f"indicator,label,severity\n{entry},Bad,3\n")
+    found = matched(enrich(settings, kind, *yes, *no))
+    assert found == dict.fromkeys(yes, entry) | dict.fromkeys(no)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("", ".", "*", "*.", "http://", "-", "?", "a b.com", "not-a-\x00name.com", "a..com"),
+        *("203.000.113.009", "10.0.0.0/33", "10.0.0.0/255.0.255.0", "2001:db8::/129"),
+        *("10.0.0.9-10.0.0.1", "10.0.0.1-50", "10.0.0.1|443", "10.0.0.256", "256.1.1.1:80"),
+        *("||bad.com^", "*bad.com", "b*d.com", "*.bad.com/x", "joe@bad.com", "bad.com:http"),
+        *("<html>", "{", "x" * 64 + ".com", "12345", "a,b.com", "\ud55c" * 64 + ".com"),
+    ],
+)
+def test_what_can_match_nothing_is_refused(entry: str) -> None:
+    with pytest.raises(ValueError, match=r"it is no|before a name"):
+        matches_of(entry)
+
+
+def test_names_that_no_list_can_have_are_only_not_found(
+    settings: Settings, write_context: WriteContext
+) -> None:
+    write_context("reputation/feed.csv", "bad.com,Bad,3\n")
+    for kind in ("name", "uri"):
+        odd = ["\ud55c" * 64, "\u200b.com", "a..b", "..", "xn--\u00fc", "::1:[x", "["]
+        assert matched(enrich(settings, kind, *odd)) == dict.fromkeys(odd)
 
 
 @pytest.mark.parametrize("indicator", ["10.0.0.7", "www.example.com", "www.example.com/a,b"])
@@ -175,7 +252,7 @@ def test_broken_lines_are_counted(settings: Settings, write_context: WriteContex
     write_context(
         "reputation/feed.csv",
         "indicator,label,severity\n\n10.0.0.1,Good,-1,further\n10.0.0.2,Four,4\n10.0.0.3,Low,-2\n"
-        "10.0.0.4,Text,high\n10.0.0.5,Short\n,None,1\n10.0.0.6,Point,1.0\n",
+        "10.0.0.4,Text,severe\n10.0.0.5,Short\n,None,1\n10.0.0.6,Point,1.0\n",
     )
     found = enrich(settings, "address", *(f"10.0.0.{host}" for host in range(1, 7)))
     (outcome,) = found.outcomes
@@ -232,6 +309,25 @@ def test_services_are_joined_in_the_order_of_their_names(
     assert severities(found) == {"10.0.0.1": 3, "10.0.0.2": -1, "10.0.0.3": None}
     assert [outcome.source for outcome in found.outcomes] == ["svc1", "svc2"]
     assert len(found.tables["reputation_verdicts"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("word", "severity"),
+    [
+        ("UNVERIFIED", -1),
+        ("none", 0),
+        ("Low", 1),
+        (" medium ", 2),
+        ("HIGH", 3),
+        ("3", 3),
+        ("-1", -1),
+    ],
+)
+def test_a_severity_is_a_number_or_a_word(
+    settings: Settings, write_context: WriteContext, word: str, severity: int
+) -> None:
+    write_context("reputation/feed.csv", f"10.0.0.1,Bad,{word}\n")
+    assert severities(enrich(settings, "address", "10.0.0.1")) == {"10.0.0.1": severity}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from python_enrichers.bounded import work_off
 from python_enrichers.budget import Budget, Deadline, Limits, Meter, NotAskedError
 from python_enrichers.reputation.registry import load_services
 from python_enrichers.reputation.spamhaus import Drop
+from python_enrichers.reputation.spamhaus import Options as SpamhausOptions
 from spot_oa.errors import ConfigError, EnrichmentError
 from spot_oa.settings import Settings, load_settings
 from tests.conftest import PROJECT
@@ -73,6 +74,84 @@ def test_a_service_is_set_in_the_dotenv_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SPOT_OA_SERVICES__URLHAUS__KEY=12e45\n")
     (service,) = load_services(load_settings())
     assert service.name == "urlhaus"
+
+
+LIVE = {"daily": "7", "per_minute": "3"}
+KEYED = {"key": KEY, "url": "http://127.0.0.1:9/api"}
+EVERY_OPTION: dict[str, dict[str, str]] = {
+    "abuseipdb": LIVE
+    | KEYED
+    | {"max_age_days": "60", "check": "on", "blacklist": "on", "blacklist_confidence": "75"}
+    | {"high": "80", "medium": "50", "low": "2"},
+    "fb": LIVE
+    | {"app_id": "0077", "app_secret": KEY, "url": "http://127.0.0.1:9", "version": "v27.0"}
+    | {"page_size": "50"},
+    "feeds": {
+        f"mine__{option}": value
+        for option, value in {
+            "format": "csv", "delimiter": ";", "comment": "#", "indicator": "ip",
+            "label_column": "what", "severity_column": "level", "category_column": "4",
+            "label": "Bad", "severity": "3", "hours": "2.5", "max_age_days": "1.5",
+            "header": "X-Key", "key": KEY, "attribution": "(c) us, all",
+            "url": "http://127.0.0.1:9/list",
+        }.items()
+    }
+    | {"other__path": "/some/list"},
+    "greynoise": LIVE | KEYED | {"bulk": "true", "batch_size": "10"},
+    "gti": LIVE
+    | {"command": "/opt/gti -s {server}", "server": "gti.com", "user": "joe", "password": KEY}
+    | {"ci": '{"cliid": "x"}', "batch_size": "5", "categories": "{categories}"},
+    "misp": LIVE | KEYED | {"batch_size": "5", "page_size": "10", "to_ids": "off"},
+    "otx": LIVE | KEYED | {"check": "on", "pulses": "on", "pulse_days": "30", "severity": "3"},
+    "spamhaus": {"url": "http://127.0.0.1:9", "files": "drop_v4.json, asn.json", "hours": "24"},
+    "threatfox": KEYED | {"days": "3", "hours": "2"},
+    "urlhaus": LIVE | KEYED,
+    "virustotal": LIVE | KEYED | {"high": "9", "medium": "4"},
+}
+INSTEAD_OF_ANOTHER = {"gti": {"url"}}
+
+
+@pytest.mark.parametrize("name", EVERY_OPTION)
+def test_every_option_of_every_service_can_be_set_in_the_environment_and_is_documented(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "categories.csv").write_text("101,Phishing,Risk\n")
+    given = {
+        option: value.replace("{categories}", str(tmp_path / "categories.csv"))
+        for option, value in EVERY_OPTION[name].items()
+    }
+    for option, value in given.items():
+        monkeypatch.setenv(f"SPOT_OA_SERVICES__{name}__{option}".upper(), value)
+    settings = load_settings(home=tmp_path)
+    assert load_services(settings)
+    (point,) = entry_points(group="spot_oa.reputation", name=name)
+    model = point.load().Options
+    if name == "feeds":
+        model = model.model_fields["root"].annotation.__args__[1]
+    there_are = set(model.model_fields) - INSTEAD_OF_ANOTHER.get(name, set())
+    assert {option.rpartition("__")[2] for option in given} == there_are
+    pages = "".join(page.read_text() for page in (PROJECT / "docs/enrichment").glob("rep*.md"))
+    for option in there_are:
+        assert f"`{option}" in pages
+
+
+@pytest.mark.parametrize(
+    "text", ["drop_v4.json,asn.json", " drop_v4.json , asn.json ", '["drop_v4.json", "asn.json"]']
+)
+def test_an_option_of_several_values(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    monkeypatch.setenv("SPOT_OA_SERVICES__SPAMHAUS__FILES", text)
+    options = load_settings(home=tmp_path).services["spamhaus"]
+    read = SpamhausOptions.model_validate({"files": options["files"].get_secret_value()})
+    assert read.files == ("drop_v4.json", "asn.json")
+    assert load_services(load_settings(home=tmp_path))
+
+
+@pytest.mark.parametrize("text", [" , ", "[]", "[1", "[{}]"])
+def test_several_values_of_which_none_is_one_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="SPOT_OA_SERVICES__SPAMHAUS__FILES"):
+        load_services(with_services(tmp_path, spamhaus={"files": text}))
 
 
 @pytest.mark.parametrize(

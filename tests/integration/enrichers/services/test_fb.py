@@ -127,7 +127,7 @@ def test_fb_keeps_what_was_answered_beside_what_was_not(ask: Asked, httpserver: 
         "8.8.8.8": "answered",
         "1.1.1.1": "malformed",
         "9.9.9.9": "answered",
-        "8.8.4.4": "malformed",
+        "8.8.4.4": "unavailable",
     }
     assert texts(found)["9.9.9.9"] == "fb:BRAND_NEW:-1"
 
