@@ -82,7 +82,9 @@ class Summary:
                 if outcome.status is not Status.OK:
                     yield f"{step}: {outcome.source}: {outcome.status} {outcome.detail}".rstrip()
                 if outcome.skipped:
-                    yield f"{step}: {outcome.skipped} unusable lines in {outcome.source}"
+                    count = f"{step}: {outcome.skipped} unusable lines in {outcome.source}"
+                    first = outcome.first_skipped
+                    yield f"{count}, more than a tenth: correct them; {first}" if first else count
         if self.built:
             yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)
         if self.unaudited:

@@ -82,7 +82,8 @@ class Outcome:
     """What became of one source in one run; shown in the run's summary.
 
     `asked` and `found` count distinct indicators; `skipped` counts lines of a local file that
-    could not be used (headers and blank lines are not among them).
+    could not be used (headers and blank lines are not among them). `first_skipped` is the first of
+    them and why ("line 7: 'x' is not an address"), set if they are more than a tenth of the file.
     """
 
     source: str
@@ -90,6 +91,7 @@ class Outcome:
     asked: int = 0
     found: int = 0
     skipped: int = 0
+    first_skipped: str = ""
     detail: str = ""
     attribution: str = ""
     """What its licence wants said wherever its data is shown."""

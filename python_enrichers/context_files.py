@@ -15,6 +15,8 @@ from python_enrichers.base import Outcome
 from spot_oa.errors import EnrichmentError, printable
 
 Entry = TypeVar("Entry")
+MANY_SKIPPED = 0.1
+"""The part of a file's lines that may be unusable before the run's warning says why."""
 LINES_AT_A_TIME = 256
 """What the CSV reader is given at a time; after an open quote it begins anew with the next line."""
 
@@ -23,18 +25,28 @@ LINES_AT_A_TIME = 256
 class ContextFile(Generic[Entry]):
     """What a context file holds.
 
-    `skipped` counts the lines that could not be used; `written_at` is in UTC, without a zone.
+    `skipped` counts the lines that could not be used, `first_skipped` is the first of them and why;
+    `written_at` is in UTC, without a zone.
     """
 
     name: str
     entries: Sequence[Entry]
     skipped: int
     written_at: dt.datetime
+    first_skipped: str = ""
 
     def outcome(self, asked: int, found: int) -> Outcome:
         """Say how the file fared for `asked` indicators, of which it knew `found`."""
         detail = f"entries: {len(self.entries)}, written {self.written_at.date()}"
-        return Outcome(self.name, asked=asked, found=found, skipped=self.skipped, detail=detail)
+        many = self.skipped > MANY_SKIPPED * (self.skipped + len(self.entries))
+        return Outcome(
+            self.name,
+            asked=asked,
+            found=found,
+            skipped=self.skipped,
+            first_skipped=self.first_skipped if many else "",
+            detail=detail,
+        )
 
 
 def naive_utc(timestamp: float) -> dt.datetime:
