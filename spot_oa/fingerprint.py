@@ -9,11 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from spot_oa.dates import Slice
 from spot_oa.pipelines import Pipeline
 from spot_oa.publish import MANIFEST
+from spot_oa.results_files import file_state
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse
 
@@ -37,8 +36,6 @@ SETTINGS = {
     "impala_port",
 }
 """Settings that change what a run gives; secrets count as being there, not by their value."""
-STAMPS = ("mtime", "modificationTime", "LastModified", "last_modified", "updated", "ETag", "etag")
-"""What file systems call the time of change, or a mark that changes with the content."""
 
 
 def fingerprint(
@@ -91,21 +88,6 @@ def published_unchanged(folder: Path, digest: str) -> Mapping[str, Any] | None:
         return None
     same = digest and manifest.get("fingerprint") == digest
     return manifest if whole and same else None
-
-
-def file_state(uri: str) -> dict[str, str]:
-    """When a file was changed, and its size, as its file system says; nothing if it does not say.
-
-    Args:
-        uri: Any fsspec URL or path.
-    """
-    try:
-        system, path = fsspec.core.url_to_fs(uri)
-        found = system.info(path)
-    except (OSError, RuntimeError, ValueError, ImportError):
-        return {}  # Landing will say what is wrong.
-    stamps = {name: str(found[name]) for name in STAMPS if found.get(name) is not None}
-    return {**stamps, "size": str(found.get("size"))} if stamps else {}
 
 
 def _files(roots: Iterable[Path]) -> Iterator[Path]:

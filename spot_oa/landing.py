@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from itertools import chain, islice
+from typing import BinaryIO, cast
 
 import fsspec
 import pyarrow as pa
 
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import LandingError, printable
-from spot_oa.fingerprint import file_state
 from spot_oa.pipelines import Pipeline
-from spot_oa.results_reader import ResultsReader
+from spot_oa.results_files import (
+    ENDINGS,
+    SUCCESS,
+    UNFINISHED,
+    ResultsFiles,
+    file_state,
+    find_results,
+    http_status,
+)
+from spot_oa.results_reader import ResultsReader, SupportsRead, looks_like
 from spot_oa.warehouse import Warehouse
 from spot_oa.warehouse.tables import REJECTS, results_table
 
 PORTION = 1 << 28
 """Bytes that are written at once at least: engines compress rows by the hundred thousand."""
+CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+"""What compressed files begin with; results never do."""
+MAGIC_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What a landing took. `bad_values` counts values made NULL, by column."""
+    """What a landing took.
+
+    `bad_values` counts values made NULL, by column; `falls_at` is the first line whose score is
+    lower than the one before, 0 if they ascend; `left_out` names files that are not read.
+    """
 
     rows: int
     rejected: int
@@ -34,6 +50,8 @@ class Landed:
     invalid_utf8: int
     source_uri: str
     source_sha256: str
+    falls_at: int = 0
+    left_out: Sequence[str] = ()
 
 
 def land(
@@ -45,12 +63,12 @@ def land(
     *,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Landed:
-    """Replace the landed slice with the first good lines of the day's results file.
+    """Replace the landed slice with the first good lines of the day's results.
 
     Args:
         pipeline: Describes the file.
         part: The slice to replace.
-        ml_uri: Any fsspec URL or path; the file lies below it.
+        ml_uri: Any fsspec URL or path; the file, or the folder of part files, lies below it.
         limit: How many good lines to take; 0 takes none.
         warehouse: Written in one transaction.
         progress: Told now and then how far landing is.
@@ -59,37 +77,65 @@ def land(
         What was taken.
 
     Raises:
-        LandingError: The file is missing or cannot be read; the slice is as it was.
+        LandingError: The file is missing, cannot be read, or none of its lines can be taken; the
+            slice is as it was.
         WarehouseError: The warehouse cannot be written; the slice is as it was.
     """
     uri = pipeline.results_uri(ml_uri, part)
-    before = file_state(uri)
+    where = f"{part}: ML results {printable(without_userinfo(uri))}"
     results = results_table(pipeline)
-    with _open(uri, part) as stream, warehouse.replacing(part, results, REJECTS) as writer:
+    with _faults(where):
+        files = find_results(uri)
+    source_uri = without_userinfo(files.uri)
+    with closing(_streams(files, where)) as streams, ExitStack() as stack:
+        # Opened before the warehouse is, and whatever the limit is.
+        first = list(islice(streams, 1))
+        writer = stack.enter_context(warehouse.replacing(part, results, REJECTS))
         writer.fill(
             results,
-            source_uri=without_userinfo(uri),
+            source_uri=source_uri,
             landed_at=dt.datetime.now(dt.UTC).replace(tzinfo=None),
         )
-        reader = ResultsReader(stream, pipeline.results, limit)
+        reader = ResultsReader(chain(first, streams), pipeline.results, limit)
         for rows, rejects in _portions(reader):
             writer.append(results, rows)
             writer.append(REJECTS, rejects)
             progress(f"{reader.rows} rows landed, {reader.rejected} lines rejected")
-        # Lines taken before the limit are what they are; but at its end a file has to be whole.
-        if reader.rows < limit and file_state(uri) != before:
+        # If the limit stopped the reading before the end, a change behind it does not matter.
+        if reader.rows < limit and file_state(uri) != files.state:
             raise LandingError(
-                f"{stream.where}: changed while it was read; wait for the scorer to end, try again",
+                f"{where}: changed while it was read; wait for the scorer to end, try again",
                 transient=True,
             )
+        if reader.rejected and not reader.rows:
+            raise LandingError(f"{where}: {_nothing_taken(reader)}")
         writer.fill(results, source_sha256=reader.sha256)
     return Landed(
         rows=reader.rows,
         rejected=reader.rejected,
         bad_values={name: count for name, count in reader.bad_values.items() if count},
         invalid_utf8=reader.invalid_utf8,
-        source_uri=without_userinfo(uri),
+        source_uri=source_uri,
         source_sha256=reader.sha256,
+        falls_at=reader.falls_at,
+        left_out=files.left_out,
+    )
+
+
+def _nothing_taken(reader: ResultsReader) -> str:
+    number, reason = reader.first_rejected or (0, "")
+    width = reader.results.width
+    kind = looks_like(reader.first_bytes, width)
+    return "; ".join(
+        filter(
+            None,
+            (
+                f"{reader.rejected} lines, none can be taken (line {number}: {reason})",
+                kind and f"it looks like {kind}",
+                f"have the scorer write {width} fields separated by tabs, without header and "
+                "quotes, in UTF-8 (gzip and zstd are read)",
+            ),
+        )
     )
 
 
@@ -121,34 +167,67 @@ def newest_results(pipeline: Pipeline, ml_uri: str) -> dt.date | None:
         names = (name.rstrip("/").rpartition("/")[2] for name in system.ls(path, detail=False))
         for name in sorted((name for name in names if re.fullmatch(r"\d{8}", name)), reverse=True):
             part = Slice(pipeline.name, parse_date(name))
-            if system.exists(fsspec.core.url_to_fs(pipeline.results_uri(ml_uri, part))[1]):
+            uri = pipeline.results_uri(ml_uri, part)
+            if any(system.exists(fsspec.core.url_to_fs(uri + end)[1]) for end in ENDINGS):
                 return part.date
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """An open results file whose every fault is a LandingError that names it."""
+def _streams(files: ResultsFiles, where: str) -> Generator[SupportsRead]:
+    """Open file after file, the compressed ones by what they begin with."""
+    single = len(files.paths) == 1
+    for path in files.paths:
+        place = where if single else f"{where}: {printable(path.rpartition('/')[2])}"
+        with _faults(place):
+            stream = files.system.open(path, "rb")
+        with closing(stream):
+            yield _Source(stream, place).unpacked()
 
-    stream: BinaryIO
-    where: str
+
+class _Source:
+    """An open results file, every fault of which is a LandingError that names it."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO, where: str) -> None:
+        self.where = where
+        self._stream = stream
+        self._begun = b""
 
     def read(self, size: int) -> bytes:
         with _faults(self.where):
-            return self.stream.read(size)
+            begun, self._begun = self._begun[:size], self._begun[size:]
+            return begun + self._stream.read(size - len(begun))
+
+    def close(self) -> None:
+        """Whoever opened the stream closes it."""
+
+    def unpacked(self) -> SupportsRead:
+        """The file's content, whether it is compressed or not."""
+        self._begun = self.read(MAGIC_BYTES)
+        codec = next(
+            (codec for magic, codec in CODECS.items() if self._begun.startswith(magic)), ""
+        )
+        return _Unpacked(self, codec) if codec else self
 
 
-@contextmanager
-def _open(uri: str, part: Slice) -> Iterator[_Source]:
-    where = f"{part}: ML results {printable(without_userinfo(uri))}"
-    with ExitStack() as stack:
-        with _faults(where):
-            system, path = fsspec.core.url_to_fs(uri)
-            # Some file systems open a folder as an empty file: a day without suspects it is not.
-            if system.isdir(path):
-                raise IsADirectoryError(path)
-            stream = stack.enter_context(system.open(path, "rb"))
-        yield _Source(stream, where)
+class _Unpacked:
+    """What a compressed file holds, unpacked as it is read."""
+
+    def __init__(self, source: _Source, codec: str) -> None:
+        self.where = source.where
+        self._codec = codec
+        self._stream = pa.CompressedInputStream(pa.PythonFile(source, "r"), codec)
+
+    def read(self, size: int) -> bytes:
+        try:
+            return cast("bytes", self._stream.read(size))
+        except OSError as error:
+            raise LandingError(
+                f"{self.where}: its {self._codec} data is broken ({printable(error)}); "
+                "wait for the scorer to end, or write the file anew",
+                transient=True,
+            ) from error
 
 
 @contextmanager
@@ -160,10 +239,19 @@ def _faults(where: str) -> Iterator[None]:
             f"{where}: no such file; run the scorer for that day, or correct SPOT_OA_ML_URI"
         ) from error
     except IsADirectoryError as error:
-        raise LandingError(f"{where}: is a folder, a file is needed") from error
+        raise LandingError(
+            f"{where}: is a folder, a file is needed, or part files (part-*) in the folder"
+        ) from error
+    except BlockingIOError as error:
+        raise LandingError(
+            f"{where}: a job is writing it, or died over it ({UNFINISHED} and no {SUCCESS}); "
+            "wait for the scorer to end, or write it anew",
+            transient=True,
+        ) from error
+    except LandingError:
+        raise
     except Exception as error:
-        status = getattr(error, "status", None)
-        status = status or getattr(getattr(error, "response", None), "status_code", None)
+        status = http_status(error)
         if isinstance(error, PermissionError) or status in {401, 403}:
             raise LandingError(f"{where}: permission denied; let this user read it") from error
         if isinstance(error, (ValueError, ImportError)):

@@ -2,15 +2,17 @@
 
 The file is what spot-ml writes: tab separated, no header, no quoting or escaping at all, SQL NULL
 as the text `null`, numbers as Java prints them. It is read in blocks, each block is split and
-typed column by column, and reading stops at the line that completes the limit.
+typed column by column, and reading stops at the line that completes the limit. Several files are
+read as one, whose lines are counted on.
 """
 
 from __future__ import annotations
 
 import codecs
 import hashlib
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +29,26 @@ NULL_TEXT = "null"
 FIRST_BLOCK = 1 << 18
 BLOCK = 1 << 23
 MAX_LINE = 1 << 26
+FIRST_BYTES = 4096
+MAGIC = {
+    b"PK\x03\x04": "a zip archive",
+    b"PAR1": "Parquet",
+    b"ORC": "ORC",
+    b"Obj\x01": "Avro",
+    b"SEQ": "a Hadoop sequence file",
+    b"\xfd7zXZ": "xz",
+    b"\x04\x22\x4d\x18": "LZ4",
+    b"\xff\x06\x00\x00sNaPpY": "Snappy",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+    b"{": "JSON",
+    b"[": "JSON",
+    b"<": "HTML or XML",
+}
+"""What files that are no results begin with."""
+SEPARATORS = {b",": "commas", b";": "semicolons", b"|": "bars", b" ": "blanks", b"\x01": "^A"}
+LIKELY_WIDTH = 5
+"""So many fields with another separator are no accident."""
 _NO_LINES = pa.array([], pa.string())
 
 
@@ -40,31 +62,62 @@ class SupportsRead(Protocol):
 
 @dataclass(slots=True)
 class ResultsReader:
-    """Splits a results stream into typed batches; iterate once, then read the counts.
+    """Splits results into typed batches; iterate once, then read the counts.
 
     Iterating yields (rows, rejects): rows have the pipeline's fields, then `rank` and `line_no`;
     rejects have `line_no`, `reason` and `line`.
+
+    Attributes:
+        streams: The files, in their order.
+        results: What stands in them.
+        limit: How many good lines to take.
+        rows: How many were taken.
+        rejected: How many lines were rejected.
+        first_rejected: The number of the first of them, and the reason.
+        first_bytes: How the first file begins.
+        invalid_utf8: How many lines held bytes that are not UTF-8.
+        bad_values: How many values became NULL, by column.
+        falls_at: The first line whose score is lower than that of the line taken before; 0 if
+            scores ascend.
     """
 
-    stream: SupportsRead
+    streams: Iterable[SupportsRead]
     results: Results
     limit: int
     rows: int = 0
     rejected: int = 0
+    first_rejected: tuple[int, str] | None = None
+    first_bytes: bytes = b""
     invalid_utf8: int = 0
     bad_values: Counter[str] = field(default_factory=Counter)
+    falls_at: int = 0
     _line_no: int = 0
+    _last_score: float = -math.inf
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @property
     def sha256(self) -> str:
-        """Hash of what was read: the whole file, or up to the line that completed the limit."""
+        """Hash of what was read: all files, or up to the line that completed the limit."""
         return self._digest.hexdigest()
 
     def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
-        blocks = _whole_lines(self.stream)
+        if self.limit > 0:
+            for stream in self.streams:
+                yield from self._file(stream)
+                if self.rows >= self.limit:
+                    break
+
+    def _file(self, stream: SupportsRead) -> Iterator[tuple[pa.Table, pa.Table]]:
+        blocks = _whole_lines(stream)
+        begun = False
         while self.rows < self.limit and (block := next(blocks, None)) is not None:
-            yield self._read(block)
+            self.first_bytes = self.first_bytes or block[:FIRST_BYTES]
+            if not begun and block.startswith(codecs.BOM_UTF8):
+                self._digest.update(codecs.BOM_UTF8)
+                block = block.removeprefix(codecs.BOM_UTF8)
+            begun = True
+            if block:
+                yield self._read(block)
 
     def _read(self, block: bytes) -> tuple[pa.Table, pa.Table]:
         split = (
@@ -92,7 +145,11 @@ class ResultsReader:
         rows = rows if len(typed) == rows.num_rows else rows.take(pa.array(typed))
         rows = rows.append_column("rank", pa.array(np.arange(len(taken)) + self.rows, pa.int32()))
         rows = rows.append_column("line_no", pa.array(taken + self._line_no + 1, pa.int64()))
+        self._look_at_scores(rows)
         rejected = np.flatnonzero(reasons.is_valid().to_numpy(zero_copy_only=False))
+        if len(rejected) and not self.first_rejected:
+            first = int(rejected[0])
+            self.first_rejected = first + self._line_no + 1, reasons[first].as_py()
         rejects = pa.table(
             {
                 "line_no": pa.array(rejected + self._line_no + 1, pa.int64()),
@@ -104,6 +161,15 @@ class ResultsReader:
         self.rejected += len(rejected)
         self._line_no += len(whole)
         return rows, rejects
+
+    def _look_at_scores(self, rows: pa.Table) -> None:
+        if self.falls_at or not rows.num_rows:
+            return
+        scores = rows[self.results.score].to_numpy()
+        fallen = np.flatnonzero(scores < np.concatenate([[self._last_score], scores[:-1]]))
+        if len(fallen):
+            self.falls_at = rows["line_no"][int(fallen[0])].as_py()
+        self._last_score = scores[-1]
 
     def _type(self, fields: Sequence[pa.Array]) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
         """Columns by name, and for each number column which of its values were made NULL."""
@@ -170,6 +236,27 @@ class _Split:
         return cls(texts, whole, None if all_whole else widths, mended, lambda: lines)
 
 
+def looks_like(beginning: bytes, width: int) -> str:
+    """What a file of which no line can be taken looks like, in a few words; empty if like nothing.
+
+    Args:
+        beginning: Its first bytes.
+        width: How many fields its lines should have.
+    """
+    for magic, kind in MAGIC.items():
+        if beginning.startswith(magic):
+            return kind
+    if b"\0" in beginning:
+        return "UTF-16 or a binary file"
+    line = beginning.partition(b"\n")[0]
+    if b"\t" not in line:
+        for separator, kind in SEPARATORS.items():
+            if line.count(separator) >= max(1, min(width, LIKELY_WIDTH) - 1):
+                return f"fields separated by {kind}"
+    quoted = [text for text in line.split(b"\t") if text[:1] == text[-1:] == b'"' and text[1:]]
+    return "fields in quotes" if quoted else ""
+
+
 def _plain_block(block: bytes, results: Results, *, typed: bool) -> _Split | None:
     """Split a block without anything odd in it, as nearly all are, many times faster.
 
@@ -182,7 +269,7 @@ def _plain_block(block: bytes, results: Results, *, typed: bool) -> _Split | Non
         None if the CSV reader would see other lines or fields in it than there are, or refuses it.
     """
     if b"\r" in block or block.startswith(codecs.BOM_UTF8):
-        return None
+        return None  # The CSV reader would drop a mark that is a character here.
     names = [str(place) for place in range(results.width)]
     types = dict.fromkeys(names, pa.string())
     if typed:

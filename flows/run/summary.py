@@ -12,6 +12,7 @@ from pathlib import Path
 from flows.run.dbt_runner import Built
 from python_enrichers.base import Outcome, Status
 from spot_oa.dates import Slice
+from spot_oa.errors import printable
 from spot_oa.landing import Landed
 
 
@@ -77,14 +78,24 @@ class Summary:
                 yield f"{count} bad values in {column} became NULL"
             if self.landed.invalid_utf8:
                 yield f"{self.landed.invalid_utf8} lines with bytes that are not UTF-8"
+            if self.landed.falls_at:
+                yield (
+                    f"scores do not ascend: that of line {self.landed.falls_at} is lower than the "
+                    "one before; results are taken and ranked in the order of the file, so have "
+                    "the scorer sort it"
+                )
+            yield from (
+                f"{printable(name)} is beside the ML results and not read"
+                for name in self.landed.left_out
+            )
         for step, enriched in self.enriched.items():
             for outcome in enriched.outcomes:
                 if outcome.status is not Status.OK:
                     yield f"{step}: {outcome.source}: {outcome.status} {outcome.detail}".rstrip()
                 if outcome.skipped:
-                    count = f"{step}: {outcome.skipped} unusable lines in {outcome.source}"
+                    text = f"{step}: {outcome.skipped} unusable lines in {outcome.source}"
                     first = outcome.first_skipped
-                    yield f"{count}, more than a tenth: correct them; {first}" if first else count
+                    yield f"{text}, more than a tenth: correct them; {first}" if first else text
         if self.built:
             yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)
         if self.unaudited:

@@ -66,7 +66,7 @@ def test_any_results_file_is_taken_as_the_rules_say(pipeline: str, moments: int)
         for where, bad in junk:
             at = int(where * len(data))
             data = data[:at] + bad + data[at:]
-        reader = ResultsReader(io.BytesIO(data), get_pipeline(pipeline).results, limit)
+        reader = ResultsReader([io.BytesIO(data)], get_pipeline(pipeline).results, limit)
         rows, rejects = [], []
         for taken, refused in reader:
             rows += taken.to_pylist()
@@ -83,7 +83,7 @@ def test_any_results_file_is_taken_as_the_rules_say(pipeline: str, moments: int)
 def test_a_line_of_ten_megabytes_is_quarantined_and_the_others_taken() -> None:
     line = "\t".join(days.RESULT["dns"](FIRST)[0].values()).encode()
     data = b"\n".join([line, b"x\t" * 5_000_000, line.replace(b"www", b"\0\xff"), line])
-    reader = ResultsReader(io.BytesIO(data), get_pipeline("dns").results, 500)
+    reader = ResultsReader([io.BytesIO(data)], get_pipeline("dns").results, 500)
     batches = list(reader)
     assert (reader.rows, reader.rejected, reader.invalid_utf8) == (3, 1, 1)
     assert reader.sha256 == take("dns", data, 500).sha256

@@ -50,16 +50,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif not file.exists():
             self._refuse(404, "FileNotFoundException")
         elif query["op"] == "GETFILESTATUS":
-            kind = "DIRECTORY" if file.is_dir() else "FILE"
-            found = file.stat()
-            status = {
-                "type": kind,
-                "pathSuffix": "",
-                "length": 0 if file.is_dir() else found.st_size,
-                "modificationTime": found.st_mtime_ns // 1_000_000,
-                "accessTime": time.time_ns() // 1_000_000,
-            }
-            self._answer(200, {"FileStatus": status})
+            self._answer(200, {"FileStatus": _status(file, "")})
+        elif query["op"] == "LISTSTATUS":
+            found = [_status(path, path.name) for path in file.iterdir()]
+            self._answer(200, {"FileStatuses": {"FileStatus": found}})
         elif query["op"] != "OPEN":
             self._refuse(400, "UnsupportedOperationException")
         elif "datanode" not in query:
@@ -95,6 +89,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
+
+
+def _status(file: Path, suffix: str) -> dict[str, object]:
+    found = file.stat()
+    return {
+        "type": "DIRECTORY" if file.is_dir() else "FILE",
+        "pathSuffix": suffix,
+        "length": 0 if file.is_dir() else found.st_size,
+        "modificationTime": found.st_mtime_ns // 1_000_000,
+        "accessTime": time.time_ns() // 1_000_000,
+    }
 
 
 @contextmanager

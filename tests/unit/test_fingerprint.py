@@ -59,6 +59,22 @@ def test_a_changed_input_changes_it(home: Path, change: Callable[[Path], object]
     assert taken(settings_of(home)) not in {before, ""}
 
 
+def test_part_files_and_compressed_results_change_it(home: Path) -> None:
+    file = Path(FLOW.results_uri(str(home / "ml"), PART))
+    file.rename(file.with_name(f"{file.name}.gz"))
+    packed = taken(settings_of(home))
+    file.mkdir()
+    (file / "_SUCCESS").touch()
+    empty = taken(settings_of(home))
+    (file / "part-00000").write_text("content")
+    one = taken(settings_of(home))
+    (file / "part-00001").write_text("content")
+    two = taken(settings_of(home))
+    assert taken(settings_of(home)) == two
+    touch(file / "part-00000")
+    assert len({"", packed, empty, one, two, taken(settings_of(home))}) == 6
+
+
 def test_settings_and_limit_change_it_and_the_lock_does_not(home: Path) -> None:
     before = taken(settings_of(home))
     assert taken(settings_of(home), limit=11) != before

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
 
 import pytest
 
 from spot_oa import results_reader
 from spot_oa.errors import LandingError
 from spot_oa.pipelines import Results
-from spot_oa.results_reader import ResultsReader
+from spot_oa.results_reader import ResultsReader, looks_like
 
 RESULTS = Results.model_validate(
     {
@@ -25,8 +26,8 @@ RESULTS = Results.model_validate(
 )
 
 
-def read(data: bytes, limit: int = 1000) -> tuple[ResultsReader, list[dict], list[dict]]:
-    reader = ResultsReader(io.BytesIO(data), RESULTS, limit)
+def read(*data: bytes, limit: int = 1000) -> tuple[ResultsReader, list[dict], list[dict]]:
+    reader = ResultsReader([io.BytesIO(file) for file in data], RESULTS, limit)
     rows, rejects = [], []
     for taken, refused in reader:
         rows += taken.to_pylist()
@@ -104,7 +105,7 @@ def test_reading_stops_at_the_limit_and_the_hash_with_it() -> None:
 
 def test_only_the_blocks_needed_are_read() -> None:
     stream = io.BytesIO((line() + "\n").encode() * 1_000_000)
-    list(ResultsReader(stream, RESULTS, 500))
+    list(ResultsReader([stream], RESULTS, 500))
     assert stream.tell() == results_reader.FIRST_BLOCK
 
 
@@ -118,7 +119,7 @@ def test_the_whole_file_is_hashed_where_the_limit_is_not_reached(end: str) -> No
 
 @pytest.mark.parametrize(("data", "limit"), [(b"", 10), (line().encode(), 0)])
 def test_nothing_to_take_is_a_valid_day(data: bytes, limit: int) -> None:
-    reader, rows, rejects = read(data, limit)
+    reader, rows, rejects = read(data, limit=limit)
     assert (rows, rejects) == ([], [])
     assert reader.sha256 == hashlib.sha256(b"").hexdigest()
 
@@ -180,7 +181,7 @@ def test_two_fields_may_read_one_place_each_as_its_type() -> None:
     results = Results.model_validate(
         {"file": "toy_results.csv", "width": 2, "score": "score", "fields": fields}
     )
-    ((rows, _),) = ResultsReader(io.BytesIO(b"007\t1.0\n"), results, 10)
+    ((rows, _),) = ResultsReader([io.BytesIO(b"007\t1.0\n")], results, 10)
     assert rows.select(["text", "number"]).to_pylist() == [{"text": "007", "number": 7}]
 
 
@@ -209,3 +210,99 @@ def test_a_line_without_end_is_no_results_file(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(results_reader, "MAX_LINE", 1000)
     with pytest.raises(LandingError, match="longer than 1000 bytes"):
         read(b"x" * (results_reader.FIRST_BLOCK + 1))
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_byte_order_mark_is_dropped_where_a_file_begins_and_there_only(end: str) -> None:
+    data = BOM + f"{line()}{end}\ufeff{line()}{end}{line(ip=chr(0xFEFF))}{end}".encode()
+    reader, rows, _ = read(data)
+    assert [row["port"] for row in rows] == [80, None, 80]
+    assert [row["ip"] for row in rows] == ["10.0.0.1", "10.0.0.1", "\ufeff"]
+    assert reader.bad_values["port"] == 1
+    assert reader.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_a_byte_order_mark_alone_is_an_empty_file() -> None:
+    reader, rows, rejects = read(BOM)
+    assert (rows, rejects) == ([], [])
+    assert reader.sha256 == hashlib.sha256(BOM).hexdigest()
+
+
+def test_files_are_read_as_one_and_the_last_line_of_each_ends_with_it() -> None:
+    files = [line(ip="a"), "", f"bad\n{line(ip='b')}\n", f"\ufeff{line(ip='c')}", line(ip="d")]
+    data = [file.encode() for file in files]
+    reader, rows, rejects = read(*data, limit=3)
+    assert [(row["ip"], row["port"], row["rank"], row["line_no"]) for row in rows] == [
+        ("a", 80, 0, 1),
+        ("b", 80, 1, 3),
+        ("c", 80, 2, 4),
+    ]
+    assert [reject["line_no"] for reject in rejects] == [2]
+    assert reader.sha256 == hashlib.sha256(b"".join(data[:4])).hexdigest()
+
+
+def test_no_file_is_opened_that_the_limit_does_not_need() -> None:
+    def files() -> Iterator[io.BytesIO]:
+        yield io.BytesIO(f"{line()}\n".encode())
+        raise AssertionError
+
+    (taken,) = ResultsReader(files(), RESULTS, 1)
+    assert taken[0].num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("scores", "falls_at"),
+    [
+        (["1.0", "1.0", "2.0"], 0),
+        (["1.0"], 0),
+        (["2.0", "1.0"], 2),
+        (["1.0", "-", "3.0", "null", "2.0", "1.0"], 5),
+        (["-0.5", "-0.7"], 2),
+        (["1.0E-7", "9.9E-8"], 2),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1 << 18])
+def test_the_first_line_where_scores_fall(
+    monkeypatch: pytest.MonkeyPatch, scores: list[str], falls_at: int, size: int
+) -> None:
+    monkeypatch.setattr(results_reader, "FIRST_BLOCK", size)
+    monkeypatch.setattr(results_reader, "BLOCK", size)
+    reader, _, _ = read("\n".join(line(score=score) for score in scores).encode())
+    assert reader.falls_at == falls_at
+
+
+def test_scores_behind_the_limit_are_not_looked_at() -> None:
+    data = "\n".join(line(score=score) for score in ["1.0", "2.0", "0.5"])
+    assert read(data.encode(), limit=2)[0].falls_at == 0
+
+
+@pytest.mark.parametrize(
+    ("beginning", "kind"),
+    [
+        (b"PK\x03\x04rest", "a zip archive"),
+        ("80\t10.0.0.1".encode("utf-16"), "UTF-16"),
+        ("80\t10.0.0.1".encode("utf-16-be"), "UTF-16 or a binary file"),
+        (b"80,10.0.0.1,x,1.0\n", "fields separated by commas"),
+        (b"80;10.0.0.1;x;1.0\n", "fields separated by semicolons"),
+        (b'"80"\t"10.0.0.1"\t"x"\t"1.0"\n', "fields in quotes"),
+        (b'{"port": 80}\n', "JSON"),
+        (b"PAR1rest", "Parquet"),
+        (b"80\t10.0.0.1\tx\n", ""),
+        (b"port\tip\tx\tscore\n", ""),
+        (b"one line of text\n", "fields separated by blanks"),
+        (b"text\n", ""),
+        (b"", ""),
+    ],
+)
+def test_what_a_file_looks_like(beginning: bytes, kind: str) -> None:
+    assert looks_like(beginning, RESULTS.width) == kind
+
+
+def test_the_first_line_rejected_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results_reader, "FIRST_BLOCK", 8)
+    reader, _, _ = read(f"{line()}\n{line(ip='')}\nbad\n".encode())
+    assert reader.first_rejected == (2, "ip is missing")
+    assert reader.first_bytes.startswith(f"{line()}\n".encode())

@@ -67,6 +67,7 @@ FIELDS = {
     },
 }
 
+BOM = b"\xef\xbb\xbf"
 BITS = {"int": 31, "bigint": 63}
 
 
@@ -102,7 +103,7 @@ def take(pipeline: str, data: bytes, limit: int) -> Landed:
     """Take the first `limit` good lines, and read no further."""
     fields = FIELDS[pipeline]
     landed = Landed()
-    read = 0
+    read = len(BOM) if limit and data.startswith(BOM) else 0
     while len(landed.rows) < limit and read < len(data):
         end = data.find(b"\n", read)
         end = len(data) if end < 0 else end + 1
