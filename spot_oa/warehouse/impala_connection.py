@@ -178,7 +178,8 @@ def _refused(settings: Settings, error: Exception) -> SpotOaError:
         )
     if isinstance(error, TTransportException):
         return WarehouseError(
-            f"{at} rejected the connection ({reason}); SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
+            f"{at} rejected the connection ({reason}); "
+            f"SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
             f"SPOT_OA_IMPALA_TLS={str(settings.impala_tls).lower()} may not be what it expects",
             transient=True,
         )
