@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pydantic import SecretStr
 
 from spot_oa.dates import Slice
 from spot_oa.pipelines import Pipeline
@@ -16,26 +19,22 @@ from spot_oa.results_files import file_state
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse
 
-PROJECT_PARTS = ("dbt_project.yml", "macros", "models", "seeds")
-SETTINGS = {
-    "target",
-    "raw_uri",
-    "ml_uri",
-    "context_dir",
-    "geo_db",
-    "data_dir",
-    "warehouse",
-    "services",
-    "internal_domains",
-    "dns_resolver",
-    "dns_public",
-    "schema_prefix",
-    "telemetry_schema",
-    "telemetry_tables",
-    "impala_host",
-    "impala_port",
+PROJECT_PARTS = ("dbt_project.yml", "macros", "models", "profiles", "seeds", "tests/dbt")
+PACKAGES = ("analyst", "flows", "python_enrichers", "spot_oa")
+"""The project's Python, as far as it is installed."""
+CODE = Path(__file__).resolve().parent.parent
+LIBRARIES = ("dbt-core", "duckdb", "maxminddb", "tldextract")
+"""Others' code and data that change what a run gives."""
+WITHOUT_EFFECT = {
+    *("lock_timeout", "memory_limit", "threads", "retry_delays"),
+    *("http_timeout", "http_attempts", "retry_after_max", "impala_timeout"),
+    *("impala_password", "maxmind_license_key", "proxy"),
+    # Counted by what is given or stands there, wherever that came from.
+    *("limit", "pipelines_dir", "project_dir"),
 }
-"""Settings that change what a run gives; secrets count as being there, not by their value."""
+"""Settings that do not change what a run gives."""
+SOURCES = (".py", ".sql", ".yml", ".csv")
+"""What of the project and the packages is read by a run."""
 
 
 def fingerprint(
@@ -43,31 +42,51 @@ def fingerprint(
 ) -> str:
     """Hash what a run of the slice would read.
 
-    Files count by size and time of change, the dbt project by its content.
+    Files count by size and time of change; the dbt project and the Python packages by their
+    content; settings all but `WITHOUT_EFFECT`.
 
     Returns:
         A hexadecimal digest; empty if it cannot be told whether the results file or the telemetry
         has changed.
     """
-    project = settings.project_dir
     results = file_state(pipeline.results_uri(settings.ml_uri, part))
     telemetry = warehouse.telemetry_state(pipeline, part.date) if results else None
     if telemetry is None:
         return ""
     read = {
         "limit": limit,
-        "settings": settings.model_dump(mode="json", include=SETTINGS),
+        "settings": settings.model_dump(exclude=WITHOUT_EFFECT),
         "pipeline": pipeline.model_dump(mode="json"),
         "results": results,
         "telemetry": telemetry,
         "context": list(_stats(_files([settings.context_dir, *settings.geo_db]))),
-        "project": [
-            hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in _files(project / name for name in PROJECT_PARTS)
-        ],
-        "versions": {name: version(name) for name in ("spot-oa", "dbt-core")},
+        "project": _sources(settings.project_dir, PROJECT_PARTS),
+        "packages": _sources(CODE, PACKAGES),
+        "versions": {name: version(name) for name in LIBRARIES},
     }
-    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(read, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    """What JSON cannot hold; a secret is hashed, so that it counts and cannot be read."""
+    if isinstance(value, SecretStr):
+        return hashlib.sha256(value.get_secret_value().encode()).hexdigest()
+    return str(value)
+
+
+def _sources(root: Path, parts: Iterable[str]) -> str:
+    files = [file for file in _files(root / part for part in parts) if file.suffix in SOURCES]
+    return _digest(root, tuple(_stats(files)))
+
+
+@lru_cache(maxsize=8)
+def _digest(root: Path, files: tuple[tuple[str, int, int], ...]) -> str:
+    """Hash names and contents; a backfill asks for every day, and reads them once."""
+    digest = hashlib.sha256()
+    for name, *_ in files:
+        content = hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        digest.update(f"{Path(name).relative_to(root)} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def published_unchanged(folder: Path, digest: str) -> Mapping[str, Any] | None:

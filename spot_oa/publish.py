@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from spot_oa.dates import Slice, parse_date
@@ -22,6 +23,14 @@ MANIFEST = "manifest.json"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # Linux, renameat2(2)
 _RENAME_SWAP = 2  # macOS, renamex_np(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published day: its folder, and the row counts by table."""
+
+    folder: Path
+    rows: Mapping[str, int]
 
 
 def published_folder(data_dir: Path, part: Slice) -> Path:
@@ -42,8 +51,8 @@ def publish(
     warehouse: Warehouse,
     *,
     meta: Mapping[str, str],
-    manifest: Callable[[Mapping[str, int]], Mapping[str, object]],
-) -> tuple[Path, Mapping[str, int]]:
+    manifest: Callable[[Published], Mapping[str, object]],
+) -> Published:
     """Write the day's tables and swap the whole folder in: a reader sees the old set or the new.
 
     The caller holds the warehouse's lock, so nobody else publishes the same day.
@@ -54,10 +63,10 @@ def publish(
         data_dir: The folder becomes `data_dir/<pipeline>/<YYYYMMDD>`; it is made if missing.
         warehouse: Exports the tables.
         meta: Key-value metadata of every Parquet file; equal for equal runs.
-        manifest: Makes the content of manifest.json from the row counts by table.
+        manifest: Makes the content of manifest.json.
 
     Returns:
-        The published folder, and the row counts by table.
+        What was published.
 
     Raises:
         PublishError: The files could not be written or swapped in; the old set stands.
@@ -71,11 +80,12 @@ def publish(
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
         rows = {}
-        for table, published in pipeline.tables.items():
+        for table, described in pipeline.tables.items():
             file = stage / f"{table}.parquet"
-            rows[table] = warehouse.export(table, part, published.order_by, file, meta)
+            rows[table] = warehouse.export(table, part, described.order_by, file, meta)
             _sync(file)
-        text = json.dumps(manifest(rows), indent=2, ensure_ascii=False)
+        published = Published(day, rows)
+        text = json.dumps(manifest(published), indent=2, ensure_ascii=False)
         (stage / MANIFEST).write_text(text + "\n", "utf-8")
         _sync(stage / MANIFEST)
         _swap_in(stage, day)
@@ -87,7 +97,7 @@ def publish(
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    return day, rows
+    return published
 
 
 def _swap_in(stage: Path, day: Path) -> None:

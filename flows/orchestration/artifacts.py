@@ -56,9 +56,6 @@ def summary_markdown(summary: Summary) -> str:
 
 def _lines(summary: Summary) -> Iterator[str]:
     yield f"# {summary.part}"
-    if summary.unchanged:
-        yield "Inputs and settings are what they were: the published day was left alone."
-        return
     landed = summary.landed
     if landed:
         yield f"{landed.rows} results landed, {landed.rejected} lines rejected, "

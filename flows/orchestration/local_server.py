@@ -52,7 +52,6 @@ def prefect_environment(settings: Settings, port: int) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
         "SPOT_OA_HOME": str(settings.home),
-        "SPOT_OA_PROJECT_DIR": str(settings.project_dir),
     }
 
 

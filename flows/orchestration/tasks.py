@@ -63,27 +63,17 @@ def run_as_flow(
     except SpotOaError as error:
         show_failure(part, error)
         return Failed(message=printable(error))
-    show_summary(summary)
+    if not summary.unchanged:
+        show_summary(summary)
     return Completed(message=f"{part}: {summary.headline}")
 
 
-def left_alone(pipeline: str, date: dt.date, limit: int | None) -> bool:
-    """Leave a published day alone if nothing that it is made of has changed.
-
-    For backfills: a day that was left alone needs no flow run of its own, which takes a second.
-
-    Returns:
-        Whether it was; if not, or if that cannot be told, the day has to be run.
-    """
+def unchanged(pipeline: str, date: dt.date, limit: int | None) -> bool:
+    """Whether nothing that a published day is made of has changed; False if that cannot be told."""
     try:
-        settings = settings_with_secrets()
-        if not is_unchanged(settings, pipeline, date, limit):
-            return False
-        part = Slice(pipeline, date)
-        run_day(settings, pipeline, date, LogReporter(part), limit=limit, skip_unchanged=True)
+        return is_unchanged(settings_with_secrets(), pipeline, date, limit)
     except SpotOaError:
         return False
-    return True
 
 
 def yesterday() -> dt.date:

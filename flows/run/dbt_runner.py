@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spot_oa.errors import BuildError, Node, printable
+from spot_oa.errors import BuildError, Node, SpotOaError, printable
 from spot_oa.settings import Settings
 from spot_oa.warehouse import connections_of_dbt
 
@@ -27,8 +27,6 @@ PROFILE = (
 _DONE_WELL = {"success", "pass", "warn", "no-op"}
 _SAID_OF_ALL = "Unable to establish connection to Impala server: "
 """What dbt-impala puts before every error of SQL."""
-_LOST = ("cannot be reached", "does not let us in", "TSocket read 0 bytes")
-"""What is said of a daemon that is away, when dbt connects and when it is in a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +130,12 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
     """
     command = build_command(pipeline, dates)
     outcome = invoke(settings, command, lambda event: _tell(event, on_node))
+    # One retry too many does no harm if something else has failed as well.
+    transient = any(error.transient for error in outcome.engine_errors)
     if outcome.exception is not None:
         reason = _one_line(outcome.exception)
-        raise BuildError(f"dbt build failed: {reason}", transient=_passes(reason))
-    built = _built(outcome.result.results, settings)
+        raise BuildError(f"dbt build failed: {reason}", transient=transient)
+    built = _built(outcome.result.results, settings, transient=transient)
     messages = _messages(settings, dates, outcome.result.results)
     return Built([replace(n, message=messages.get(n.name, n.message)) for n in built.nodes])
 
@@ -160,9 +160,19 @@ def _messages(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """What dbt gives back: its result, or the exception that it ended with."""
+
+    result: Any
+    exception: BaseException | None
+    engine_errors: Sequence[SpotOaError]
+    """What its connections to the engine have raised; dbt itself keeps only their text."""
+
+
 def invoke(
     settings: Settings, command: Sequence[str], on_event: Callable[[Any], None] = lambda _: None
-) -> Any:
+) -> Invoked:
     """Run a dbt command in this process.
 
     The project is parsed without the command's variables, so that what dbt keeps of the parse
@@ -174,7 +184,7 @@ def invoke(
         on_event: Told of each of dbt's events.
 
     Returns:
-        Dbt's result; `exception` says what went wrong.
+        Dbt's result, and what went wrong.
 
     Raises:
         BuildError: The project cannot be parsed.
@@ -182,14 +192,15 @@ def invoke(
     # Costs seconds: paid by runs, not by `spot-oa --help`.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
-    with environment(settings):
+    with environment(settings) as engine_errors:
         parsed: Any = _uninterrupted(dbtRunner().invoke(dbt_arguments(settings, ["parse"])))
         if parsed.exception is not None:
             raise BuildError(f"dbt cannot read the project: {_one_line(parsed.exception)}")
         # A manifest that has served an invocation does not serve a second one: it is parsed (from
         # what dbt kept) for each.
         runner = dbtRunner(manifest=parsed.result, callbacks=[on_event])
-        return _uninterrupted(runner.invoke(dbt_arguments(settings, command)))
+        done = _uninterrupted(runner.invoke(dbt_arguments(settings, command)))
+        return Invoked(done.result, done.exception, engine_errors)
 
 
 def _uninterrupted(result: Any) -> Any:
@@ -200,7 +211,7 @@ def _uninterrupted(result: Any) -> Any:
     return result
 
 
-def _built(results: Sequence[Any], settings: Settings) -> Built:
+def _built(results: Sequence[Any], settings: Settings, *, transient: bool) -> Built:
     nodes = [
         Node(
             kind=str(result.node.resource_type),
@@ -223,7 +234,7 @@ def _built(results: Sequence[Any], settings: Settings) -> Built:
             f"dbt {first.kind} {first.name} failed{rows}{more}: {first.message}; "
             f"see {settings.target_dir / 'logs' / 'dbt.log'}",
             failed=failed,
-            transient=_passes(first.message),
+            transient=transient,
         )
     return Built(nodes)
 
@@ -234,18 +245,17 @@ def _tell(event: Any, on_node: OnNode) -> None:
         on_node(f"{node.resource_type} {node.node_name}: {node.node_status}")
 
 
-def _passes(reason: str) -> bool:
-    """Whether the engine could not be reached, or hung up: dbt keeps only the text of an error."""
-    return any(words in reason for words in _LOST)
-
-
 def _one_line(error: object) -> str:
     return printable(" ".join(str(error).split())).replace(_SAID_OF_ALL, "")[:500]
 
 
 @contextmanager
-def environment(settings: Settings) -> Iterator[None]:
-    """What profiles.yml reads, from the settings, for as long as dbt runs."""
+def environment(settings: Settings) -> Iterator[Sequence[SpotOaError]]:
+    """Set what profiles.yml reads, from the settings, for as long as dbt runs.
+
+    Yields:
+        The errors that dbt's connections to the engine have raised so far.
+    """
     values: dict[str, str] = {
         f"SPOT_OA_{name.upper()}": str(getattr(settings, name)) for name in PROFILE
     }
@@ -257,8 +267,8 @@ def environment(settings: Settings) -> Iterator[None]:
     before = {name: variables.get(name) for name in values}
     variables.update(values)
     try:
-        with connections_of_dbt(settings):
-            yield
+        with connections_of_dbt(settings) as errors:
+            yield errors
     finally:
         for name, value in before.items():
             if value is None:

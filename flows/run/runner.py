@@ -19,7 +19,7 @@ from spot_oa.dates import Slice
 from spot_oa.fingerprint import fingerprint, published_unchanged
 from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import get_pipeline
-from spot_oa.publish import published_folder
+from spot_oa.publish import Published, published_folder
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 
@@ -142,8 +142,8 @@ def run_day(
             _run_steps(run, summary, caller, reporter, audit.keep)
         else:
             summary.unchanged = True
-            summary.folder = published_folder(settings.data_dir, part)
-            summary.tables = {name: table["rows"] for name, table in manifest["tables"].items()}
+            rows = {name: table["rows"] for name, table in manifest["tables"].items()}
+            summary.published = Published(published_folder(settings.data_dir, part), rows)
     return summary
 
 
@@ -209,6 +209,7 @@ def _run_steps(
 
     prepared = call("prepare", partial(steps.prepare, run), lambda _: "sources read")
     summary.prepared = prepared.warnings
+    summary.has_telemetry = prepared.has_telemetry
     summary.landed = call(
         "land",
         partial(steps.land, run, reporter.progress),
@@ -227,7 +228,11 @@ def _run_steps(
         partial(steps.build, run, reporter.progress),
         lambda built: f"{built.models} models, {built.tests_passed} tests passed",
     )
-    call("publish", partial(steps.publish, run, summary), lambda _: f"to {summary.folder}")
+    summary.published = call(
+        "publish",
+        partial(steps.publish, run, summary),
+        lambda published: f"to {published.folder}",
+    )
 
 
 def _describe_enriched(enriched: Enriched) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 
@@ -18,6 +18,7 @@ from spot_oa import publish as publishing
 from spot_oa.dates import Slice
 from spot_oa.landing import Landed
 from spot_oa.pipelines import IndicatorType, Pipeline, load_pipelines
+from spot_oa.publish import Published
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse
 from spot_oa.warehouse.tables import LOOKUPS, python_tables, results_table
@@ -42,6 +43,7 @@ class Prepared:
 
     enrichers: Mapping[str, Enricher]
     warnings: Sequence[str]
+    has_telemetry: bool
 
 
 def prepare(run: Run) -> Prepared:
@@ -55,16 +57,14 @@ def prepare(run: Run) -> Prepared:
         for step in run.pipeline.enrich
     }
     run.warehouse.prepare(python_tables(load_pipelines(run.settings.pipelines_dir)))
-    warnings = [
-        f"no telemetry for {date}: what is made of raw events is empty"
-        for date in run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
-    ]
+    without = run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
+    warnings = [f"no telemetry for {date}: what is made of raw events is empty" for date in without]
     context = run.settings.context_dir
     if not context.is_dir() and context != run.settings.home / "context":
         warnings.append(
             f"SPOT_OA_CONTEXT_DIR={context}: no such folder, nothing is looked up there"
         )
-    return Prepared(enrichers, warnings)
+    return Prepared(enrichers, warnings, has_telemetry=not without)
 
 
 def land(run: Run, progress: Callable[[str], None]) -> Landed:
@@ -110,8 +110,12 @@ def build(run: Run, on_node: OnNode) -> Built:
     return dbt_runner.build(run.settings, run.pipeline.name, [run.part.date], on_node)
 
 
-def publish(run: Run, summary: Summary) -> None:
-    """Publish the day and note where and what in the summary.
+def publish(run: Run, summary: Summary) -> Published:
+    """Publish the day.
+
+    Args:
+        run: The run.
+        summary: What the run has done so far; manifest.json tells it.
 
     Raises:
         PublishError: The old day stands.
@@ -124,8 +128,7 @@ def publish(run: Run, summary: Summary) -> None:
         "source_sha256": landed.source_sha256 if landed else "",
     }
 
-    def manifest(rows: Mapping[str, int]) -> Mapping[str, object]:
-        summary.finished = dt.datetime.now(dt.UTC)
+    def manifest(published: Published) -> Mapping[str, object]:
         return {
             "pipeline": run.pipeline.name,
             "date": run.part.date.isoformat(),
@@ -134,21 +137,22 @@ def publish(run: Run, summary: Summary) -> None:
             "target": summary.target,
             "limit": run.limit,
             "started": summary.started.isoformat(timespec="seconds"),
-            "finished": summary.finished.isoformat(timespec="seconds"),
+            "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "input": asdict(landed) if landed else None,
             "tables": {
-                name: {"file": f"{name}.parquet", "rows": count} for name, count in rows.items()
+                name: {"file": f"{name}.parquet", "rows": count}
+                for name, count in published.rows.items()
             },
             "sources": [
                 asdict(outcome) | {"step": step}
                 for step, enriched in summary.enriched.items()
                 for outcome in enriched.outcomes
             ],
-            "warnings": summary.warnings,
+            "warnings": replace(summary, published=published).warnings,
             "versions": versions(summary.target),
         }
 
-    summary.folder, summary.tables = publishing.publish(
+    return publishing.publish(
         run.pipeline,
         run.part,
         run.settings.data_dir,

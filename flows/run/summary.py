@@ -14,6 +14,7 @@ from python_enrichers.base import Outcome, Status
 from spot_oa.dates import Slice
 from spot_oa.errors import printable
 from spot_oa.landing import Landed
+from spot_oa.publish import Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,13 @@ class Summary:
     target: str
     started: dt.datetime
     fingerprint: str = ""
-    finished: dt.datetime | None = None
     prepared: Sequence[str] = ()
     """Warnings of the first step."""
+    has_telemetry: bool = True
     landed: Landed | None = None
     enriched: dict[str, Enriched] = field(default_factory=dict)
     built: Built | None = None
-    folder: Path | None = None
-    tables: Mapping[str, int] = field(default_factory=dict)
+    published: Published | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
     """Steps, in the order in which they began."""
@@ -49,6 +49,16 @@ class Summary:
     """Why the run could not be written to oa.run_audit."""
     unchanged: bool = False
     """The published day was left alone: its inputs and settings are what they were."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the day is published, if it is."""
+        return self.published.folder if self.published else None
+
+    @property
+    def tables(self) -> Mapping[str, int]:
+        """Published rows by table."""
+        return self.published.rows if self.published else {}
 
     @property
     def headline(self) -> str:
@@ -98,8 +108,21 @@ class Summary:
                     yield f"{text}, more than a tenth: correct them; {first}" if first else text
         if self.built:
             yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)
+        yield from self._without_edges()
         if self.unaudited:
             yield self.unaudited
+
+    def _without_edges(self) -> Iterator[str]:
+        """Suspicious events without a single raw event behind them: they come from raw events."""
+        scores, edge = f"{self.part.pipeline}_scores", f"{self.part.pipeline}_edge"
+        found = self.tables.get(scores)
+        if found and self.tables.get(edge) == 0 and self.has_telemetry:
+            yield (
+                f"{edge} is empty, {scores} has {found} rows: no raw event matches a suspicious "
+                "one; check that results and telemetry are of the same day in UTC, that the "
+                "partition h is the event's hour, and that no column is NULL that edges are "
+                'matched by: README, "When edges are empty"'
+            )
 
 
 def versions(target: str) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from spot_oa.dates import Slice
-from spot_oa.errors import ConfigError
+from spot_oa.errors import ConfigError, SpotOaError
 from spot_oa.pipelines import Pipeline, Related
 from spot_oa.settings import Settings
 from spot_oa.warehouse.tables import Table
@@ -159,13 +159,16 @@ def open_warehouse(settings: Settings) -> Warehouse:
     )
 
 
-def connections_of_dbt(settings: Settings) -> AbstractContextManager[None]:
+def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[SpotOaError]]:
     """Have dbt, in this process, log in as we do while the block runs.
 
     dbt-impala checks no certificates, and takes TLS and HTTP with some ways to log in only.
+
+    Yields:
+        The errors that dbt's connections have raised so far: dbt itself keeps only their text.
     """
     if settings.target == "impala":
         from spot_oa.warehouse.hiveserver2.connection import connections_of_dbt  # noqa: PLC0415
 
         return connections_of_dbt(settings)
-    return nullcontext()
+    return nullcontext(())

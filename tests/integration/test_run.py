@@ -17,6 +17,7 @@ from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings, load_settings
+from tests.conftest import PROJECT
 from tests.support.published import digests
 from tests.support.report import Told
 
@@ -137,9 +138,26 @@ def test_telemetry_that_is_not_there_is_a_warning(home: Settings) -> None:
     assert summary.tables["flow_scores"] > 0
     assert summary.tables["flow_ingest_summary"] == 0
     assert f"no telemetry for {FIRST}" in "\n".join(summary.warnings)
+    assert "flow_edge is empty" not in "\n".join(summary.warnings)
     assert summary.warnings[-1] == (
         f"test flow_volume: {FIRST} has 0 events, where 2000 are usual for a Friday (median of 3)"
     )
+
+
+def test_suspicious_events_without_one_raw_event_are_a_warning(home: Settings) -> None:
+    assert not any("flow_edge" in warning for warning in run(home).warnings)
+    for file in (Path(home.raw_uri) / "flow").rglob("*.parquet"):
+        other = file.with_suffix(".other")
+        duckdb.sql(f"select * replace ('203.0.113.9' as sip) from '{file}'").write_parquet(
+            str(other)
+        )
+        other.replace(file)
+    summary = run(home)
+    (said,) = (warning for warning in summary.warnings if "flow_edge" in warning)
+    assert said.startswith(f"flow_edge is empty, flow_scores has {summary.tables['flow_scores']} ")
+    assert said in json.loads((day(home) / "manifest.json").read_text("utf-8"))["warnings"]
+    page = (PROJECT / "README.md").read_text("utf-8")
+    assert f"**{said.rpartition('README, ')[2].strip(chr(34))}" in page
 
 
 def _replace_by_folder(file: Path) -> None:

@@ -37,15 +37,14 @@ class Exporter:
 
 
 def publish(data: Path, content: str, fail_at: str = "") -> Path:
-    folder, _ = publishing.publish(
+    return publishing.publish(
         FLOW,
         PART,
         data,
         Exporter(content, fail_at),  # type: ignore[arg-type]
         meta={},
-        manifest=lambda rows: {"content": content, "rows": dict(rows)},
-    )
-    return folder
+        manifest=lambda published: {"content": content, "rows": dict(published.rows)},
+    ).folder
 
 
 def test_the_folder_is_made_and_holds_tables_and_manifest(tmp_path: Path) -> None:

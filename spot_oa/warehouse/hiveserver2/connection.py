@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import certifi
@@ -77,11 +78,34 @@ class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # n
         return super().cursor(*arguments, **given)
 
 
-def connect(settings: Settings) -> Any:
+class _WatchedClient:
+    """Thrift's client; hands each error of a call to `on_error` before it raises it."""
+
+    def __init__(self, client: Any, on_error: Callable[[Exception], None]) -> None:
+        self._client = client
+        self._on_error = on_error
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+        return partial(self._watched, call) if callable(call) else call
+
+    def _watched(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except Exception as error:
+            self._on_error(error)
+            raise
+
+
+def connect(settings: Settings, on_error: Callable[[Exception], None] | None = None) -> Any:
     """A connection of impyla's, logged in.
 
     impyla's own `connect` cannot check certificates over HTTP, and from Python 3.12 on only by
     their common name: so its transports are put together here, with a context of Python's.
+
+    Args:
+        settings: Name the daemon and the user.
+        on_error: Called with each error that a later call to the daemon raises.
 
     Raises:
         ConfigError: The daemon refuses the user, its certificate is not trusted, or Kerberos is
@@ -116,9 +140,11 @@ def connect(settings: Settings) -> Any:
             transport = get_transport(door, host, service, mechanism, user, password)
         transport.open()
         client = ThriftClient(TBinaryProtocolAccelerated(transport))
+        if on_error:
+            client = _WatchedClient(client, on_error)
         # One attempt: a lost connection is an error of the step, and that is retried.
         connection = _Connection(hiveserver2.HS2Service(client, retries=1), settings.impala_options)
-        # Who is not let in is told so by the first call, over HTTP.
+        # Over HTTP, a login is refused by the first request: make one now.
         connection.cursor().close()
     except (TException, Error, OSError, ImportError) as error:
         raise _refused(settings, error) from None
@@ -152,7 +178,8 @@ def _refused(settings: Settings, error: Exception) -> SpotOaError:
         )
     if isinstance(error, TTransportException):
         return WarehouseError(
-            f"{at} does not let us in ({reason}); SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
+            f"{at} rejected the connection ({reason}); "
+            f"SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
             f"SPOT_OA_IMPALA_TLS={str(settings.impala_tls).lower()} may not be what it expects",
             transient=True,
         )
@@ -186,11 +213,20 @@ def _advice(reason: str) -> str:
 
 
 @contextmanager
-def connections_of_dbt(settings: Settings) -> Iterator[None]:
+def connections_of_dbt(settings: Settings) -> Iterator[Sequence[SpotOaError]]:
     """See `spot_oa.warehouse.connections_of_dbt`."""
+    raised: list[SpotOaError] = []
+
+    def connect_for_dbt(*_: Any, **__: Any) -> Any:
+        try:
+            return connect(settings, lambda error: raised.append(failure(settings, error)))
+        except SpotOaError as error:
+            raised.append(error)
+            raise
+
     original = impala.dbapi.connect
-    impala.dbapi.connect = lambda *_, **__: connect(settings)
+    impala.dbapi.connect = connect_for_dbt
     try:
-        yield
+        yield raised
     finally:
         impala.dbapi.connect = original

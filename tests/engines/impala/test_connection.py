@@ -121,7 +121,7 @@ def test_dbt_logs_in_as_we_do(
     [
         (LDAP | {"impala_password": "wrong"}, ConfigError, "user 'oa' is refused; correct SPOT_OA"),
         (LDAP | {"impala_user": "eve"}, ConfigError, "user 'eve' is refused"),
-        ({}, WarehouseError, "does not let us in .* SPOT_OA_IMPALA_AUTH=nosasl"),
+        ({}, WarehouseError, "rejected the connection .* SPOT_OA_IMPALA_AUTH=nosasl"),
     ],
 )
 @pytest.mark.parametrize("http", [False, True])
@@ -159,7 +159,9 @@ def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path) -> Non
 def test_tls_on_one_side_only(certificate: Path, tmp_path: Path) -> None:
     with StandIn(certificate=certificate) as stand_in:
         warehouse = open_warehouse(settings_for(stand_in, tmp_path))
-        with pytest.raises(WarehouseError, match=r"does not let us in .*SPOT_OA_IMPALA_TLS=false"):
+        with pytest.raises(
+            WarehouseError, match=r"rejected the connection .*SPOT_OA_IMPALA_TLS=false"
+        ):
             warehouse.exists()
     with StandIn(http=True) as stand_in:
         warehouse = open_warehouse(settings_for(stand_in, tmp_path, impala_tls=True))

@@ -6,11 +6,16 @@ import json
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 
 from flows.orchestration.local_server import worker
+from flows.orchestration.secret_blocks import settings_with_secrets
 from spot_oa.demo import DEMO_DATES
 from tests.integration.deployments.conftest import Site
 
@@ -57,3 +62,34 @@ def test_secrets_are_used_and_never_written(server_only: Site, httpserver: HTTPS
         if any(mark.encode() in path.read_bytes() for mark in (IN_BLOCK, IN_ENVIRONMENT))
     ]
     assert found == []
+
+
+def test_only_blocks_of_ours_are_read_however_many_there_are(
+    server_only: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [f"a-{number}" for number in range(205)] + ["not-spot-oa-otx--key", "spot-oa-note"]
+    ours = [f"spot-oa-feeds--list-{number}" for number in range(101)]
+    values = {name: f"theirs {name}" for name in others} | {name: f"ours {name}" for name in ours}
+    with temporary_settings({PREFECT_API_URL: server_only.environment["PREFECT_API_URL"]}):
+        Secret.register_type_and_schema()
+        ids = {
+            "block_type_id": str(Secret._block_type_id),
+            "block_schema_id": str(Secret._block_schema_id),
+        }
+        for name, value in values.items():
+            server_only.api.post("block_documents/", name=name, data={"value": value}, **ids)
+        answers: list[str] = []
+        send = SyncPrefectClient.request
+
+        def watched(client: SyncPrefectClient, *given: Any, **more: Any) -> Any:
+            answer = send(client, *given, **more)
+            answers.append(answer.text)
+            return answer
+
+        monkeypatch.setattr(SyncPrefectClient, "request", watched)
+        services = settings_with_secrets().services
+    read = {option: secret.get_secret_value() for option, secret in services["feeds"].items()}
+    assert read == {f"list_{number}": f"ours spot-oa-feeds--list-{number}" for number in range(101)}
+    assert "ours" in "".join(answers)
+    assert "theirs" not in "".join(answers)
+    assert "otx" not in services

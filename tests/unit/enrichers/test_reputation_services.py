@@ -89,10 +89,20 @@ EVERY_OPTION: dict[str, dict[str, str]] = {
     "feeds": {
         f"mine__{option}": value
         for option, value in {
-            "format": "csv", "delimiter": ";", "comment": "#", "indicator": "ip",
-            "label_column": "what", "severity_column": "level", "category_column": "4",
-            "label": "Bad", "severity": "3", "hours": "2.5", "max_age_days": "1.5",
-            "header": "X-Key", "key": KEY, "attribution": "(c) us, all",
+            "format": "csv",
+            "delimiter": ";",
+            "comment": "#",
+            "indicator": "ip",
+            "label_column": "what",
+            "severity_column": "level",
+            "category_column": "4",
+            "label": "Bad",
+            "severity": "3",
+            "hours": "2.5",
+            "max_age_days": "1.5",
+            "header": "X-Key",
+            "key": KEY,
+            "attribution": "(c) us, all",
             "url": "http://127.0.0.1:9/list",
         }.items()
     }

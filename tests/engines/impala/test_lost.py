@@ -1,0 +1,59 @@
+"""A build is tried again if the daemon went away, and not if the daemon said no."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from flows.run.dbt_runner import build
+from spot_oa.demo import DEMO_DATES
+from spot_oa.errors import BuildError
+from spot_oa.pipelines import load_pipelines
+from spot_oa.settings import Settings
+from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse.tables import python_tables
+from tests.support.impala import StandIn
+from tests.support.impala.engine import ImpalaError
+
+pytestmark = pytest.mark.xdist_group("impala")
+
+
+def hang_up(stand_in: StandIn) -> None:
+    for client in stand_in._clients:
+        with contextlib.suppress(OSError, AttributeError):
+            client.handle.shutdown(socket.SHUT_RDWR)
+
+
+def say_no(stand_in: StandIn) -> None:
+    # Words that also stand in the messages of a daemon that is away.
+    raise ImpalaError("AnalysisException: it cannot be reached, rejected the connection")
+
+
+@pytest.mark.parametrize(("act", "transient"), [(hang_up, True), (say_no, False)])
+def test_the_kind_of_an_error_decides_and_not_its_words(
+    stand_in: StandIn,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[StandIn], None],
+    transient: bool,
+) -> None:
+    open_warehouse(settings).prepare(python_tables(load_pipelines()))
+    carry_out = stand_in.engine.execute
+    struck: list[str] = []
+
+    def execute(statement: str) -> object:
+        # One of dbt's, well after it has logged in.
+        if "flow_ingest_summary" in statement and "select" in statement:
+            struck.append(statement)
+            act(stand_in)
+        return carry_out(statement)
+
+    monkeypatch.setattr(stand_in.engine, "execute", execute)
+    with pytest.raises(BuildError) as raised:
+        build(settings, "flow", [DEMO_DATES[0]], lambda _: None)
+    assert struck
+    assert raised.value.transient is transient
+    assert "\n" not in str(raised.value)
