@@ -31,8 +31,8 @@ create table if not exists raw.proxy (`p_date` string, `p_time` string, `clienti
     string, `reqmethod` string, `useragent` string, `resconttype` string, `duration` int, `username`
     string, `authgroup` string, `exceptionid` string, `filterresult` string, `webcat` string,
     `referer` string, `respcode` string, `action` string, `urischeme` string, `uriport` string,
-    `uripath` string, `uriquery` string, `uriextension` string, `serverip` string, `scbytes` int,
-    `csbytes` int, `virusid` string, `bcappname` string, `bcappoper` string, `fulluri` string)
+    `uripath` string, `uriquery` string, `uriextension` string, `serverip` string, `scbytes` bigint,
+    `csbytes` bigint, `virusid` string, `bcappname` string, `bcappoper` string, `fulluri` string)
     partitioned by (`y` string, `m` string, `d` string, `h` string) stored as parquet;
 
 create table if not exists raw.dns_results (`frame_time` string, `unix_tstamp` bigint, `frame_len`
@@ -51,10 +51,10 @@ create table if not exists raw.flow_results (`treceived` string, `tryear` int, `
 create table if not exists raw.proxy_results (`p_date` string, `p_time` string, `clientip` string,
     `host` string, `reqmethod` string, `useragent` string, `resconttype` string, `duration` int,
     `username` string, `webcat` string, `referer` string, `respcode` string, `uriport` string,
-    `uripath` string, `uriquery` string, `serverip` string, `scbytes` int, `csbytes` int, `fulluri`
-    string, `word` string, `score` double, `rank` int, `line_no` bigint, `source_uri` string,
-    `source_sha256` string, `landed_at` timestamp) partitioned by (`y` int, `m` int, `d` int) stored
-    as parquet;
+    `uripath` string, `uriquery` string, `serverip` string, `scbytes` bigint, `csbytes` bigint,
+    `fulluri` string, `word` string, `score` double, `rank` int, `line_no` bigint, `source_uri`
+    string, `source_sha256` string, `landed_at` timestamp) partitioned by (`y` int, `m` int, `d`
+    int) stored as parquet;
 
 create table if not exists raw.results_rejects (`line_no` bigint, `reason` string, `line` string)
     partitioned by (`pipeline` string, `y` int, `m` int, `d` int) stored as parquet;
@@ -128,15 +128,15 @@ create table if not exists oa.flow_ingest_summary (`tdate` string, `total` bigin
 create table if not exists oa.proxy_scores (`tdate` string, `time` string, `clientip` string, `host`
     string, `reqmethod` string, `useragent` string, `resconttype` string, `duration` int, `username`
     string, `webcat` string, `referer` string, `respcode` string, `uriport` string, `uripath`
-    string, `uriquery` string, `serverip` string, `scbytes` int, `csbytes` int, `fulluri` string,
-    `word` string, `ml_score` double, `uri_rep` string, `respcode_name` string, `network_context`
-    string) partitioned by (`y` int, `m` int, `d` int) stored as parquet;
+    string, `uriquery` string, `serverip` string, `scbytes` bigint, `csbytes` bigint, `fulluri`
+    string, `word` string, `ml_score` double, `uri_rep` string, `respcode_name` string,
+    `network_context` string) partitioned by (`y` int, `m` int, `d` int) stored as parquet;
 
 create table if not exists oa.proxy_edge (`tdate` string, `time` string, `clientip` string, `host`
     string, `webcat` string, `respcode` string, `reqmethod` string, `useragent` string,
-    `resconttype` string, `referer` string, `uriport` string, `serverip` string, `scbytes` int,
-    `csbytes` int, `fulluri` string, `hh` int, `respcode_name` string) partitioned by (`y` int, `m`
-    int, `d` int) stored as parquet;
+    `resconttype` string, `referer` string, `uriport` string, `serverip` string, `scbytes` bigint,
+    `csbytes` bigint, `fulluri` string, `hh` int, `respcode_name` string) partitioned by (`y` int,
+    `m` int, `d` int) stored as parquet;
 
 create table if not exists oa.proxy_ingest_summary (`tdate` string, `total` bigint) partitioned by
     (`y` int, `m` int, `d` int) stored as parquet;

@@ -307,8 +307,8 @@ def _proxy(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
         "action": Text(denied + hit, pa.array(["TCP_MISS", "TCP_DENIED", "TCP_HIT"])),
         **{name: url[name] for name in ("urischeme", "uriport", "uripath", "uriquery")},
         **{name: url[name] for name in ("uriextension", "serverip")},
-        "scbytes": np.rint(4200 * HEAVY[place]).astype(np.int32),
-        "csbytes": np.rint(620 * MILD[slots(rng, n)]).astype(np.int32),
+        "scbytes": np.rint(4200 * HEAVY[place]).astype(np.int64),
+        "csbytes": np.rint(620 * MILD[slots(rng, n)]).astype(np.int64),
         **dict.fromkeys(("virusid", "bcappname", "bcappoper"), "-"),
         "fulluri": url["fulluri"],
     }

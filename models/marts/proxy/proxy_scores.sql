@@ -38,8 +38,8 @@ select
     cast(results.uripath as string) as uripath,
     cast(results.uriquery as string) as uriquery,
     cast(results.serverip as string) as serverip,
-    cast(results.scbytes as int) as scbytes,
-    cast(results.csbytes as int) as csbytes,
+    cast(results.scbytes as bigint) as scbytes,
+    cast(results.csbytes as bigint) as csbytes,
     cast(results.fulluri as string) as fulluri,
 
     -- how improbable
