@@ -76,7 +76,7 @@ class Related(_Model):
     """Indicators that stand in the raw events behind the results, not in the results themselves.
 
     They are the values of the telemetry's `column` in the date's events that have the value of
-    `shares` in common with a result.
+    `shares` in common with a result; a column that is looked up as a name compares as names do.
     """
 
     column: Name
@@ -118,6 +118,10 @@ class Pipeline(_Model):
                 if column not in self.telemetry.columns:
                     raise ValueError(f"related.{step}: {column!r} is no telemetry column")
         return self
+
+    def is_name(self, column: str) -> bool:
+        """Whether the results column holds DNS names, which compare without case and final dot."""
+        return any(columns.get(column) == "name" for columns in self.enrich.values())
 
     @property
     def results_table(self) -> str:

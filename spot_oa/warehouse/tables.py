@@ -148,3 +148,11 @@ def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
     """Every table that Python writes, for the given pipelines."""
     results = [results_table(pipeline) for pipeline in pipelines.values()]
     return [*results, REJECTS, *LOOKUPS.values(), RUN_AUDIT]
+
+
+def name_key(name: str) -> str:
+    """Write SQL for what equal DNS names have in common, as the macro `dns_name_key` does."""
+    return (
+        f"case when {name} like '%_.' then lower(substr({name}, 1, length({name}) - 1)) "
+        f"else lower({name}) end"
+    )

@@ -25,7 +25,7 @@ def test_dns_edge_names_every_client(tmp_path: Path) -> None:
     settings = load_settings(home=home)
     raw = tmp_path / "raw.csv"
     bad = "bad.example.com"
-    answers = [("10.0.0.5", bad), ("10.0.0.6", bad), ("10.0.0.7", "ok.org")]
+    answers = [("10.0.0.5", bad), ("10.0.0.6", "BAD.example.com."), ("10.0.0.7", "ok.org")]
     raw.write_text(
         HEADER
         + "".join(

@@ -34,6 +34,7 @@ NAMES = [
     "shop.example.co.uk", "x.user.github.io", "8.8.8.8.in-addr.arpa", "o'brien.example.org",
     "xn--bcher-kva.example", "10.0.0.5", "b\u00fccher.example.com", "a..example.com", "12345",
     "x' or 1=1 -- .example.com", "www.example.com.", ".", "{{ 1 }}.example.net", "com;drop.net",
+    "WWW.Example.com", "A.EXAMPLE.ORG.",
 ]  # fmt: skip
 URIS = [
     "www.example.com/a/b?x=1", "www.example.com/a/b?x=10", "www.example.com/a", "example.org",

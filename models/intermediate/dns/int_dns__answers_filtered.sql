@@ -1,6 +1,7 @@
 with answers as (
     select
         *,
+        {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number
     from {{ ref('stg_telemetry__dns') }}
     where {{ in_run_dates() }}
@@ -8,7 +9,7 @@ with answers as (
 
 suspects as (
     select
-        dns_qry_name,
+        {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
         y,
         m,
@@ -37,7 +38,7 @@ where
         select 1
         from suspects
         where
-            suspects.dns_qry_name = answers.dns_qry_name
+            suspects.name_key = answers.name_key
             and suspects.hour_number = answers.hour_number
             and {{ same_date('suspects', 'answers') }}
     )

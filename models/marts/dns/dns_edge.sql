@@ -1,6 +1,7 @@
 with answers as (
     select
         *,
+        {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number
     from {{ ref('int_dns__answers_filtered') }}
     where {{ in_run_dates() }}
@@ -43,11 +44,11 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by dns_qry_name, hour_number, y, m, d
+            partition by name_key, hour_number, y, m, d
             order by
                 {{ earliest_first('unix_tstamp', [
-                    'frame_time', 'frame_len', 'ip_dst', 'ip_src', 'dns_qry_class', 'dns_qry_type',
-                    'dns_qry_rcode', 'dns_a'
+                    'frame_time', 'frame_len', 'ip_dst', 'ip_src', 'dns_qry_name', 'dns_qry_class',
+                    'dns_qry_type', 'dns_qry_rcode', 'dns_a'
                 ]) }}
         ) as place
     from answers

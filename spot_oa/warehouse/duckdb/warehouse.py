@@ -20,7 +20,7 @@ from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
 from spot_oa.warehouse.duckdb.parquet import copy_sorted, interrupts, reason, text
-from spot_oa.warehouse.tables import Table
+from spot_oa.warehouse.tables import Table, name_key
 
 SQL_TYPES: Mapping[Type, str] = {
     "string": "varchar",
@@ -240,12 +240,13 @@ class DuckDBWarehouse:
 
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
         """See `Warehouse.related`."""
+        shared = name_key if pipeline.is_name(related.shares) else str
         with self._connect() as connection:
             rows = connection.execute(
                 f"select distinct raw.{related.column} "  # noqa: S608
                 f"from raw.{pipeline.name} as raw "
                 f"where raw.y = ? and raw.m = ? and raw.d = ? and raw.{related.column} is not null "
-                f"and raw.{related.shares} in (select {related.shares} "
+                f"and {shared('raw.' + related.shares)} in (select {shared(related.shares)} "
                 f"from raw.{pipeline.results_table} where y = ? and m = ? and d = ?) order by 1",
                 [*part.ymd.values(), *part.ymd.values()],
             ).fetchall()

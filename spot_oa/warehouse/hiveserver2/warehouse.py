@@ -19,7 +19,7 @@ from spot_oa.settings import Settings
 from spot_oa.warehouse.duckdb.parquet import write_sorted
 from spot_oa.warehouse.hiveserver2.connection import connect, failure, where
 from spot_oa.warehouse.hiveserver2.staging import literal, staging
-from spot_oa.warehouse.tables import ARROW_TYPES, REJECTS, Table
+from spot_oa.warehouse.tables import ARROW_TYPES, REJECTS, Table, name_key
 
 PARTITIONS = ("pipeline", "y", "m", "d")
 FETCH_ROWS = 10240
@@ -282,13 +282,15 @@ class ImpalaWarehouse:
 
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
         """See `Warehouse.related`."""
+        shared = name_key if pipeline.is_name(related.shares) else str
         telemetry = self._settings.telemetry_table(pipeline.name)
         results = f"{self._settings.database('raw')}.{pipeline.results_table}"
         with self._connect() as session:
             rows = session.rows(
                 f"select distinct t.`{related.column}` from {telemetry} as t "  # noqa: S608
                 f"where {_of_date(part.date)} and t.`{related.column}` is not null "
-                f"and t.`{related.shares}` in (select r.`{related.shares}` from {results} as r "
+                f"and {shared(f't.`{related.shares}`')} in "
+                f"(select {shared(f'r.`{related.shares}`')} from {results} as r "
                 f"where {_of_slice(part)}) order by 1"
             )
         return [_text(row[0]) for row in rows]

@@ -1,11 +1,12 @@
 {#
-    Fails for every row of the model that belongs to no row of `to` of the run's dates. `keys` maps
-    an expression over the model to the expression over `to` that it equals, `among` narrows `to`.
+    Fails for every row of the model that belongs to no row of `to` of the run's dates. Each of
+    `keys` is an expression over the model and the one over `to` that it equals, or one for both;
+    `among` narrows `to`.
 #}
 {% test belongs_to(model, to, keys, among='1 = 1') %}
 {% set matched = {} %}
-{% for one, other in keys.items() %}
-    {% do matched.update({'key_' ~ loop.index: (one, other)}) %}
+{% for key in keys %}
+    {% do matched.update({'key_' ~ loop.index: [key, key] if key is string else key}) %}
 {% endfor %}
 with made as (
     select

@@ -1,7 +1,7 @@
 {# Of each suspicious name and hour dns_edge holds all raw answers, or as many as the limit lets. #}
 with suspects as (
     select distinct
-        dns_qry_name,
+        {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
         y,
         m,
@@ -12,7 +12,7 @@ with suspects as (
 
 raw as (
     select
-        dns_qry_name,
+        {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
         y,
         m,
@@ -20,12 +20,12 @@ raw as (
         count(*) as total
     from {{ ref('stg_telemetry__dns') }}
     where {{ in_run_dates() }}
-    group by dns_qry_name, {{ epoch_hour('unix_tstamp') }}, y, m, d
+    group by {{ dns_name_key('dns_qry_name') }}, {{ epoch_hour('unix_tstamp') }}, y, m, d
 ),
 
 made as (
     select
-        dns_qry_name,
+        {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
         y,
         m,
@@ -33,23 +33,23 @@ made as (
         count(*) as total
     from {{ ref('dns_edge') }}
     where {{ in_run_dates() }}
-    group by dns_qry_name, {{ epoch_hour('unix_tstamp') }}, y, m, d
+    group by {{ dns_name_key('dns_qry_name') }}, {{ epoch_hour('unix_tstamp') }}, y, m, d
 )
 
 select
-    raw.dns_qry_name,
+    raw.name_key,
     raw.hour_number,
     raw.total as raw_total,
     made.total as made_total
 from suspects
 inner join raw
     on
-        suspects.dns_qry_name = raw.dns_qry_name
+        suspects.name_key = raw.name_key
         and suspects.hour_number = raw.hour_number
         and {{ same_date('suspects', 'raw') }}
 left join made
     on
-        raw.dns_qry_name = made.dns_qry_name
+        raw.name_key = made.name_key
         and raw.hour_number = made.hour_number
         and {{ same_date('raw', 'made') }}
 where least(raw.total, {{ var('details_limit') }}) <> coalesce(made.total, 0)

@@ -69,11 +69,11 @@ def _score(row: Row, context: Context) -> Row:
 
 def _edge(suspicious: list[Row], raw: list[Row], context: Context) -> list[Row]:
     """Answers for a suspicious name in its hour, counted from 1970."""
-    wanted = {(row["dns_qry_name"], row["unix_tstamp"] // HOUR) for row in suspicious}
+    wanted = {(_same(row["dns_qry_name"]), row["unix_tstamp"] // HOUR) for row in suspicious}
     groups = defaultdict(list)
     for answer in raw:
         if answer["unix_tstamp"] is not None:
-            key = (answer["dns_qry_name"], answer["unix_tstamp"] // HOUR)
+            key = (_same(answer["dns_qry_name"]), answer["unix_tstamp"] // HOUR)
             if key in wanted:
                 groups[key].append(answer)
     return [
@@ -81,6 +81,13 @@ def _edge(suspicious: list[Row], raw: list[Row], context: Context) -> list[Row]:
         for group in groups.values()
         for answer in sorted(group, key=_earliest_first)[:AT_MOST]
     ]
+
+
+def _same(name: str | None) -> str | None:
+    """Names compare without case and without a final dot; the root is the dot itself."""
+    if name is None or name == ".":
+        return name
+    return name.lower().removesuffix(".")
 
 
 def _earliest_first(answer: Row) -> tuple[Any, ...]:
