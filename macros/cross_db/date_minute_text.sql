@@ -3,9 +3,14 @@
     {{ return("lpad(cast(" ~ number ~ " as string), 2, '0')") }}
 {% endmacro %}
 
+{# `YYYY-MM-DD` of its parts as numbers. #}
+{% macro date_text(year, month, day) %}
+    {{ return("concat(cast(" ~ year ~ " as string), '-', " ~ spot_oa.two_digits(month)
+        ~ ", '-', " ~ spot_oa.two_digits(day) ~ ")") }}
+{% endmacro %}
+
 {# `YYYY-MM-DD HH:MM` of its parts as numbers. #}
 {% macro date_minute_text(year, month, day, hour, minute) %}
-    {{ return("concat(cast(" ~ year ~ " as string), '-', " ~ spot_oa.two_digits(month)
-        ~ ", '-', " ~ spot_oa.two_digits(day) ~ ", ' ', " ~ spot_oa.two_digits(hour)
-        ~ ", ':', " ~ spot_oa.two_digits(minute) ~ ")") }}
+    {{ return("concat(" ~ spot_oa.date_text(year, month, day) ~ ", ' ', "
+        ~ spot_oa.two_digits(hour) ~ ", ':', " ~ spot_oa.two_digits(minute) ~ ")") }}
 {% endmacro %}

@@ -1,6 +1,9 @@
-{# True if the text spells a date and time. Impala's cast yields NULL where it does not. #}
+{#
+    True if the text spells a date and time, the date in any of its ways. Impala's cast yields NULL
+    where it does not.
+#}
 {% macro is_timestamp(text) %}
-    {{ return(adapter.dispatch('is_timestamp', 'spot_oa')(text)) }}
+    {{ return(adapter.dispatch('is_timestamp', 'spot_oa')(spot_oa.dashed_date(text))) }}
 {% endmacro %}
 
 {% macro default__is_timestamp(text) %}

@@ -1,19 +1,24 @@
 {#
-    Parts of a date as proxies write it, `2016-10-03` or `2016-10-3`, as numbers; NULL where the
-    text is no date.
+    A date as the number 20160708. It may be written `2016-07-08` or `2016/07/08`, padded or not, or
+    `20160708`; NULL where the text is no date.
 #}
-{% macro date_text_year(text) %}
-    {{ return(spot_oa.extract_int(text, spot_oa._date_text_pattern(), 1)) }}
+{% macro date_text_number(text) %}
+    {%- set dashed = 'replace(' ~ text ~ ", '/', '-')" -%}
+    {%- set pattern = '^([0-9]{4})-(0?[1-9]|1[0-2])-(0?[1-9]|[12][0-9]|3[01])$' -%}
+    {%- set digits = '^([0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01]))$' -%}
+    {{ return('coalesce(' ~ spot_oa.extract_int(dashed, pattern, 1) ~ ' * 10000 + '
+        ~ spot_oa.extract_int(dashed, pattern, 2) ~ ' * 100 + '
+        ~ spot_oa.extract_int(dashed, pattern, 3) ~ ', ' ~ spot_oa.extract_int(text, digits, 1)
+        ~ ')') }}
 {% endmacro %}
 
-{% macro date_text_month(text) %}
-    {{ return(spot_oa.extract_int(text, spot_oa._date_text_pattern(), 2)) }}
-{% endmacro %}
-
-{% macro date_text_day(text) %}
-    {{ return(spot_oa.extract_int(text, spot_oa._date_text_pattern(), 3)) }}
-{% endmacro %}
-
-{% macro _date_text_pattern() %}
-    {{ return('^([0-9]{4})-(0?[1-9]|1[0-2])-(0?[1-9]|[12][0-9]|3[01])$') }}
+{#
+    The text of a date and time with its date as `2016-07-08`, however it was written; NULL where it
+    begins in another way.
+#}
+{% macro dashed_date(text) %}
+    {{ return("case when " ~ text ~ " like '____-%' then " ~ text ~ " when " ~ text
+        ~ " like '____/%' then replace(" ~ text ~ ", '/', '-') when substr(" ~ text
+        ~ ", 9, 1) in ('', ' ', 'T') then concat(substr(" ~ text ~ ", 1, 4), '-', substr(" ~ text
+        ~ ", 5, 2), '-', substr(" ~ text ~ ", 7)) end") }}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {#
     The dates of a run, as a list of {y, m, d}. They come from the variable `date`, or else from
     `date_from` and `date_to`, both included. (`date` goes first: unit tests override it, whatever
-    the dates of the build that they are part of; `date: null` leaves the word to the two.)
+    the dates of the build that they are part of. With `date: null`, date_from and date_to apply.)
 #}
 {% macro run_dates() %}
     {% if not execute %}
@@ -39,7 +39,7 @@
     {% set digits = (value | string).replace('-', '') %}
     {% if not modules.re.match('^[0-9]{8}$', digits) %}
         {% do exceptions.raise_compiler_error(
-            "date " ~ value ~ " is no day: write it as 2016-07-08 or 20160708"
+            "'" ~ value ~ "' is not a valid date; use 2016-07-08 or 20160708"
         ) %}
     {% endif %}
     {{ return(modules.datetime.datetime.strptime(digits, '%Y%m%d').date()) }}

@@ -139,8 +139,8 @@ def test_an_empty_build_and_a_full_refresh_clear_nothing(
     ("given", "says"),
     [
         ((), "no date given: pass --vars"),
-        (("--vars", "{date: 2016-7}"), "is no day: write it as"),
-        (("--vars", "{date: '1) or (1=1'}"), "is no day: write it as"),
+        (("--vars", "{date: 2016-7}"), "is not a valid date; use"),
+        (("--vars", "{date: '1) or (1=1'}"), "is not a valid date; use"),
         (("--vars", "{date_from: 2016-07-09, date_to: 2016-07-08}"), "swap them"),
     ],
 )
@@ -168,7 +168,9 @@ def test_only_filters_and_summaries_scan_telemetry_and_once(settings: Settings, 
                 scans[file.stem] = str(plan).count("READ_PARQUET")
     filters = {name for name, found in scans.items() if found}
     assert all(found <= 1 for found in scans.values()), scans
-    assert all(name.endswith(("_filtered", "_ingest_summary")) for name in filters), scans
+    assert all(name.endswith(("_filtered", "_cutoffs", "_ingest_summary")) for name in filters), (
+        scans
+    )
 
 
 def test_views_of_spot_1_0_are_made_only_if_asked_for(settings: Settings) -> None:

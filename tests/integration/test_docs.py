@@ -53,15 +53,15 @@ def test_what_is_described_badly_is_told(manifest: dict[str, Any], catalog: dict
     model["columns"]["gone"] = {"name": "gone", "description": "No longer there."}
     model["columns"]["dport"]["description"] = ""
     broken["nodes"]["model.spot_oa.flow_chords"]["description"] = "One row per " + "x" * 200 + "."
-    broken["macros"]["macro.spot_oa.same_date"]["arguments"] = []
+    broken["macros"]["macro.spot_oa.rows_of_run"]["arguments"] = []
     assert complaints(broken, catalog) == [
         "flow_chords: first sentence of more than 200 characters",
         "flow_edge.dport: no description",
         "flow_edge.gone: described, and not there",
         "flow_edge.sport: no description",
         "flow_edge: the description does not begin with the grain, `One row per ..`",
-        "macro same_date: argument one has no description",
-        "macro same_date: argument other has no description",
+        "macro rows_of_run: argument relation has no description",
+        "macro rows_of_run: argument where has no description",
     ]
 
 

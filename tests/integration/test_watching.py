@@ -128,15 +128,6 @@ def test_a_day_far_below_its_weekday_is_named(shared: Settings) -> None:
     ]
 
 
-def test_days_are_numbered_as_the_calendar_has_them(shared: Settings) -> None:
-    number = "{{ day_number('year(day)', 'month(day)', 'day(day)') }}"
-    days = "range(timestamp '1899-12-31', timestamp '2101-01-01', interval 1 day) as days(day)"
-    wrong = f"{number} <> datediff('day', date '0001-01-01', day) + 1"
-    query = f"select count(*) as days, count_if({wrong}) as wrong from {days}"
-    (result,) = invoke(shared, ["show", "--inline", query]).result.results
-    assert [tuple(row) for row in result.agate_table.rows] == [(73415, 0)]
-
-
 def test_doctor_names_the_newest_days(settings: Settings) -> None:
     for year, month, day in [(2015, "12", "31"), (2016, "07", "8"), (2016, "7", "09")]:
         hour = settings.home / f"raw/flow/y={year}/m={month}/d={day}/h=0"

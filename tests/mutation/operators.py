@@ -95,8 +95,6 @@ def _is_of_dates(node: exp.Expression) -> bool:
     if not isinstance(node, exp.Paren | exp.And | exp.Or | exp.EQ):
         return False
     columns = {column.name for column in node.find_all(exp.Column)}
-    if isinstance(node, exp.EQ) and not columns:
-        return node.sql() == "1 = 1"  # a run of one date has nothing to compare
     kinds = (exp.Paren, exp.And, exp.Or, exp.EQ, exp.Column, exp.Identifier, exp.Literal)
     return bool(columns) and columns <= DATE and not _others(node, kinds)
 

@@ -1,21 +1,25 @@
-with answers as (
+with telemetry as (
+    {{ rows_of_run(ref('stg_telemetry__dns')) }}
+),
+
+results as (
+    {{ rows_of_run(ref('stg_landed__dns_results')) }}
+),
+
+answers as (
     select
         *,
         {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number
-    from {{ ref('stg_telemetry__dns') }}
-    where {{ in_run_dates() }}
+    from telemetry
 ),
 
 suspects as (
     select
         {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
-        y,
-        m,
-        d
-    from {{ ref('stg_landed__dns_results') }}
-    where {{ in_run_dates() }}
+        run_date
+    from results
 )
 
 select
@@ -40,5 +44,5 @@ where
         where
             suspects.name_key = answers.name_key
             and suspects.hour_number = answers.hour_number
-            and {{ same_date('suspects', 'answers') }}
+            and suspects.run_date = answers.run_date
     )

@@ -1,15 +1,13 @@
 with answers as (
-    select * from {{ ref('stg_telemetry__dns') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_telemetry__dns')) }}
 ),
 
-clients as (
-    select * from {{ ref('int_dns__clients_filtered') }}
-    where {{ in_run_dates() }}
+cutoffs as (
+    {{ rows_of_run(ref('int_dns__client_cutoffs')) }}
 )
 
 {#
-    Clients are distinct, so a join takes no answer twice. DuckDB would check an `exists` with an
+    A client has one cutoff, so a join takes no answer twice. DuckDB would check an `exists` with an
     inequality in it row by row, in ten times the time.
 #}
 select
@@ -27,8 +25,8 @@ select
     answers.m,
     answers.d
 from answers
-inner join clients
-    on answers.ip_dst = clients.ip_dst and {{ same_date('answers', 'clients') }}
+inner join cutoffs
+    on answers.ip_dst = cutoffs.ip_dst and answers.run_date = cutoffs.run_date
 where
-    clients.last_hour is null
-    or answers.unix_tstamp < (clients.last_hour + 1) * 3600
+    cutoffs.last_hour is null
+    or answers.unix_tstamp < (cutoffs.last_hour + 1) * 3600

@@ -1,29 +1,9 @@
 with flow as (
-    select * from {{ ref('stg_telemetry__flow') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_telemetry__flow')) }}
 ),
 
-results as (
-    select * from {{ ref('stg_landed__flow_results') }}
-    where {{ in_run_dates() }}
-),
-
-pairs_both_ways as (
-    select
-        srcip,
-        dstip,
-        y,
-        m,
-        d
-    from results
-    union distinct
-    select
-        dstip as srcip,
-        srcip as dstip,
-        y,
-        m,
-        d
-    from results
+pairs as (
+    {{ rows_of_run(ref('int_flow__suspicious_pairs')) }}
 )
 
 select
@@ -51,9 +31,9 @@ from flow
 where
     exists (
         select 1
-        from pairs_both_ways as pairs
+        from pairs
         where
             pairs.srcip = flow.srcip
             and pairs.dstip = flow.dstip
-            and {{ same_date('pairs', 'flow') }}
+            and pairs.run_date = flow.run_date
     )

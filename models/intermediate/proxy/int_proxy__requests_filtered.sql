@@ -1,26 +1,19 @@
 with requests as (
-    select * from {{ ref('stg_telemetry__proxy') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_telemetry__proxy')) }}
 ),
 
 results as (
+    {{ rows_of_run(ref('stg_landed__proxy_results')) }}
+),
+
+suspects as (
     select
         fulluri,
         clientip,
         {{ time_text_hour('time') }} as hh,
-        {{ date_text_year('tdate') }} as own_year,
-        {{ date_text_month('tdate') }} as own_month,
-        {{ date_text_day('tdate') }} as own_day,
-        y,
-        m,
-        d
-    from {{ ref('stg_landed__proxy_results') }}
-    where {{ in_run_dates() }}
-),
-
-suspects as (
-    select * from results
-    where own_year = y and own_month = m and own_day = d
+        run_date
+    from results
+    where {{ date_text_number('tdate') }} = run_date
 )
 
 select
@@ -65,5 +58,5 @@ where
             suspects.fulluri = requests.fulluri
             and suspects.clientip = requests.clientip
             and suspects.hh = requests.h
-            and {{ same_date('suspects', 'requests') }}
+            and suspects.run_date = requests.run_date
     )

@@ -1,6 +1,5 @@
 with answers as (
-    select * from {{ ref('int_dns__client_answers_filtered') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('int_dns__client_answers_filtered')) }}
 ),
 
 numbered as (

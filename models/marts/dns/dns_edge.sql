@@ -1,19 +1,13 @@
 with answers as (
-    select
-        *,
-        {{ dns_name_key('dns_qry_name') }} as name_key,
-        {{ epoch_hour('unix_tstamp') }} as hour_number
-    from {{ ref('int_dns__answers_filtered') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('int_dns__answers_filtered')) }}
+),
+
+class_names as (
+    {{ rows_of_run(ref('int_dns__class_names')) }}
 ),
 
 network_context as (
-    select * from {{ ref('stg_lookups__network_context') }}
-    where pipeline = 'dns' and {{ in_run_dates() }}
-),
-
-listed_classes as (
-    select * from {{ ref('dns_classes') }}
+    {{ lookups_of('dns', ref('stg_lookups__network_context')) }}
 ),
 
 types as (
@@ -24,27 +18,12 @@ rcodes as (
     select * from {{ ref('dns_rcodes') }}
 ),
 
-{# Of each spelling once: a day has few, and to read one takes patterns. #}
-spellings as (
-    select distinct dns_qry_class as spelling
-    from answers
-),
-
-classes as (
-    select
-        spellings.spelling,
-        listed_classes.code,
-        listed_classes.name
-    from spellings
-    inner join listed_classes
-        on {{ dns_class_code('spellings.spelling') }} = listed_classes.code
-),
-
 numbered as (
     select
         *,
         row_number() over (
-            partition by name_key, hour_number, y, m, d
+            partition by
+                {{ dns_name_key('dns_qry_name') }}, {{ epoch_hour('unix_tstamp') }}, run_date
             order by
                 {{ earliest_first('unix_tstamp', [
                     'frame_time', 'frame_len', 'ip_dst', 'ip_src', 'dns_qry_name', 'dns_qry_class',
@@ -65,7 +44,7 @@ select
     cast(numbered.dns_qry_rcode as int) as dns_qry_rcode,
     cast(numbered.dns_a as string) as dns_a,
     cast({{ utc_hour('numbered.unix_tstamp') }} as int) as hh,
-    cast({{ code_name('numbered.dns_qry_class', 'classes') }} as string) as dns_qry_class_name,
+    cast(coalesce(class_names.dns_qry_class_name, '') as string) as dns_qry_class_name,
     cast({{ code_name('numbered.dns_qry_type', 'types') }} as string) as dns_qry_type_name,
     cast({{ code_name('numbered.dns_qry_rcode', 'rcodes') }} as string) as dns_qry_rcode_name,
     cast(coalesce(network_context.label, '') as string) as network_context,
@@ -73,12 +52,14 @@ select
     cast(numbered.m as int) as m,
     cast(numbered.d as int) as d
 from numbered
-left join classes
-    on numbered.dns_qry_class = classes.spelling
+left join class_names
+    on
+        numbered.dns_qry_class = class_names.dns_qry_class
+        and numbered.run_date = class_names.run_date
 left join types
     on numbered.dns_qry_type = types.code
 left join rcodes
     on numbered.dns_qry_rcode = rcodes.code
 left join network_context
-    on numbered.ip_dst = network_context.ip and {{ same_date('numbered', 'network_context') }}
+    on numbered.ip_dst = network_context.ip and numbered.run_date = network_context.run_date
 where numbered.place <= {{ var('details_limit') }}

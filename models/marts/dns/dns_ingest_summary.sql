@@ -1,6 +1,5 @@
 with answers as (
-    select * from {{ ref('stg_telemetry__dns') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_telemetry__dns')) }}
 ),
 
 complete as (

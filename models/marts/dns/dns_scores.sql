@@ -1,25 +1,21 @@
 with results as (
-    select * from {{ ref('stg_landed__dns_results') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_landed__dns_results')) }}
 ),
 
 network_context as (
-    select * from {{ ref('stg_lookups__network_context') }}
-    where pipeline = 'dns' and {{ in_run_dates() }}
+    {{ lookups_of('dns', ref('stg_lookups__network_context')) }}
 ),
 
 reputation as (
-    select * from {{ ref('stg_lookups__reputation') }}
-    where pipeline = 'dns' and looked_up_type = 'name' and {{ in_run_dates() }}
+    {{ lookups_of('dns', ref('stg_lookups__reputation'), 'name') }}
 ),
 
 domains as (
-    select * from {{ ref('stg_lookups__domain') }}
-    where pipeline = 'dns' and {{ in_run_dates() }}
+    {{ lookups_of('dns', ref('stg_lookups__domain')) }}
 ),
 
-classes as (
-    select * from {{ ref('dns_classes') }}
+class_names as (
+    {{ rows_of_run(ref('int_dns__class_names')) }}
 ),
 
 types as (
@@ -48,7 +44,7 @@ select
     cast(coalesce(domains.registered_domain, '') as string) as tld,
     cast(coalesce(reputation.reputation, '') as string) as query_rep,
     cast({{ utc_hour('results.unix_tstamp') }} as int) as hh,
-    cast({{ code_name('results.dns_qry_class', 'classes') }} as string) as dns_qry_class_name,
+    cast(coalesce(class_names.dns_qry_class_name, '') as string) as dns_qry_class_name,
     cast({{ code_name('results.dns_qry_type', 'types') }} as string) as dns_qry_type_name,
     cast({{ code_name('results.dns_qry_rcode', 'rcodes') }} as string) as dns_qry_rcode_name,
     cast(coalesce(network_context.label, '') as string) as network_context,
@@ -59,14 +55,16 @@ select
     cast(results.d as int) as d
 from results
 left join domains
-    on results.dns_qry_name = domains.name and {{ same_date('results', 'domains') }}
+    on results.dns_qry_name = domains.name and results.run_date = domains.run_date
 left join reputation
-    on results.dns_qry_name = reputation.looked_up and {{ same_date('results', 'reputation') }}
-left join classes
-    on {{ dns_class_code('results.dns_qry_class') }} = classes.code
+    on results.dns_qry_name = reputation.looked_up and results.run_date = reputation.run_date
+left join class_names
+    on
+        results.dns_qry_class = class_names.dns_qry_class
+        and results.run_date = class_names.run_date
 left join types
     on results.dns_qry_type = types.code
 left join rcodes
     on results.dns_qry_rcode = rcodes.code
 left join network_context
-    on results.ip_dst = network_context.ip and {{ same_date('results', 'network_context') }}
+    on results.ip_dst = network_context.ip and results.run_date = network_context.run_date

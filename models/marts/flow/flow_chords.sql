@@ -1,40 +1,19 @@
 with traffic as (
-    select * from {{ ref('int_flow__traffic_filtered') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('int_flow__traffic_filtered')) }}
 ),
 
-results as (
-    select * from {{ ref('stg_landed__flow_results') }}
-    where {{ in_run_dates() }} and srcip <> dstip
-),
-
-peers as (
-    select
-        srcip as ip,
-        dstip as peer,
-        y,
-        m,
-        d
-    from results
-    union distinct
-    select
-        dstip as ip,
-        srcip as peer,
-        y,
-        m,
-        d
-    from results
+pairs as (
+    {{ rows_of_run(ref('int_flow__suspicious_pairs')) }}
 ),
 
 threats as (
     select
-        ip as ip_threat,
-        y,
-        m,
-        d
-    from peers
-    group by ip, y, m, d
-    having count(*) >= 2
+        srcip as ip_threat,
+        run_date
+    from pairs
+    where srcip <> dstip
+    group by srcip, run_date
+    having count(distinct dstip) >= 2
 ),
 
 {# Summed before it is joined: a join first would carry every raw row of every peer. #}
@@ -46,10 +25,11 @@ sums as (
         sum(ipkt) as ipkt,
         y,
         m,
-        d
+        d,
+        run_date
     from traffic
     where srcip <> dstip
-    group by srcip, dstip, y, m, d
+    group by srcip, dstip, y, m, d, run_date
 ),
 
 chords as (
@@ -58,14 +38,14 @@ chords as (
         sums.*
     from threats
     inner join sums
-        on threats.ip_threat = sums.srcip and {{ same_date('threats', 'sums') }}
+        on threats.ip_threat = sums.srcip and threats.run_date = sums.run_date
     union all
     select
         threats.ip_threat,
         sums.*
     from threats
     inner join sums
-        on threats.ip_threat = sums.dstip and {{ same_date('threats', 'sums') }}
+        on threats.ip_threat = sums.dstip and threats.run_date = sums.run_date
 )
 
 select

@@ -1,41 +1,9 @@
 with traffic as (
-    select * from {{ ref('int_flow__traffic_filtered') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('int_flow__traffic_filtered')) }}
 ),
 
 connections as (
-    select
-        srcip,
-        dstip,
-        trhour as hh,
-        trminute as md,
-        y,
-        m,
-        d
-    from {{ ref('stg_landed__flow_results') }}
-    where {{ in_run_dates() }} and tryear = y and trmonth = m and trday = d
-),
-
-connections_both_ways as (
-    select
-        srcip,
-        dstip,
-        hh,
-        md,
-        y,
-        m,
-        d
-    from connections
-    union distinct
-    select
-        dstip as srcip,
-        srcip as dstip,
-        hh,
-        md,
-        y,
-        m,
-        d
-    from connections
+    {{ rows_of_run(ref('int_flow__suspicious_pairs')) }}
 )
 
 select
@@ -69,11 +37,11 @@ from traffic
 where
     exists (
         select 1
-        from connections_both_ways as connections
+        from connections
         where
             connections.srcip = traffic.srcip
             and connections.dstip = traffic.dstip
             and connections.hh = traffic.h
             and connections.md = traffic.trminute
-            and {{ same_date('connections', 'traffic') }}
+            and connections.run_date = traffic.run_date
     )

@@ -1,6 +1,5 @@
 with flow as (
-    select * from {{ ref('stg_telemetry__flow') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_telemetry__flow')) }}
 ),
 
 complete as (

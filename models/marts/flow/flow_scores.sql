@@ -1,21 +1,17 @@
 with results as (
-    select * from {{ ref('stg_landed__flow_results') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_landed__flow_results')) }}
 ),
 
 geo as (
-    select * from {{ ref('stg_lookups__ip_geo') }}
-    where pipeline = 'flow' and {{ in_run_dates() }}
+    {{ lookups_of('flow', ref('stg_lookups__ip_geo')) }}
 ),
 
 network_context as (
-    select * from {{ ref('stg_lookups__network_context') }}
-    where pipeline = 'flow' and {{ in_run_dates() }}
+    {{ lookups_of('flow', ref('stg_lookups__network_context')) }}
 ),
 
 reputation as (
-    select * from {{ ref('stg_lookups__reputation') }}
-    where pipeline = 'flow' and looked_up_type = 'address' and {{ in_run_dates() }}
+    {{ lookups_of('flow', ref('stg_lookups__reputation'), 'address') }}
 )
 
 select
@@ -51,14 +47,14 @@ select
     cast(results.d as int) as d
 from results
 left join geo as src_geo
-    on results.srcip = src_geo.ip and {{ same_date('results', 'src_geo') }}
+    on results.srcip = src_geo.ip and results.run_date = src_geo.run_date
 left join network_context as src_context
-    on results.srcip = src_context.ip and {{ same_date('results', 'src_context') }}
+    on results.srcip = src_context.ip and results.run_date = src_context.run_date
 left join reputation as src_reputation
-    on results.srcip = src_reputation.looked_up and {{ same_date('results', 'src_reputation') }}
+    on results.srcip = src_reputation.looked_up and results.run_date = src_reputation.run_date
 left join geo as dst_geo
-    on results.dstip = dst_geo.ip and {{ same_date('results', 'dst_geo') }}
+    on results.dstip = dst_geo.ip and results.run_date = dst_geo.run_date
 left join network_context as dst_context
-    on results.dstip = dst_context.ip and {{ same_date('results', 'dst_context') }}
+    on results.dstip = dst_context.ip and results.run_date = dst_context.run_date
 left join reputation as dst_reputation
-    on results.dstip = dst_reputation.looked_up and {{ same_date('results', 'dst_reputation') }}
+    on results.dstip = dst_reputation.looked_up and results.run_date = dst_reputation.run_date

@@ -1,9 +1,5 @@
 with requests as (
-    select
-        *,
-        {{ time_text_seconds('time') }} as seconds_of_day
-    from {{ ref('int_proxy__requests_filtered') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('int_proxy__requests_filtered')) }}
 ),
 
 status_codes as (
@@ -17,9 +13,9 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by fulluri, clientip, h, y, m, d
+            partition by fulluri, clientip, h, run_date
             order by
-                {{ earliest_first('seconds_of_day', [
+                {{ earliest_first(time_text_seconds('time'), [
                     'tdate', 'time', 'host', 'reqmethod', 'useragent', 'resconttype', 'duration',
                     'username', 'authgroup', 'exceptionid', 'filterresult', 'webcat', 'referer',
                     'respcode', 'action', 'urischeme', 'uriport', 'uripath', 'uriquery',

@@ -1,6 +1,5 @@
 with requests as (
-    select * from {{ ref('stg_telemetry__proxy') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_telemetry__proxy')) }}
 ),
 
 {#
@@ -25,9 +24,7 @@ per_time as (
 
 parsed as (
     select
-        {{ date_text_year('tdate') }} as own_year,
-        {{ date_text_month('tdate') }} as own_month,
-        {{ date_text_day('tdate') }} as own_day,
+        {{ date_text_number('tdate') }} as own_date,
         {{ time_text_hour('time') }} as hh,
         {{ time_text_minute('time') }} as md,
         total,
@@ -39,9 +36,7 @@ parsed as (
 
 per_minute as (
     select
-        own_year,
-        own_month,
-        own_day,
+        own_date,
         hh,
         md,
         sum(total) as total,
@@ -49,12 +44,17 @@ per_minute as (
         m,
         d
     from parsed
-    where own_year is not null and hh is not null
-    group by own_year, own_month, own_day, hh, md, y, m, d
+    where own_date is not null and hh is not null
+    group by own_date, hh, md, y, m, d
 )
 
 select
-    cast({{ date_minute_text('own_year', 'own_month', 'own_day', 'hh', 'md') }} as string) as tdate,
+    cast(
+        {{ date_minute_text(
+            'cast(floor(own_date / 10000) as int)', 'cast(floor(own_date / 100) as int) % 100',
+            'own_date % 100', 'hh', 'md'
+        ) }} as string
+    ) as tdate,
     cast(total as bigint) as total,
     cast(y as int) as y,
     cast(m as int) as m,

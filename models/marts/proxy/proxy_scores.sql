@@ -1,16 +1,13 @@
 with results as (
-    select * from {{ ref('stg_landed__proxy_results') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('stg_landed__proxy_results')) }}
 ),
 
 network_context as (
-    select * from {{ ref('stg_lookups__network_context') }}
-    where pipeline = 'proxy' and {{ in_run_dates() }}
+    {{ lookups_of('proxy', ref('stg_lookups__network_context')) }}
 ),
 
 reputation as (
-    select * from {{ ref('stg_lookups__reputation') }}
-    where pipeline = 'proxy' and looked_up_type = 'uri' and {{ in_run_dates() }}
+    {{ lookups_of('proxy', ref('stg_lookups__reputation'), 'uri') }}
 ),
 
 status_codes as (
@@ -57,8 +54,8 @@ select
     cast(results.d as int) as d
 from results
 left join network_context
-    on results.clientip = network_context.ip and {{ same_date('results', 'network_context') }}
+    on results.clientip = network_context.ip and results.run_date = network_context.run_date
 left join reputation
-    on results.fulluri = reputation.looked_up and {{ same_date('results', 'reputation') }}
+    on results.fulluri = reputation.looked_up and results.run_date = reputation.run_date
 left join status_codes
     on results.respcode = status_codes.code

@@ -3,28 +3,32 @@
     `keys` is an expression over the model and the one over `to` that it equals, or one for both;
     `among` narrows `to`.
 #}
-{% test belongs_to(model, to, keys, among='1 = 1') %}
-{% set matched = {} %}
-{% for key in keys %}
-    {% do matched.update({'key_' ~ loop.index: [key, key] if key is string else key}) %}
+{% test belongs_to(model, to, keys, among=none) %}
+{% set pairs = [] %}
+{# While dbt parses, a key that calls a macro is undefined. #}
+{% for key in keys if execute %}
+    {% do pairs.append([key, key] if key is string else key) %}
 {% endfor %}
-with made as (
+with of_model as (
+    {{ rows_of_run(model) }}
+),
+
+of_other as (
+    {{ rows_of_run(to, among) }}
+),
+
+made as (
     select
-        {% for name, pair in matched.items() %}{{ pair[0] }} as {{ name }},
-        {% endfor %}y,
-        m,
-        d
-    from {{ model }}
+        {% for one, _ in pairs %}{{ one }} as key_{{ loop.index }},
+        {% endfor %}run_date
+    from of_model
 ),
 
 given as (
     select distinct
-        {% for name, pair in matched.items() %}{{ pair[1] }} as {{ name }},
-        {% endfor %}y,
-        m,
-        d
-    from {{ to }}
-    where {{ in_run_dates() }} and {{ among }}
+        {% for _, other in pairs %}{{ other }} as key_{{ loop.index }},
+        {% endfor %}run_date
+    from of_other
 )
 
 select made.*
@@ -34,7 +38,7 @@ where
         select 1
         from given
         where
-            {% for name in matched %}given.{{ name }} = made.{{ name }} and
-            {% endfor %}{{ same_date('given', 'made') }}
+            {% for _ in pairs %}given.key_{{ loop.index }} = made.key_{{ loop.index }} and
+            {% endfor %}given.run_date = made.run_date
     )
 {% endtest %}

@@ -18,7 +18,7 @@ select y from {{ model }} where 1 = 0
 {% else %}
 with per_day as (
     select
-        {{ day_number('y', 'm', 'd') }} as day_no,
+        {{ date_text('y', 'm', 'd') }} as day,
         sum(total) as total
     from {{ model }}
     where y * 10000 + m * 100 + d between
@@ -30,7 +30,6 @@ with per_day as (
 tested as (
     {% for date in dates %}
     select
-        {{ date.toordinal() }} as day_no,
         '{{ date }}' as day,
         '{{ date.strftime('%A') }}' as weekday
     {{ 'union all' if not loop.last }}
@@ -40,24 +39,24 @@ tested as (
 {# The same weekdays before, each with its place in the order of their totals. #}
 usual as (
     select
-        tested.day_no,
+        tested.day,
         per_day.total,
-        row_number() over (partition by tested.day_no order by per_day.total) as place,
-        count(*) over (partition by tested.day_no) as days_known
+        row_number() over (partition by tested.day order by per_day.total) as place,
+        count(*) over (partition by tested.day) as days_known
     from tested
     cross join per_day
-    where tested.day_no - per_day.day_no in (7, 14, 21, 28, 35, 42, 49, 56)
+    where {{ days_between('per_day.day', 'tested.day') }} in (7, 14, 21, 28, 35, 42, 49, 56)
 ),
 
-{# Of the one in the middle, or of the two. #}
+{# The median: the middle value, or the mean of the two middle values. #}
 medians as (
     select
-        day_no,
+        day,
         days_known,
         (min(total) + max(total)) / 2 as median
     from usual
     where days_known >= 3 and place * 2 between days_known and days_known + 2
-    group by day_no, days_known
+    group by day, days_known
 ),
 
 found as (
@@ -67,8 +66,8 @@ found as (
         medians.median,
         coalesce(per_day.total, 0) as total
     from tested
-    inner join medians on tested.day_no = medians.day_no
-    left join per_day on tested.day_no = per_day.day_no
+    inner join medians on tested.day = medians.day
+    left join per_day on tested.day = per_day.day
 )
 
 select

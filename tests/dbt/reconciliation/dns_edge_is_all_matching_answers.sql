@@ -1,39 +1,42 @@
 {# Of each suspicious name and hour dns_edge holds all raw answers, or as many as the limit lets. #}
-with suspects as (
+with results as (
+    {{ rows_of_run(ref('stg_landed__dns_results')) }}
+),
+
+telemetry as (
+    {{ rows_of_run(ref('stg_telemetry__dns')) }}
+),
+
+edge as (
+    {{ rows_of_run(ref('dns_edge')) }}
+),
+
+suspects as (
     select distinct
         {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
-        y,
-        m,
-        d
-    from {{ ref('stg_landed__dns_results') }}
-    where {{ in_run_dates() }}
+        run_date
+    from results
 ),
 
 raw as (
     select
         {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
-        y,
-        m,
-        d,
+        run_date,
         count(*) as total
-    from {{ ref('stg_telemetry__dns') }}
-    where {{ in_run_dates() }}
-    group by {{ dns_name_key('dns_qry_name') }}, {{ epoch_hour('unix_tstamp') }}, y, m, d
+    from telemetry
+    group by {{ dns_name_key('dns_qry_name') }}, {{ epoch_hour('unix_tstamp') }}, run_date
 ),
 
 made as (
     select
         {{ dns_name_key('dns_qry_name') }} as name_key,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
-        y,
-        m,
-        d,
+        run_date,
         count(*) as total
-    from {{ ref('dns_edge') }}
-    where {{ in_run_dates() }}
-    group by {{ dns_name_key('dns_qry_name') }}, {{ epoch_hour('unix_tstamp') }}, y, m, d
+    from edge
+    group by {{ dns_name_key('dns_qry_name') }}, {{ epoch_hour('unix_tstamp') }}, run_date
 )
 
 select
@@ -46,10 +49,10 @@ inner join raw
     on
         suspects.name_key = raw.name_key
         and suspects.hour_number = raw.hour_number
-        and {{ same_date('suspects', 'raw') }}
+        and suspects.run_date = raw.run_date
 left join made
     on
         raw.name_key = made.name_key
         and raw.hour_number = made.hour_number
-        and {{ same_date('raw', 'made') }}
+        and raw.run_date = made.run_date
 where least(raw.total, {{ var('details_limit') }}) <> coalesce(made.total, 0)

@@ -1,21 +1,21 @@
 {# The bytes and packets of every pair in flow_chords are those of the date's raw flows. #}
-with raw as (
-    select
-        srcip,
-        dstip,
-        y,
-        m,
-        d,
-        sum(ibyt) as ibyt,
-        sum(ipkt) as ipkt
-    from {{ ref('stg_telemetry__flow') }}
-    where {{ in_run_dates() }}
-    group by srcip, dstip, y, m, d
+with telemetry as (
+    {{ rows_of_run(ref('stg_telemetry__flow')) }}
 ),
 
 chords as (
-    select * from {{ ref('flow_chords') }}
-    where {{ in_run_dates() }}
+    {{ rows_of_run(ref('flow_chords')) }}
+),
+
+raw as (
+    select
+        srcip,
+        dstip,
+        run_date,
+        sum(ibyt) as ibyt,
+        sum(ipkt) as ipkt
+    from telemetry
+    group by srcip, dstip, run_date
 )
 
 select
@@ -31,7 +31,7 @@ left join raw
     on
         chords.srcip = raw.srcip
         and chords.dstip = raw.dstip
-        and {{ same_date('chords', 'raw') }}
+        and chords.run_date = raw.run_date
 where
     raw.srcip is null
     or coalesce(chords.ibyt, -1) <> coalesce(raw.ibyt, -1)

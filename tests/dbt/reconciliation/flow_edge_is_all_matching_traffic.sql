@@ -1,24 +1,31 @@
 {# Every raw flow stands in flow_edge as often as in the telemetry if it matches, else never. #}
-with suspects as (
+with results as (
+    {{ rows_of_run(ref('stg_landed__flow_results')) }}
+),
+
+telemetry as (
+    {{ rows_of_run(ref('stg_telemetry__flow')) }}
+),
+
+edge as (
+    {{ rows_of_run(ref('flow_edge')) }}
+),
+
+suspects as (
     select distinct
         least(srcip, dstip) as low,
         greatest(srcip, dstip) as high,
         trhour,
         trminute,
-        y,
-        m,
-        d
-    from {{ ref('stg_landed__flow_results') }}
-    where {{ in_run_dates() }} and tryear = y and trmonth = m and trday = d
+        run_date
+    from results
+    where tryear = y and trmonth = m and trday = d
 ),
 
 raw as (
-    select * from {{ ref('stg_telemetry__flow') }}
-    where
-        {{ in_run_dates() }}
-        {# Of NULL and an address least() is NULL on one engine, the address on another. #}
-        and srcip is not null
-        and dstip is not null
+    select * from telemetry
+    {# Of NULL and an address least() is NULL on one engine, the address on another. #}
+    where srcip is not null and dstip is not null
 ),
 
 counted as (
@@ -30,9 +37,7 @@ counted as (
         raw.dport,
         raw.ibyt,
         raw.h as hh,
-        raw.y,
-        raw.m,
-        raw.d,
+        raw.run_date,
         1 as kept
     from raw
     inner join suspects
@@ -41,7 +46,7 @@ counted as (
             and greatest(raw.srcip, raw.dstip) = suspects.high
             and raw.h = suspects.trhour
             and raw.trminute = suspects.trminute
-            and {{ same_date('raw', 'suspects') }}
+            and raw.run_date = suspects.run_date
     union all
     select
         tstart,
@@ -51,12 +56,9 @@ counted as (
         dport,
         ibyt,
         hh,
-        y,
-        m,
-        d,
+        run_date,
         -1 as kept
-    from {{ ref('flow_edge') }}
-    where {{ in_run_dates() }}
+    from edge
 )
 
 select
@@ -67,10 +69,8 @@ select
     dport,
     ibyt,
     hh,
-    y,
-    m,
-    d,
+    run_date,
     sum(kept) as missing
 from counted
-group by tstart, srcip, dstip, sport, dport, ibyt, hh, y, m, d
+group by tstart, srcip, dstip, sport, dport, ibyt, hh, run_date
 having sum(kept) <> 0

@@ -2,20 +2,26 @@
     Of each suspicious URI, client and hour proxy_edge holds all raw requests, or as many as the
     limit lets.
 #}
-with suspects as (
+with results as (
+    {{ rows_of_run(ref('stg_landed__proxy_results')) }}
+),
+
+telemetry as (
+    {{ rows_of_run(ref('stg_telemetry__proxy')) }}
+),
+
+edge as (
+    {{ rows_of_run(ref('proxy_edge')) }}
+),
+
+suspects as (
     select distinct
         fulluri,
         clientip,
         {{ time_text_hour('time') }} as hh,
-        y,
-        m,
-        d
-    from {{ ref('stg_landed__proxy_results') }}
-    where
-        {{ in_run_dates() }}
-        and {{ date_text_year('tdate') }} = y
-        and {{ date_text_month('tdate') }} = m
-        and {{ date_text_day('tdate') }} = d
+        run_date
+    from results
+    where {{ date_text_number('tdate') }} = run_date
 ),
 
 raw as (
@@ -23,13 +29,10 @@ raw as (
         fulluri,
         clientip,
         h as hh,
-        y,
-        m,
-        d,
+        run_date,
         count(*) as total
-    from {{ ref('stg_telemetry__proxy') }}
-    where {{ in_run_dates() }}
-    group by fulluri, clientip, h, y, m, d
+    from telemetry
+    group by fulluri, clientip, h, run_date
 ),
 
 made as (
@@ -37,13 +40,10 @@ made as (
         fulluri,
         clientip,
         hh,
-        y,
-        m,
-        d,
+        run_date,
         count(*) as total
-    from {{ ref('proxy_edge') }}
-    where {{ in_run_dates() }}
-    group by fulluri, clientip, hh, y, m, d
+    from edge
+    group by fulluri, clientip, hh, run_date
 )
 
 select
@@ -58,11 +58,11 @@ inner join raw
         suspects.fulluri = raw.fulluri
         and suspects.clientip = raw.clientip
         and suspects.hh = raw.hh
-        and {{ same_date('suspects', 'raw') }}
+        and suspects.run_date = raw.run_date
 left join made
     on
         raw.fulluri = made.fulluri
         and raw.clientip = made.clientip
         and raw.hh = made.hh
-        and {{ same_date('raw', 'made') }}
+        and raw.run_date = made.run_date
 where least(raw.total, {{ var('details_limit') }}) <> coalesce(made.total, 0)

@@ -1,33 +1,24 @@
 {#
     How far into the day int_dns__client_answers_filtered has to read. To keep all answers of a
     busy client, a resolver, would mean to copy half the day for the few that dns_dendro takes.
-    (Hours, because a day has a group per client and minute for almost every answer, and grouping
-    would cost more than the rows that hours take too many.)
+    (Hours, because a day has a group per client and minute for almost every answer: grouping them
+    would cost more than the surplus rows of the last hour.)
 #}
 with answers as (
+    {{ rows_of_run(ref('stg_telemetry__dns')) }}
+),
+
+results as (
+    {{ rows_of_run(ref('stg_landed__dns_results')) }}
+),
+
+suspects_answers as (
     select
         ip_dst,
         {{ epoch_hour('unix_tstamp') }} as hour_number,
         y,
         m,
         d
-    from {{ ref('stg_telemetry__dns') }}
-    where {{ in_run_dates() }}
-),
-
-results as (
-    select * from {{ ref('stg_landed__dns_results') }}
-    where {{ in_run_dates() }}
-),
-
-hours as (
-    select
-        answers.ip_dst,
-        answers.hour_number,
-        count(*) as total,
-        answers.y,
-        answers.m,
-        answers.d
     from answers
     where
         exists (
@@ -35,9 +26,20 @@ hours as (
             from results
             where
                 results.ip_dst = answers.ip_dst
-                and {{ same_date('results', 'answers') }}
+                and results.run_date = answers.run_date
         )
-    group by answers.ip_dst, answers.hour_number, answers.y, answers.m, answers.d
+),
+
+hours as (
+    select
+        ip_dst,
+        hour_number,
+        count(*) as total,
+        y,
+        m,
+        d
+    from suspects_answers
+    group by ip_dst, hour_number, y, m, d
 ),
 
 added_up as (
