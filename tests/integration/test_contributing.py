@@ -23,9 +23,10 @@ CONCERNED = (
     "tests/unit/test_published_columns.py",
     "tests/integration/test_dbt.py",
     "tests/integration/test_docs.py",
-    "tests/integration/test_impala_sql.py",
-    "tests/integration/impala/test_statements.py",
+    "tests/engines/test_impala_sql.py",
+    "tests/engines/impala/test_statements.py",
     "tests/faults/test_generated_days.py",
+    "tests/mutation",
 )
 """The tests that know columns, lookups and data tests."""
 
