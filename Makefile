@@ -33,6 +33,9 @@ test: $(READY) ## run all tests
 mutants: $(READY) ## break the models in every way and see that the unit tests notice
 	$(BIN)/python -m tests.mutation
 
+impala-sql: $(READY) ## print the statements that set up a new Impala cluster
+	@$(BIN)/python -m tests.support.impala.ddl
+
 setup-spark: $(READY) ## add Spark to .venv (half a gigabyte)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--require-hashes -r requirements-spark.lock
@@ -78,4 +81,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo server test mutants setup-spark test-spark lint bench audit faults docs lock clean
+.PHONY: help setup demo server test mutants impala-sql setup-spark test-spark lint bench audit faults docs lock clean

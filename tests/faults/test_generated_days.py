@@ -25,7 +25,7 @@ from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import load_settings
 from spot_oa.warehouse import open_warehouse
 from tests.support.days import batches, lay_out
-from tests.support.oracle import Day, expected
+from tests.support.oracle import COLUMNS, Day, expected
 from tests.support.oracle.context import Context
 from tests.support.oracle.results import take
 
@@ -88,7 +88,9 @@ def _compare(days: Sequence[Day], home: Path) -> None:
             assert sorted(rejects) == take(day.pipeline, day.results, day.limit).rejects, day
             for table, rows in expected(day).items():
                 made = connection.execute(
-                    f"select * from oa.{table} where y = ? and m = ? and d = ?", [y, m, d]
+                    f"select {', '.join(COLUMNS[table])} from oa.{table} "
+                    "where y = ? and m = ? and d = ?",
+                    [y, m, d],
                 ).fetchall()
                 more, less = Counter(made) - Counter(rows), Counter(rows) - Counter(made)
                 assert not more, (table, "made", more, "expected", less, day)

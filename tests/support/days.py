@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from spot_oa.pipelines import get_pipeline
 from spot_oa.warehouse.tables import ARROW_TYPES
-from tests.support.oracle import Day
+from tests.support.oracle import COLUMNS, Day
 from tests.support.oracle.results import FIELDS
 
 Changes = Mapping[str, Sequence[Any]]
@@ -422,8 +422,12 @@ def read_day(home: Path, pipeline: str, date: dt.date, limit: int) -> Day:
 
 
 def read_published(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of every published table of a day."""
+    """The rows of every published table of a day, in the columns of the last release."""
     return {
-        file.stem: [tuple(row.values()) for row in pq.ParquetFile(file).read().to_pylist()]
+        file.stem: [
+            tuple(row[name] for name in COLUMNS[file.stem])
+            for row in pq.ParquetFile(file).read().to_pylist()
+        ]
         for file in folder.glob("*.parquet")
+        if file.stem in COLUMNS
     }

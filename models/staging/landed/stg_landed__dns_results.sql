@@ -19,6 +19,7 @@ select
 
     -- how improbable
     score,
+    rank,
 
     -- slice
     y,

@@ -33,6 +33,7 @@ select
     -- how improbable
     word,
     score as ml_score,
+    rank,
 
     -- slice
     y,

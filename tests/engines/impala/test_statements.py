@@ -1,4 +1,4 @@
-"""A build on databases that docs/impala.sql has made: what it finds, and what it sends."""
+"""A build on databases that `make impala-sql` has made: what it finds, and what it sends."""
 
 from __future__ import annotations
 
@@ -26,10 +26,6 @@ COMMENT = re.compile(r"^\s*(/\*.*?\*/)?\s*", re.DOTALL)
 """What dbt puts before a statement."""
 
 
-def test_the_file_is_what_the_code_says() -> None:
-    assert ddl.FILE.read_text("utf-8") == ddl.text(), "write it: python -m tests.support.impala.ddl"
-
-
 def test_the_page_names_every_setting() -> None:
     page = (PROJECT / "docs" / "impala.md").read_text("utf-8")
     for field in Settings.model_fields:
@@ -37,10 +33,10 @@ def test_the_page_names_every_setting() -> None:
             assert re.search(rf"SPOT_OA_{field.upper()}(__|\b)", page), field
 
 
-def test_a_build_makes_none_of_the_file_s_tables_and_sends_nothing_impala_would_not_take(
+def test_a_build_makes_none_of_these_tables_and_sends_nothing_impala_would_not_take(
     stand_in: StandIn, settings: Settings
 ) -> None:
-    lines = ddl.FILE.read_text("utf-8").splitlines()
+    lines = ddl.text().splitlines()
     script = "\n".join(line for line in lines if not line.startswith("--"))
     for statement in filter(str.strip, script.split(";")):
         stand_in.engine.execute(statement)

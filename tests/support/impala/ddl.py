@@ -1,10 +1,11 @@
-"""docs/impala.sql, which sets up a new cluster: `python -m tests.support.impala.ddl` writes it.
+"""The statements that set up a new cluster: `make impala-sql` prints them.
 
 The tables of Python are those that the warehouse would create, the marts those of their contracts.
 """
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 
@@ -17,13 +18,12 @@ from spot_oa.warehouse.tables import python_tables
 from tests.conftest import PROJECT
 from tests.support.impala.telemetry import KEYS
 
-FILE = PROJECT / "docs" / "impala.sql"
 DATABASES = ("raw", "lookups", "reference", "oa_staging", "oa_intermediate", "oa")
 HEAD = """\
 -- The databases and tables of spot-oa on Impala 4, for clusters where its user may not create any.
 -- (Where it may, nothing here is needed but the telemetry: a run creates what is missing.)
 -- With SPOT_OA_SCHEMA_PREFIX, put the prefix before every database. Seeds, staging views and
--- intermediate tables are made by `dbt build`. Written by tests/support/impala/ddl.py.
+-- intermediate tables are made by `dbt build`.
 """
 
 
@@ -69,4 +69,4 @@ def _table(name: str, columns: Mapping[str, str], keys: Mapping[str, str]) -> st
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), "utf-8")
+    sys.stdout.write(text())

@@ -11,9 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.conftest import PROJECT
 from tests.support.oracle import dns, flow, proxy
 from tests.support.oracle.context import Context
 from tests.support.oracle.results import Landed, take
+from tests.support.published_columns import released
+
+COLUMNS = released(PROJECT)
+"""The columns that the rules are about, by table: those of the last release."""
 
 Row = dict[str, Any]
 Tables = Mapping[str, list[Row]]
@@ -40,9 +45,14 @@ class Day:
 
 
 def expected(day: Day) -> dict[str, list[tuple[Any, ...]]]:
-    """What the published tables must hold for the day, columns in order, rows in any order."""
+    """What the published tables must hold for the day in the columns of the last release.
+
+    Columns are in order, rows in any order.
+    """
     landed = take(day.pipeline, day.results, day.limit)
     ymd = (day.date.year, day.date.month, day.date.day)
     raw = [row for row in day.telemetry if (row["y"], row["m"], row["d"]) == ymd]
     made = MARTS[day.pipeline](landed, raw, Context(day.context), day.date)
+    for table, rows in made.items():
+        assert all([*row, "y", "m", "d"] == list(COLUMNS[table]) for row in rows), table
     return {table: [(*row.values(), *ymd) for row in rows] for table, rows in made.items()}
