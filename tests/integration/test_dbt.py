@@ -153,14 +153,8 @@ def test_only_filters_and_summaries_scan_telemetry_and_once(settings: Settings, 
                 scans[file.stem] = str(plan).count("READ_PARQUET")
     filters = {name for name, found in scans.items() if found}
     assert all(found <= 1 for found in scans.values()), scans
-<<<<<<< HEAD
-    assert all(name.endswith(("_filtered", "_cutoffs", "_ingest_summary")) for name in filters), (
-        scans
-    )
-=======
     readers = ("_filtered", "_cutoffs", "_ingest_summary")
     assert all(name.endswith(readers) for name in filters), scans
->>>>>>> sql
 
 
 def test_views_of_spot_1_0_are_made_only_if_asked_for(settings: Settings) -> None:
