@@ -14,7 +14,15 @@ from typing import NamedTuple
 import idna
 import numpy as np
 
-from python_enrichers.addresses import RangeIndex, Span, pack, parse_span, span, unpack
+from python_enrichers.addresses import (
+    RangeIndex,
+    Span,
+    pack,
+    parse_address,
+    parse_span,
+    span,
+    unpack,
+)
 from python_enrichers.base import Indicators
 from python_enrichers.domain import split_name
 from python_enrichers.reputation.base import SEVERITIES, Entry, storable
@@ -181,7 +189,7 @@ def _with_netmask(text: str) -> Span:
         network = ipaddress.IPv4Network(text, strict=False)
     except ValueError:
         raise ValueError("it is no network") from None
-    return span(pack(str(network[0])), pack(str(network[-1])))
+    return span(parse_address(str(network[0])), parse_address(str(network[-1])))
 
 
 class Matcher:
