@@ -2,35 +2,71 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
-import gc
 import logging
 import os
 import re
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from spot_oa.dates import date_range, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from rich.console import Console
 
     from spot_oa.settings import Settings
 
-app = typer.Typer(
+T = TypeVar("T", bound="Callable[..., Any]")
+
+
+@dataclass
+class _Call:
+    """One call of the command line: handed to typer, which notes what it finds."""
+
+    debug: bool = False
+    code: int = 1
+
+
+def _note_debug(context: typer.Context, _: object, value: bool) -> None:
+    if value and isinstance(context.obj, _Call):
+        context.obj.debug = True
+
+
+class _Command(TyperCommand):
+    """A command that takes --debug too: it may stand before the command or behind it."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The command's own parameters, and the program's --debug."""
+        program = ctx.find_root().command
+        return [*super().get_params(ctx), *(p for p in program.params if p.name == "debug")]
+
+
+class _App(typer.Typer):
+    """Typer, whose commands are ours."""
+
+    def command(self, *arguments: Any, **given: Any) -> Callable[[T], T]:
+        """See `typer.Typer.command`."""
+        return super().command(*arguments, **{"cls": _Command, **given})
+
+
+app = _App(
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     help="Operational analytics of suspicious network connections.",
 )
 
-geo = typer.Typer(no_args_is_help=True, help="Geo databases.")
+geo = _App(no_args_is_help=True, help="Geo databases.")
 app.add_typer(geo, name="geo")
 
 INTERRUPTED = "interrupted; no day is half published, run it again"
@@ -48,7 +84,16 @@ PipelineArgument = Annotated[
 
 @app.callback()
 def _main(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            is_eager=True,
+            expose_value=False,
+            callback=_note_debug,
+            help="Show the traceback of an error.",
+        ),
+    ] = False,
 ) -> None:
     pass
 
@@ -233,41 +278,51 @@ def _console() -> Console:
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 failed, 2 wrong usage, errors as one line."""
+    call = _Call()
+    # What is registered first is called last.
+    atexit.register(_leave, call)
     # Asked to end, a run unwinds as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A log that cannot be written (the disk is full) is no reason for pages of traceback.
     logging.raiseExceptions = False
-    code = _invoke()
-    sys.stderr.flush()
-    # DuckDB prints leak notices of its own when the interpreter winds down after dbt.
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - not a path of ours
-        os.dup2(nowhere.fileno(), 2)
-    # And taking apart what dbt leaves behind would take most of a second.
-    gc.freeze()
-    sys.exit(code)
+    call.code = _invoke(call)
+    sys.exit(call.code)
 
 
-def _invoke() -> int:
+def _leave(call: _Call) -> None:
+    """End the process as it is: to take apart what dbt leaves behind takes most of a second.
+
+    Without it DuckDB has nothing to say of objects that nobody has freed. Everybody else who has
+    something to do or to say at the end has been called by now.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(call.code)
+
+
+def _invoke(call: _Call) -> int:
     try:
-        # Every command takes --debug, wherever it stands.
-        code: int = app([a for a in sys.argv[1:] if a != "--debug"], standalone_mode=False) or 0
-        return _complain(INTERRUPTED, 1) if code == _SIGINT_CODE else code
+        code: int = app(obj=call, standalone_mode=False) or 0
+        sys.stdout.flush()
     except UsageError as error:
-        return _complain(error, 2)
+        return _complain(error, 2, call)
     except SpotOaError as error:
-        return _complain(error, 1)
+        return _complain(error, 1, call)
     except typer.TyperException as error:
         # Without arguments it is the help that was shown.
         reason = error.format_message()
-        return _complain(f"{reason} (see spot-oa --help)", 2) if reason else 2
+        return _complain(f"{reason} (see spot-oa --help)", 2, call) if reason else 2
     except (typer.Abort, KeyboardInterrupt):
-        return _complain(INTERRUPTED, 1)
+        return _complain(INTERRUPTED, 1, call)
     except Exception as error:  # noqa: BLE001 - the promise is one line, whatever happens
-        return _complain(f"unexpected {type(error).__name__}: {error}; see --debug", 1)
+        return _complain(f"unexpected {type(error).__name__}: {error}; see --debug", 1, call)
+    return _complain(INTERRUPTED, 1, call) if code == _SIGINT_CODE else code
 
 
-def _complain(error: object, code: int) -> int:
-    if "--debug" in sys.argv:
+def _complain(error: object, code: int, call: _Call) -> int:
+    if call.debug:
         import traceback  # noqa: PLC0415
 
         for line in traceback.format_exc().splitlines():

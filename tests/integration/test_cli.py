@@ -62,6 +62,7 @@ def test_a_run_prints_lines_a_summary_and_where_the_files_are(home: Path) -> Non
         (["run", "flow", "--date", "20160708", "--limit", "x"], "--limit"),
         (["run", "flow"], "--date"),
         (["backfill", "flow", "--from", "20160709", "--to", "20160708"], "swap them"),
+        (["run", "flow", "--date", "--debug"], "date '--debug' is no day"),
         (["nosuch"], "nosuch"),
     ],
 )
@@ -233,4 +234,36 @@ def test_doctor_does_not_disturb_and_makes_nothing(home: Path, tmp_path: Path) -
 def test_debug_may_stand_anywhere_and_help_needs_no_reason(home: Path) -> None:
     done = spot_oa(home, "run", "flow", "--date", "2001-01-01", "--debug")
     assert (done.returncode, "Traceback" in done.stderr) == (1, True)
+    early = spot_oa(home, "--debug", "run", "flow", "--date", "2001-01-01")
+    assert "Traceback" in early.stderr
     assert spot_oa(home).stderr == ""
+    assert spot_oa(home, "run", "--help").stdout.count("--debug") == 1
+
+
+def test_what_libraries_say_at_the_end_is_shown(home: Path) -> None:
+    """DuckDB's notice of what dbt leaves behind is not: every good run's stderr is empty."""
+    code = (
+        "import atexit, sys, flows.cli; "
+        "flows.cli.app.command('end')(lambda: atexit.register(lambda: 1 / 0) and None); "
+        "sys.argv = ['spot-oa', 'end']; flows.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=home
+    )
+    assert (done.returncode, "ZeroDivisionError" in done.stderr) == (0, True)
+
+
+def test_output_that_cannot_be_written_is_an_error(home: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPT, "history"],
+            check=False,
+            cwd=home,
+            env=os.environ | {"SPOT_OA_HOME": str(home)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("spot-oa: unexpected OSError: ")
+    assert done.stderr.count("\n") == 1

@@ -34,6 +34,9 @@ class Api:
         answer.raise_for_status()
         return answer.json()
 
+    def delete(self, path: str) -> None:
+        self._session.delete(f"{self._url}/{path}", timeout=30).raise_for_status()
+
     def start(self, deployment: str, **parameters: Any) -> str:
         """Create a flow run; its id."""
         found = self.get(f"deployments/name/{deployment}")

@@ -70,24 +70,31 @@ def test_only_blocks_of_ours_are_read_however_many_there_are(
     others = [f"a-{number}" for number in range(205)] + ["not-spot-oa-otx--key", "spot-oa-note"]
     ours = [f"spot-oa-feeds--list-{number}" for number in range(101)]
     values = {name: f"theirs {name}" for name in others} | {name: f"ours {name}" for name in ours}
-    with temporary_settings({PREFECT_API_URL: server_only.environment["PREFECT_API_URL"]}):
-        Secret.register_type_and_schema()
-        ids = {
-            "block_type_id": str(Secret._block_type_id),
-            "block_schema_id": str(Secret._block_schema_id),
-        }
-        for name, value in values.items():
-            server_only.api.post("block_documents/", name=name, data={"value": value}, **ids)
-        answers: list[str] = []
-        send = SyncPrefectClient.request
+    api, made = server_only.api, []
+    answers: list[str] = []
+    send = SyncPrefectClient.request
 
-        def watched(client: SyncPrefectClient, *given: Any, **more: Any) -> Any:
-            answer = send(client, *given, **more)
-            answers.append(answer.text)
-            return answer
+    def watched(client: SyncPrefectClient, *given: Any, **more: Any) -> Any:
+        answer = send(client, *given, **more)
+        answers.append(answer.text)
+        return answer
 
-        monkeypatch.setattr(SyncPrefectClient, "request", watched)
-        services = settings_with_secrets().services
+    try:
+        with temporary_settings({PREFECT_API_URL: server_only.environment["PREFECT_API_URL"]}):
+            Secret.register_type_and_schema()
+            ids = {
+                "block_type_id": str(Secret._block_type_id),
+                "block_schema_id": str(Secret._block_schema_id),
+            }
+            for name, value in values.items():
+                block = api.post("block_documents/", name=name, data={"value": value}, **ids)
+                made.append(block["id"])
+            monkeypatch.setattr(SyncPrefectClient, "request", watched)
+            services = settings_with_secrets().services
+    finally:
+        # Other tests run on this server.
+        for block_id in made:
+            api.delete(f"block_documents/{block_id}")
     read = {option: secret.get_secret_value() for option, secret in services["feeds"].items()}
     assert read == {f"list_{number}": f"ours spot-oa-feeds--list-{number}" for number in range(101)}
     assert "ours" in "".join(answers)
