@@ -21,6 +21,8 @@ Span = tuple[Packed, Packed]
 """A range of addresses of one family: first and last, both included."""
 
 WIDTH = 16
+MAX_DIGITS = 3
+"""Of a prefix length."""
 V4_PREFIX = bytes(10) + b"\xff\xff"
 V4_FIRST, V4_LAST = V4_PREFIX + bytes(4), V4_PREFIX + b"\xff" * 4
 
@@ -64,16 +66,26 @@ def is_public(address: Packed) -> bool:
     return not (known.is_site_local or known.sixtofour or known.teredo)
 
 
-def span(first: Packed | None, last: Packed | None) -> Span:
+def parse_address(text: str) -> Packed:
+    """Read an address as `pack` does.
+
+    Raises:
+        ValueError: The text is no address.
+    """
+    packed = pack(text)
+    if packed is None:
+        raise ValueError(f"'{text}' is not an address")
+    return packed
+
+
+def span(first: Packed, last: Packed) -> Span:
     """Make a range of its first and last address.
 
     Raises:
-        ValueError: One is no address, they are of two families, or in the wrong order.
+        ValueError: They are of two families, or in the wrong order.
     """
-    if first is None or last is None:
-        raise ValueError("no address")
     if first > last or is_v4(first) != is_v4(last):
-        raise ValueError("no range")
+        raise ValueError(f"{unpack(first)} to {unpack(last)} is not a range")
     return first, last
 
 
@@ -85,14 +97,14 @@ def parse_span(text: str) -> Span:
     """
     start, dash, end = text.partition("-")
     if dash:
-        return span(pack(start.strip()), pack(end.strip()))
+        return span(parse_address(start.strip()), parse_address(end.strip()))
     address, slash, bits = text.partition("/")
-    packed = pack(address)
-    if not slash or packed is None:
-        return span(packed, packed)
+    packed = parse_address(address)
+    if not slash:
+        return packed, packed
     width = 128 if ":" in address else 32
-    if not (bits.isascii() and bits.isdigit()) or int(bits) > width:
-        raise ValueError("no prefix length")
+    if not (bits.isascii() and bits.isdigit() and len(bits) <= MAX_DIGITS) or int(bits) > width:
+        raise ValueError(f"'{bits}' is not a prefix length, 0 to {width}")
     number, hosts = int.from_bytes(packed), (1 << (width - int(bits))) - 1
     return (number & ~hosts).to_bytes(WIDTH), (number | hosts).to_bytes(WIDTH)
 

@@ -1,17 +1,21 @@
-"""Small CSV files that operators write by hand: nothing in a line is fatal."""
+"""Small CSV files that operators write by hand: a broken line is counted and skipped."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import datetime as dt
+import io
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TextIO, TypeVar
 
-from python_enrichers.base import Outcome
+from python_enrichers.base import Outcome, Status
 from spot_oa.errors import EnrichmentError, printable
 
 Entry = TypeVar("Entry")
@@ -19,6 +23,11 @@ MANY_SKIPPED = 0.1
 """The part of a file's lines that may be unusable before the run's warning says why."""
 LINES_AT_A_TIME = 256
 """What the CSV reader is given at a time; after an open quote it begins anew with the next line."""
+LINES_OF_A_FIELD = 1000
+"""A quote that is not closed within so many lines was never meant to be."""
+SHOWN = 80
+"""Characters of a line that a message shows."""
+_NAME = re.compile(r"#?\s*[^\W\d][\w\s/()#-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class ContextFile(Generic[Entry]):
     skipped: int
     written_at: dt.datetime
     first_skipped: str = ""
+    incomplete: str = ""
+    """What is missing in it, and how it is got."""
 
     def outcome(self, asked: int, found: int) -> Outcome:
         """Say how the file fared for `asked` indicators, of which it knew `found`."""
@@ -41,11 +52,12 @@ class ContextFile(Generic[Entry]):
         many = self.skipped > MANY_SKIPPED * (self.skipped + len(self.entries))
         return Outcome(
             self.name,
+            Status.PARTIAL if self.incomplete else Status.OK,
             asked=asked,
             found=found,
             skipped=self.skipped,
             first_skipped=self.first_skipped if many else "",
-            detail=detail,
+            detail=", ".join(filter(None, (detail, self.incomplete))),
         )
 
 
@@ -54,36 +66,44 @@ def naive_utc(timestamp: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(timestamp, dt.UTC).replace(tzinfo=None)
 
 
-def read_context_file(path: Path, parse: Callable[[list[str]], Entry]) -> ContextFile[Entry] | None:
-    """Read a CSV file line by line, each line on its own.
+def read_context_file(
+    path: Path, parse: Callable[[list[str]], Entry], form: str
+) -> ContextFile[Entry] | None:
+    """Read a CSV file as RFC 4180 describes it, a broken line for itself.
 
-    A quote that is never closed therefore ends with its line. Blank lines are skipped, and so is
-    the first line if it does not parse: it is a header. Bytes that are no UTF-8 are kept as
-    backslash escapes.
+    A quoted field may hold separators and line ends; a quote that is never closed ends with its
+    line. Blank lines are skipped, and so is the first line if it does not parse and looks like a
+    header. Bytes that are no UTF-8 are kept as backslash escapes; UTF-16 is read where the file
+    begins with its byte order mark.
 
     Args:
         path: The file; it may be missing.
         parse: Makes an entry of a line's columns, blanks around them removed; raises ValueError
-            if the line is of no use.
+            with the reason if the line is of no use.
+        form: How a line is written, for the message that none is.
 
     Returns:
         Entries in the order of the file, or None if there is no file.
 
     Raises:
-        EnrichmentError: The file is there and cannot be read.
+        EnrichmentError: The file cannot be read, or has lines of which none can be used.
     """
     entries: list[Entry] = []
-    skipped = 0
-    header_possible = True
+    skipped: list[tuple[int, list[str], str]] = []
+    count = 0
+    header: tuple[int, list[str]] | None = None
     try:
-        with path.open(encoding="utf-8-sig", errors="backslashreplace") as lines:
+        with open_text(path) as lines:
             written_at = naive_utc(os.fstat(lines.fileno()).st_mtime)
-            for columns in _rows(lines):
+            for number, columns in split_lines(lines):
                 try:
                     entries.append(parse(columns))
-                except ValueError:
-                    skipped += not header_possible
-                header_possible = False
+                except ValueError as error:
+                    if not (entries or skipped or header) and _is_header(columns):
+                        header = number, columns
+                        continue
+                    count += 1
+                    skipped = skipped or [(number, columns, str(error))]
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -91,27 +111,86 @@ def read_context_file(path: Path, parse: Callable[[list[str]], Entry]) -> Contex
             f"context file {printable(path)} cannot be read ({error.strerror}); "
             "make it a readable file or remove it"
         ) from error
-    return ContextFile(path.stem, entries, skipped, written_at)
+    if header and len(header[1]) == 1 and not entries and not skipped:
+        # A word alone is a broken line rather than the header of an empty file.
+        count, skipped, header = 1, [(*header, "there is one column only")], None
+    first = _described(*skipped[0]) if skipped else ""
+    if skipped and not entries:
+        after = f" after the header '{_shown(header[1])}'" if header else ""
+        raise EnrichmentError(
+            f"context file {printable(path)}: {count} lines{after}, none can be used ({first}); "
+            f"write lines as {form}, or remove the file"
+        )
+    return ContextFile(path.stem, entries, count, written_at, first)
 
 
-def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Split lines that are not blank into columns, each line on its own; none if it is too long."""
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Open a file that somebody wrote by hand or exported: UTF-8, or UTF-16 if a mark says so."""
+    with path.open("rb") as file:
+        wide = file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        encoding = "utf-16" if wide else "utf-8-sig"
+        with io.TextIOWrapper(file, encoding, errors="backslashreplace") as lines:
+            yield lines
+
+
+def split_lines(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Split CSV into the columns of its lines, blanks around them removed.
+
+    Returns:
+        The number of the line on which each begins, from 1, and its columns: none if one of them
+        is too long. Blank lines are left out.
+    """
     lines = iter(lines)
-    while ahead := list(islice(lines, LINES_AT_A_TIME)):
-        while ahead:
-            used = 0
-            reader = csv.reader(ahead, skipinitialspace=True)
-            try:
-                for row in reader:
-                    used += 1
-                    if reader.line_num > used:
-                        # A quote was left open and took the next line in.
-                        alone = csv.reader([ahead[used - 1]], skipinitialspace=True)
-                        yield list(map(str.strip, next(alone)))
-                        break
-                    if not ahead[used - 1].isspace():
-                        yield list(map(str.strip, row))
-            except csv.Error:
+    number = 1
+    ahead: list[str] = []
+    while ahead := ahead or list(islice(lines, LINES_AT_A_TIME)):
+        used = 0
+        reader = csv.reader(ahead, skipinitialspace=True)
+        with suppress(csv.Error):
+            for row in reader:
+                # A quote was left open, maybe in the last line that is at hand.
+                if reader.line_num > used + 1 or used + 1 == len(ahead):
+                    break
+                if not ahead[used].isspace():
+                    yield number + used, list(map(str.strip, row))
                 used += 1
-                yield []
-            ahead = ahead[used:]
+        ahead, number = ahead[used:], number + used
+        row, taken = _record(ahead, lines)
+        if not ahead[0].isspace():
+            yield number, list(map(str.strip, row))
+        ahead, number = ahead[taken:], number + taken
+
+
+def _record(ahead: list[str], lines: Iterator[str]) -> tuple[list[str], int]:
+    """The columns at the beginning of `ahead`, which grows as needed, and of how many lines."""
+    for count in (1, LINES_OF_A_FIELD):
+        ahead.extend(islice(lines, max(0, count - len(ahead))))
+        reader = csv.reader(ahead[:count], skipinitialspace=True, strict=True)
+        with suppress(csv.Error):
+            return next(reader), reader.line_num
+    with suppress(csv.Error):
+        return next(csv.reader(ahead[:1], skipinitialspace=True)), 1
+    return [], 1
+
+
+def _is_header(columns: list[str]) -> bool:
+    """Whether columns read like names, and not like an address, a number or something broken."""
+    first, *others = columns or [""]
+    return bool(_NAME.fullmatch(first)) and all(not x or _NAME.fullmatch(x) for x in others)
+
+
+def _described(number: int, columns: list[str], reason: str) -> str:
+    text = _shown(columns)
+    hints = {"\0": "is it UTF-16?", ";": "commas are needed", "\t": "commas are needed"}
+    whole = ",".join(columns)
+    hint = next((hint for mark, hint in hints.items() if mark in whole), "")
+    return f"line {number}, '{text}': {'; '.join(filter(None, (_cut(reason), hint)))}"
+
+
+def _shown(columns: list[str]) -> str:
+    return _cut(",".join(columns))
+
+
+def _cut(text: str) -> str:
+    return printable(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")

@@ -35,11 +35,14 @@ from spot_oa.settings import Settings
 
 PLACE = ("country_code", "country", "region", "city", "latitude", "longitude", "isp", "domain")
 """What the columns of `iploc.csv` after start and end are; the owner of a range is an ISP."""
+IPLOC_FORM = f"start,end,{','.join(PLACE)} (start and end as integers)"
 TEXTS = ("country_code", "country", "region", "city", "domain", "isp", "as_org")
 NUMBERS = ("latitude", "longitude", "asn")
 ATTRIBUTIONS = (("DBIP", DBIP.attribution), ("GeoLite2", MAXMIND.attribution))
 """What the licences of databases want said, by a part of their type."""
 V4_SHIFT = int.from_bytes(V4_FIRST)
+MAX_DIGITS = 39
+"""Of an IPv6 address as an integer."""
 MAX_ASN = (1 << 32) - 1
 
 
@@ -83,7 +86,9 @@ class IpLocation:
         self._index = RangeIndex([place for place, _ in file.entries])
         # Without the ranges, which need as much memory again.
         places = [place for _, place in file.entries]
-        self._file = ContextFile(file.name, places, file.skipped, file.written_at)
+        self._file = ContextFile(
+            file.name, places, file.skipped, file.written_at, file.first_skipped
+        )
 
     def lookup(self, addresses: Sequence[Packed | None]) -> list[Known]:
         """See `Source.lookup`."""
@@ -180,7 +185,7 @@ def load(settings: Settings, *, fresh: bool = False) -> Geo:  # noqa: ARG001 - a
     Raises:
         EnrichmentError: One is there, or configured, and cannot be used.
     """
-    iploc = read_context_file(settings.context_dir / "iploc.csv", _iploc_line)
+    iploc = read_context_file(settings.context_dir / "iploc.csv", _iploc_line, IPLOC_FORM)
     databases = [MaxMindDatabase(path) for path in settings.geo_db]
     return Geo([*([IpLocation(iploc)] if iploc else []), *databases])
 
@@ -226,14 +231,17 @@ def geoloc(known: Known) -> str:
 def _iploc_line(columns: list[str]) -> tuple[Span, str]:
     """The range and its place, as one text: a million of them are held."""
     if len(columns) < 2 + len(PLACE):
-        raise ValueError("too few columns")
+        raise ValueError(f"{2 + len(PLACE)} columns are needed, found {len(columns)}")
     start, end = columns[:2]
-    if not (start + end).isascii() or not (start + end).isdigit():
-        raise ValueError("no integers")
+    for text in (start, end):
+        if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+            raise ValueError(f"'{text}' is not an address as an integer")
     first, last = int(start), int(end)
     if not first <= last < 1 << 8 * WIDTH:
-        raise ValueError("no range")
+        raise ValueError(f"{start} to {end} is not a range")
     place = "\n".join(columns[2 : 2 + len(PLACE)])
+    if place.count("\n") >= len(PLACE):
+        place = "\n".join(" ".join(text.split()) for text in columns[2 : 2 + len(PLACE)])
     # What ends beyond 32 bits is IPv6, so `0` can begin either.
     if last < 1 << 32:
         return ((first + V4_SHIFT).to_bytes(WIDTH), (last + V4_SHIFT).to_bytes(WIDTH)), place

@@ -7,12 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from python_enrichers.addresses import RangeIndex, Span, is_public, pack, parse_span, span, unpack
+from python_enrichers.addresses import (
+    RangeIndex,
+    Span,
+    is_public,
+    pack,
+    parse_address,
+    parse_span,
+    span,
+    unpack,
+)
 from python_enrichers.base import Enrichment, Indicators, lookup_frame
 from python_enrichers.context_files import ContextFile, read_context_file
 from python_enrichers.network_context.netbox import Labelled, read_netbox
 from python_enrichers.network_context.reverse_dns import ReverseDns, open_reverse_dns
 from spot_oa.settings import Settings
+
+RANGE_COLUMNS = 3
+LABEL_COLUMNS = 2
 
 
 class NetworkContext:
@@ -83,10 +95,11 @@ def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:
     """Read the context files and the NetBox export.
 
     Raises:
-        EnrichmentError: One is there and cannot be read.
+        EnrichmentError: One is there and cannot be read, or none of its lines can be used.
         ConfigError: The resolver's address is none.
     """
-    own = read_context_file(settings.context_dir / "networkcontext.csv", _labelled)
+    path = settings.context_dir / "networkcontext.csv"
+    own = read_context_file(path, _labelled, "address,label or a/b,label or a-b,label")
     files = (_exact_last(own) if own else None, read_netbox(settings))
     return NetworkContext(
         internal_ranges(settings),
@@ -100,22 +113,31 @@ def internal_ranges(settings: Settings) -> ContextFile[Span] | None:
     """Read `ipranges.csv`, the operator's own addresses; None if there is no such file.
 
     Raises:
-        EnrichmentError: It is there and cannot be read.
+        EnrichmentError: It is there and cannot be read, or has lines and no range.
     """
-    return read_context_file(settings.context_dir / "ipranges.csv", _internal)
+    path = settings.context_dir / "ipranges.csv"
+    return read_context_file(path, _internal, "start,end,label or network/bits,label")
 
 
 def _internal(columns: list[str]) -> Span:
-    start, end, _label, *_ = columns
-    return span(pack(start), pack(end))
+    first, *others = columns or [""]
+    if "/" in first or "-" in first:
+        if others and pack(others[0]):
+            raise ValueError(f"'{first}' is a whole range, and '{others[0]}' another end of it")
+        return parse_span(first)
+    if len(columns) < RANGE_COLUMNS:
+        raise ValueError(f"{RANGE_COLUMNS} columns are needed, found {len(columns)}")
+    return span(parse_address(first), parse_address(others[0]))
 
 
 def _exact_last(file: ContextFile[tuple[bool, Labelled]]) -> ContextFile[Labelled]:
     """Of ranges of the same width the last wins: an exact address goes before a /32."""
     entries = [entry for _, entry in sorted(file.entries, key=lambda entry: entry[0])]
-    return ContextFile(file.name, entries, file.skipped, file.written_at)
+    return ContextFile(file.name, entries, file.skipped, file.written_at, file.first_skipped)
 
 
 def _labelled(columns: list[str]) -> tuple[bool, Labelled]:
+    if len(columns) < LABEL_COLUMNS:
+        raise ValueError(f"{LABEL_COLUMNS} columns are needed, found {len(columns)}")
     network, label, *_ = columns
     return pack(network) is not None, (parse_span(network), label)

@@ -1,24 +1,26 @@
 """Names of addresses from a NetBox export: `<context_dir>/netbox/<object>.json` or `.csv`.
 
-Objects are `prefixes`, `devices` and `ip-addresses`, as NetBox's API gives them or as its pages
-export them. All are optional.
+Objects are `prefixes`, `devices` and `ip-addresses`, as NetBox's API gives them (a page, several
+pages one after the other or in a list, or the objects alone) or as its pages export them. All are
+optional.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from python_enrichers.addresses import Span, pack, parse_span, span
-from python_enrichers.context_files import ContextFile, naive_utc
+from python_enrichers.addresses import Span, parse_address, parse_span
+from python_enrichers.context_files import ContextFile, naive_utc, open_text, split_lines
 from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
 
 Labelled = tuple[Span, str]
 Record = Mapping[str, Any]
+FIELDS_SHOWN = 10
 
 
 def read_netbox(settings: Settings) -> ContextFile[Labelled] | None:
@@ -31,7 +33,7 @@ def read_netbox(settings: Settings) -> ContextFile[Labelled] | None:
         Networks and their names, or None if there is no file.
 
     Raises:
-        EnrichmentError: A file is there and cannot be read.
+        EnrichmentError: A file is there and cannot be read, or none of its objects can be used.
     """
     folder = settings.context_dir / "netbox"
     paths = [
@@ -42,37 +44,53 @@ def read_netbox(settings: Settings) -> ContextFile[Labelled] | None:
     ]
     if not paths:
         return None
+    exports = [_read(path, labels) for path, labels in paths]
+    return ContextFile(
+        "netbox",
+        [entry for export in exports for entry in export.entries],
+        sum(export.skipped for export in exports),
+        min(export.written_at for export in exports),
+        next((export.first_skipped for export in exports if export.skipped), ""),
+        ", ".join(export.incomplete for export in exports if export.incomplete),
+    )
+
+
+def _read(path: Path, labels: Callable[[Record], Iterable[Labelled]]) -> ContextFile[Labelled]:
+    records, incomplete = _csv_records(path) if path.suffix == ".csv" else _json_records(path)
     entries: list[Labelled] = []
-    skipped = 0
-    for path, labels in paths:
-        for record in _records(path):
-            try:
-                entries.extend(labels(_flat(record)))
-            except (ValueError, AttributeError):
-                skipped += 1
-    oldest = min(path.stat().st_mtime for path, _ in paths)
-    return ContextFile("netbox", entries, skipped, naive_utc(oldest))
+    skipped: list[str] = []
+    for number, record in enumerate(records, 1):
+        try:
+            entries.extend(labels(_flat(record)))
+        except ValueError as error:
+            skipped.append(f"{path.name}, object {number}: {printable(error)}")
+    if skipped and len(skipped) == len(records):
+        raise _unusable(path, f"{len(records)} objects, none can be used: {skipped[0]}")
+    written_at = naive_utc(path.stat().st_mtime)
+    first = skipped[0] if skipped else ""
+    return ContextFile(path.name, entries, len(skipped), written_at, first, incomplete)
 
 
 def _prefixes(record: Record) -> Iterable[Labelled]:
+    network = parse_span(_needed(record, "prefix"))
     name = record.get("description") or " ".join(
         filter(None, (record.get("role"), record.get("scope") or record.get("site")))
     )
-    return [(parse_span(record.get("prefix", "")), name)] if name else []
+    return [(network, name)] if name else []
 
 
 def _devices(record: Record) -> Iterable[Labelled]:
     fields = ("primary_ip4", "primary_ip6", "primary_ip", "ip_address")
     addresses = dict.fromkeys(filter(None, (record.get(field) for field in fields)))
-    name = record.get("name")
+    name = _needed(record, "name")
     return [(_host(address), name) for address in addresses] if name else []
 
 
 def _addresses(record: Record) -> Iterable[Labelled]:
+    address = _host(_needed(record, "address", "ip_address"))
     fields = ("dns_name", "device", "virtual_machine", "description")
     name = next((record[field] for field in fields if record.get(field)), "")
-    address = record.get("address") or record.get("ip_address", "")
-    return [(_host(address), name)] if name else []
+    return [(address, name)] if name else []
 
 
 OBJECTS: Mapping[str, Callable[[Record], Iterable[Labelled]]] = {
@@ -82,16 +100,24 @@ OBJECTS: Mapping[str, Callable[[Record], Iterable[Labelled]]] = {
 }
 
 
+def _needed(record: Record, *names: str) -> str:
+    for name in names:
+        if name in record:
+            return str(record[name])
+    found = ", ".join(list(record)[:FIELDS_SHOWN]) or "none"
+    raise ValueError(f"has no field {' or '.join(names)}, found {found}")
+
+
 def _host(text: str) -> Span:
     """The address alone of `10.0.0.5/24`."""
-    packed = pack(text.partition("/")[0].strip())
-    return span(packed, packed)
+    packed = parse_address(text.partition("/")[0].strip())
+    return packed, packed
 
 
 def _flat(record: Any) -> Record:
     """Texts by field name: of an object its address or name, of an interface its device."""
     if not isinstance(record, dict):
-        raise ValueError("no record")
+        raise ValueError("is not an object with fields")
     flat = {_field(name): _text(value) for name, value in record.items()}
     assigned = record.get("assigned_object")
     if isinstance(assigned, dict):
@@ -111,21 +137,65 @@ def _text(value: Any) -> str:
     return text
 
 
-def _records(path: Path) -> list[Any]:
+def _csv_records(path: Path) -> tuple[list[Any], str]:
+    with _faults(path), open_text(path) as file:
+        lines = split_lines(file)
+        _, header = next(lines, (0, []))
+        return [dict(zip(header, columns, strict=False)) for _, columns in lines], ""
+
+
+def _json_records(path: Path) -> tuple[list[Any], str]:
+    """The objects of all pages, and what is missing."""
+    with _faults(path):
+        data = path.read_bytes()
+        documents = list(_documents(data.decode(json.detect_encoding(data))))
+    lists = all(isinstance(document, list) for document in documents)
+    pages = [
+        page
+        for document in documents
+        for page in (document if isinstance(document, list) else [document])
+    ]
+    if lists and not any(map(_is_page, pages)):
+        return pages, ""  # The objects alone.
+    for page in pages:
+        if not _is_page(page):
+            said = page.get("detail") if isinstance(page, dict) else None
+            answer = f": NetBox answered '{said}'" if said else ""
+            raise _unusable(path, f"has no list of objects{answer}")
+    records = [record for page in pages for record in page["results"]]
+    counts = [page["count"] for page in pages if isinstance(page.get("count"), int)]
+    if len(records) < max(counts, default=0) or (not counts and pages[-1].get("next")):
+        of = f" of {max(counts)}" if counts else ", and there is a next page"
+        remedy = "put all pages into it, one after the other"
+        return records, f"{path.name} has {len(records)} objects{of}: {remedy}"
+    return records, ""
+
+
+def _is_page(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("results"), list)
+
+
+def _documents(text: str) -> Iterator[Any]:
+    """JSON values that stand one after the other."""
+    decoder, at = json.JSONDecoder(), 0
+    text = text.strip()
+    while at < len(text) or not at:
+        value, at = decoder.raw_decode(text, at)
+        yield value
+        while text[at : at + 1].isspace():
+            at += 1
+
+
+@contextmanager
+def _faults(path: Path) -> Iterator[None]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix == ".csv":
-                return list(csv.DictReader(file))
-            content = json.load(file)
-    except (OSError, ValueError, csv.Error) as error:
+        yield
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise EnrichmentError(
-            f"NetBox export {printable(path)} cannot be read ({printable(reason)}); "
-            "export it anew or remove it"
-        ) from error
-    records = content.get("results") if isinstance(content, dict) else content
-    if not isinstance(records, list):
-        raise EnrichmentError(
-            f"NetBox export {printable(path)} has no list of objects; export it anew or remove it"
-        )
-    return records
+        raise _unusable(path, f"cannot be read ({reason})") from error
+
+
+def _unusable(path: Path, reason: str) -> EnrichmentError:
+    return EnrichmentError(
+        f"NetBox export {printable(path)} {printable(reason)}; export it anew or remove it"
+    )

@@ -36,7 +36,8 @@ def load_feeds(folder: Path) -> list[Listed]:
                 f"reputation feed {printable(path)}: its name is the service's, "
                 "which may not have ':' or ';'; rename the file"
             )
-    return [Listed(file) for path in paths if (file := read_context_file(path, _entry))]
+    files = (read_context_file(path, _entry, "indicator,label,severity") for path in paths)
+    return [Listed(file) for file in files if file]
 
 
 def _entry(columns: list[str]) -> Entry:

@@ -282,7 +282,8 @@ IPLOC = [
 RANGES = [
     ("10.0.0.5", "10.0.0.6"), ("10.0.0.0", "10.255.255.255"), ("8.8.8.8", "8.8.8.8"),
     ("2001:db8::", "2001:db8::ffff"), ("::", "::1"), ("10.0.0.9", "10.0.0.1"), ("10.0.0.1", "::1"),
-    ("10.0.0.0/8", "11.0.0.0"), ("0.0.0.0", "255.255.255.255"),
+    ("10.0.0.0/8", "11.0.0.0"), ("0.0.0.0", "255.255.255.255"), ("10.0.0.0/24", "Lab"),
+    ("2001:db8::-2001:db8::1", ""),
 ]  # fmt: skip
 KEYS = [
     "10.0.0.5", "10.0.0.6", "10.0.0.0/24", "10.0.0.0-10.0.0.9", "10.0.0.5-10.0.0.5", "10.0.0.0/8",
@@ -307,14 +308,16 @@ def contexts(draw: st.DrawFn, pipeline: str) -> dict[str, bytes]:
     """Files of a context folder; each may be missing."""
     label = st.sampled_from(LABELS)
     place = st.tuples(*[label] * 8).map(list)
-    kinds: dict[str, tuple[list[str], st.SearchStrategy[Any]]] = {
+    kinds: dict[str, tuple[list[str], st.SearchStrategy[Any], list[str]]] = {
         "ipranges.csv": (
             ["start", "end", "label"],
             st.tuples(st.sampled_from(RANGES), label).map(lambda pair: [*pair[0], pair[1]]),
+            [*RANGES[0], "Lab"],
         ),
         "networkcontext.csv": (
             ["IP", "Name"],
             st.tuples(st.sampled_from(KEYS), label).map(list),
+            [KEYS[0], "Lab"],
         ),
     }
     for service in ("b", "a", "c-1"):
@@ -325,15 +328,19 @@ def contexts(draw: st.DrawFn, pipeline: str) -> dict[str, bytes]:
                 label,
                 st.sampled_from(["-1", "0", "3", "3", "4", "high", ""]),
             ).map(list),
+            [LISTED[pipeline][0], "Lab", "3"],
         )
     files = {}
-    for name, (header, line) in kinds.items():
+    for name, (header, line, good) in kinds.items():
         if draw(st.booleans()):
-            files[name] = draw(_file(header, draw(st.lists(line, max_size=5))))
+            lines = draw(st.lists(line, max_size=5))
+            # A file of which no line can be used stops the run.
+            files[name] = draw(_file(header, [*lines, good] if lines else []))
     if draw(st.booleans()):
         # Ranges that overlap are left out: no rule says which counts.
         some = draw(st.lists(st.sampled_from(IPLOC), unique=True, max_size=5))
-        files["iploc.csv"] = draw(_file(["start"], [[*ends, *draw(place)] for ends in some]))
+        lines = [[*ends, *draw(place)] for ends in dict.fromkeys([*some, IPLOC[0]] if some else [])]
+        files["iploc.csv"] = draw(_file(["start", "end"], lines))
     return files
 
 

@@ -16,7 +16,7 @@ import dns.rrset
 import pytest
 
 from python_enrichers import load_enricher
-from python_enrichers.base import Enrichment, Outcome
+from python_enrichers.base import Enrichment, Outcome, Status
 from spot_oa.errors import ConfigError, EnrichmentError
 from spot_oa.settings import load_settings
 from tests.unit.enrichers.conftest import column
@@ -120,13 +120,102 @@ def test_the_operators_own_file_comes_first(tmp_path: Path, write_context_in: Wr
     assert [o.source for o in found.outcomes] == ["networkcontext", "netbox"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "7", '{"detail": "no"}'])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("7", "has no list of objects"),
+        ('{"results": {}}', "has no list of objects"),
+        ('{"detail": "Invalid token."}', "NetBox answered 'Invalid token.'"),
+        ('{"count": 2, "results": []} {"detail": "no"}', "NetBox answered 'no'"),
+        ('[{"id": 1}, {"id": 2}]', "2 objects, none can be used: .*object 1: has no field prefix"),
+        ('["10.0.0.0/8"]', "object 1: is not an object with fields"),
+    ],
+)
 def test_a_broken_export_is_found_at_load(
-    tmp_path: Path, write_context_in: Write, content: str
+    tmp_path: Path, write_context_in: Write, content: str, said: str
 ) -> None:
     write_context_in(tmp_path, "netbox/prefixes.json", content)
-    with pytest.raises(EnrichmentError, match=r"NetBox export .*prefixes\.json"):
+    with pytest.raises(EnrichmentError, match=rf"NetBox export .*prefixes\.json .*{said}"):
         enrich(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ["prefix;description\n10.0.0.0/8;x\n", "id,address\n1,10.0.0.0/8\n"]
+)
+def test_a_csv_export_without_the_column_is_found_at_load(
+    tmp_path: Path, write_context_in: Write, content: str
+) -> None:
+    write_context_in(tmp_path, "netbox/prefixes.csv", content)
+    header = content.partition("\n")[0].replace(",", ", ")
+    with pytest.raises(EnrichmentError, match=f"has no field prefix, found {header}"):
+        enrich(tmp_path)
+
+
+def test_a_csv_export_is_csv_as_rfc_4180_has_it(tmp_path: Path, write_context_in: Write) -> None:
+    write_context_in(
+        tmp_path,
+        "netbox/prefixes.csv",
+        'Prefix,"Comments, ""long""",Description\r\n10.0.0.0/8,"a\r\n\r\nb","lab, old"\r\n'
+        '10.1.0.0/16,"open,new\r\n10.2.0.0/16,,other\r\n',
+    )
+    found = enrich(tmp_path, "10.9.9.9", "10.1.0.1", "10.2.0.1")
+    assert list(labels(found).values()) == ["lab, old", "lab, old", "other"]
+
+
+def page(*networks: str, count: int | None = None, more: bool = False) -> dict[str, object]:
+    results = [{"prefix": network, "description": network} for network in networks]
+    counted = {} if count is None else {"count": count}
+    return {**counted, "next": "https://netbox/?offset=1" if more else None, "results": results}
+
+
+@pytest.mark.parametrize("text", ["[{},{}]", "{}{}", "{}\n\n{}\n"])
+@pytest.mark.parametrize("count", [2, None])
+def test_pages_are_read_together(
+    tmp_path: Path, write_context_in: Write, text: str, count: int | None
+) -> None:
+    pages = page("10.0.0.0/8", count=count, more=True), page("11.0.0.0/8", count=count)
+    content = text.format(*map(json.dumps, pages))
+    write_context_in(tmp_path, "netbox/prefixes.json", content)
+    found = enrich(tmp_path, "10.0.0.1", "11.0.0.1")
+    assert list(labels(found).values()) == ["10.0.0.0/8", "11.0.0.0/8"]
+    assert outcome(found, "netbox").status is Status.OK
+
+
+def test_lists_of_objects_one_after_the_other(tmp_path: Path, write_context_in: Write) -> None:
+    lists = ([record] for record in PREFIXES[:2])
+    write_context_in(tmp_path, "netbox/prefixes.json", "\n".join(map(json.dumps, lists)))
+    found = enrich(tmp_path, "10.9.9.9", "10.1.7.7")
+    assert list(labels(found).values()) == ["everything", "Users"]
+
+
+@pytest.mark.parametrize(
+    ("pages", "said"),
+    [
+        ([page("10.0.0.0/8", count=5, more=True)], "1 objects of 5: put all pages"),
+        ([page("10.0.0.0/8", count=5)], "1 objects of 5: put all pages"),
+        ([page("10.0.0.0/8", more=True)], "1 objects, and there is a next page: put all pages"),
+        ([page("10.0.0.0/8", count=3), page("11.0.0.0/8", count=3)], "2 objects of 3"),
+    ],
+)
+def test_a_page_of_several_is_a_warning(
+    tmp_path: Path, write_context_in: Write, pages: list[object], said: str
+) -> None:
+    write_context_in(tmp_path, "netbox/prefixes.json", "".join(map(json.dumps, pages)))
+    netbox = outcome(enrich(tmp_path, "10.0.0.1"), "netbox")
+    assert netbox.status is Status.PARTIAL
+    assert f"prefixes.json has {said}" in netbox.detail
+    assert netbox.found == 1
+
+
+def test_the_first_object_of_many_that_cannot_be_read(
+    tmp_path: Path, write_context_in: Write
+) -> None:
+    write_context_in(tmp_path, "netbox/prefixes.json", json.dumps(PREFIXES))
+    first = outcome(enrich(tmp_path), "netbox").first_skipped
+    assert first == "prefixes.json, object 5: 'nonsense' is not an address"
 
 
 # --- reverse dns -------------------------------------------------------------------------------

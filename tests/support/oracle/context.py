@@ -147,6 +147,10 @@ def _place(columns: list[str]) -> tuple[Address, Address, list[str]]:
 
 
 def _range(columns: list[str]) -> tuple[Address, Address]:
+    if "/" in columns[0] or "-" in columns[0]:
+        if columns[1:] and address(columns[1]):
+            raise ValueError(columns[1])
+        return _label([*columns, ""])[:2]
     start, end, _, *_ = columns
     return _ordered(_known(start), _known(end))
 

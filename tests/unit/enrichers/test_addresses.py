@@ -55,7 +55,7 @@ BROKEN_SPANS = """- / host 10.0.0.0/33 10.0.0.0/-1 10.0.0.0/ 10.0.0.0/8/8 10.0.0
 
 @pytest.mark.parametrize("text", [*BROKEN_SPANS.split(), "", "10.0.0.0/" + "9" * 5000])
 def test_broken_spans(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no |limit"):
+    with pytest.raises(ValueError, match=r" is not a"):
         parse_span(text)
 
 

@@ -120,6 +120,12 @@ def test_broken_lines_of_iploc_are_counted(settings: Settings, write_context: Wr
     assert outcome.detail.startswith("entries: 2, written ")
 
 
+def test_a_line_end_in_a_place_is_a_blank(settings: Settings, write_context: WriteContext) -> None:
+    write_context("iploc.csv", '1,2,DE,Germany,Hesse,"Bad\nHomburg",50,8,Owner,example.de\n')
+    found = row(enrich(settings, "0.0.0.1"), "0.0.0.1")
+    assert (found["city"], found["domain"]) == ("Bad Homburg", "example.de")
+
+
 @pytest.mark.parametrize(
     ("known", "text"),
     [

@@ -116,3 +116,66 @@ def test_an_exact_address_goes_before_a_network_of_one(
 ) -> None:
     write_context("networkcontext.csv", f"10.0.0.7,exact\n{network},network\n")
     assert labels(enrich(settings, "10.0.0.7")) == {"10.0.0.7": "exact"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "10.0.0.0/30,own",
+        "10.0.0.0/30",
+        "10.0.0.0/30,,own",
+        "10.0.0.2/30,own,more",
+        "10.0.0.0-10.0.0.3,own",
+        '10.0.0.0,10.0.0.3,"own\nnetwork"',
+    ],
+)
+def test_a_network_or_range_in_one_column_is_internal(
+    settings: Settings, write_context: WriteContext, line: str
+) -> None:
+    write_context("ipranges.csv", line + "\n")
+    found = enrich(settings, "10.0.0.0", "10.0.0.3", "10.0.0.4")
+    assert internal(found) == {"10.0.0.0": 1, "10.0.0.3": 1, "10.0.0.4": 0}
+
+
+def test_utf_16_with_its_mark_is_read(settings: Settings, write_context: WriteContext) -> None:
+    write_context("ipranges.csv", "start,end,label\r\n10.0.0.0,10.0.0.3,own\r\n".encode("utf-16"))
+    assert internal(enrich(settings, "10.0.0.3")) == {"10.0.0.3": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("ipranges.csv", b"8.8.8.0,8.8.8.255\n", "3 columns are needed, found 2"),
+        ("ipranges.csv", b"8.8.8.0;8.8.8.255;own\n", "found 1; commas are needed"),
+        ("ipranges.csv", "8.8.8.0/24,own".encode("utf-16-le"), "is it UTF-16?"),
+        ("ipranges.csv", b"start,end,label\n8.8.8.0/33,own\n", "'33' is not a prefix length"),
+        ("ipranges.csv", b"8.8.8.0/24,8.8.8.9,own\n", "is a whole range, and '8.8.8.9' another"),
+        ("ipranges.csv", b"8.8.8.9,8.8.8.0,own\n", "8.8.8.9 to 8.8.8.0 is not a range"),
+        ("ipranges.csv", b"8.8.8.9,::1,own\n", "8.8.8.9 to ::1 is not a range"),
+        ("networkcontext.csv", b"10.0.0.5\n", "2 columns are needed, found 1"),
+        ("networkcontext.csv", b"10.0.0.500,x\n", "'10.0.0.500' is not an address"),
+        ("iploc.csv", b"1.0.0.0,1.0.0.9,a,b,c,d,1,2,e,f\n", "'1.0.0.0' is not an address as an"),
+        ("iploc.csv", b"1,2,a,b,c,d,1,2,e\n", "10 columns are needed, found 9"),
+        ("iploc.csv", b"2,1,a,b,c,d,1,2,e,f\n", "2 to 1 is not a range"),
+    ],
+)
+def test_a_file_of_which_nothing_can_be_used_is_found_at_load(
+    settings: Settings, write_context: WriteContext, name: str, content: bytes, said: str
+) -> None:
+    path = write_context(name, content)
+    with pytest.raises(EnrichmentError) as caught:
+        load_enricher("geo" if name == "iploc.csv" else "network_context", settings)
+    message = str(caught.value)
+    assert message.startswith(f"context file {path}: 1 lines")
+    assert said in message
+    assert "write lines as " in message
+    assert message.isprintable()
+
+
+def test_a_broken_first_line_of_own_addresses_is_counted(
+    settings: Settings, write_context: WriteContext
+) -> None:
+    write_context("ipranges.csv", "8.8.8.0;8.8.8.255;own\n10.0.0.0/8,own\n")
+    (outcome,) = enrich(settings, "8.8.8.8").outcomes
+    assert outcome.skipped == 1
+    assert outcome.first_skipped.startswith("line 1, '8.8.8.0;8.8.8.255;own': ")
