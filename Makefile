@@ -27,21 +27,16 @@ demo: $(READY) ## make a synthetic network and run every pipeline on it
 server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C stops them
 	$(BIN)/python -m flows.orchestration.local_server
 
-test: $(READY) ## run all tests
-	$(BIN)/python -m pytest
+test: $(READY) ## run the tests of every day (under ten minutes)
+	$(BIN)/python -m pytest -m "not long"
 
-mutants: $(READY) ## break the models in every way and see that the unit tests notice
-	$(BIN)/python -m tests.mutation
-
-impala-sql: $(READY) ## print the statements that set up a new Impala cluster
-	@$(BIN)/python -m tests.support.impala.ddl
+test-all: setup-spark ## run the others: engines (needs Java 17), browser, servers, faults, mutants
+	$(BIN)/python -m pytest -m "long and not spark" --moments 4
+	$(BIN)/python -m pytest -m spark -n 0
 
 setup-spark: $(READY) ## add Spark to .venv (half a gigabyte)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--require-hashes -r requirements-spark.lock
-
-test-spark: setup-spark ## compare Spark with DuckDB (needs Java 17)
-	$(BIN)/python -m pytest -m spark -n 0
 
 lint: $(READY) ## check style and types of Python, SQL and YAML, and that dbt warns of nothing
 	$(BIN)/ruff check .

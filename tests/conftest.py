@@ -28,13 +28,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-LONG = ("browser", "engines", "mutation")
-"""Folders whose tests are all `long`: `make test` leaves them out, `make test-all` runs them."""
+LONG = (
+    "browser",
+    "engines",
+    "faults/test_full_disk.py",
+    "faults/test_generated_days.py",
+    "faults/test_nine_at_once.py",
+    "integration/deployments/test_adding_a_pipeline.py",
+    "integration/deployments/test_crash.py",
+    "integration/deployments/test_deployments.py",
+    "integration/deployments/test_secrets.py",
+    "integration/test_contributing.py",
+    "mutation",
+)
+"""Tests that take minutes: `make test` leaves them out, `make test-all` runs them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = PROJECT / "tests"
     for item in items:
-        if item.path.relative_to(PROJECT / "tests").parts[0] in LONG:
+        if any(item.path.is_relative_to(folder / long) for long in LONG):
             item.add_marker(pytest.mark.long)
 
 
