@@ -6,25 +6,29 @@
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Mapping
+import datetime as dt
+import os
+import platform
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import deployment, enrichment, history, landing, marts, row_by_row, whole_run
+from benchmarks import enrichers, landing, marts, whole_runs
 from benchmarks.bench import Bench, rows
-from benchmarks.tables import Table, keep
 from spot_oa.settings import load_settings
 
-PARTS: Mapping[str, Callable[[Bench], Table]] = {
+PARTS: Mapping[str, Callable[[Bench], Iterable[Mapping[str, str]]]] = {
     "marts": marts.measure,
-    "row-by-row": row_by_row.measure,
-    "whole-run": whole_run.measure,
-    "memory": whole_run.measure_memory,
+    "whole-run": whole_runs.measure,
+    "memory": whole_runs.measure_memory,
     "landing": landing.measure,
-    "history": history.measure,
-    "enrichment": enrichment.measure,
-    "deployment": deployment.measure,
+    "history": whole_runs.measure_history,
+    "enrichment": enrichers.measure,
+    "deployment": whole_runs.measure_deployment,
 }
+"""Each yields the rows of a table, column -> text, as they are measured."""
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 
 def main() -> None:
@@ -36,11 +40,42 @@ def main() -> None:
     given = parser.parse_args()
     bench = Bench(given.folder.absolute(), [rows(n) for n in given.sizes.split(",")], given.runs)
     for name in given.parts.split(","):
-        begin = time.perf_counter()
-        table = PARTS[name](bench)
-        print(f"\n{name} ({time.perf_counter() - begin:.0f} s)\n{table.markdown()}", flush=True)
+        table = "\n".join(markdown(PARTS[name](bench)))
         command = f"python -m benchmarks --parts {name} --sizes {given.sizes} --runs {given.runs}"
-        keep(name, table, command)
+        keep(name, f"`{command}`, {dt.datetime.now(dt.UTC):%Y-%m-%d}, {machine()}\n\n{table}\n")
+
+
+def markdown(table: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """The lines of the table, each printed as it comes."""
+    head: list[str] = []
+    for row in table:
+        texts = (
+            [list(row.values())] if head else [list(row), ["---"] * len(row), list(row.values())]
+        )
+        head = list(row)
+        for cells in texts:
+            line = f"| {' | '.join(cells)} |"
+            print(line, flush=True)
+            yield line
+
+
+def keep(name: str, block: str) -> None:
+    """Put a block between its marks on the page."""
+    begin, end = f"<!-- bench:{name} -->\n", f"<!-- bench:{name} ends -->"
+    text = PAGE.read_text("utf-8")
+    marks = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    assert marks.search(text), f"{PAGE} has no place for {name}"
+    PAGE.write_text(marks.sub(lambda _: begin + block + end, text), "utf-8")
+
+
+def machine() -> str:
+    """What it ran on, and how busy that was beside."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    versions = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "dbt-core", "prefect"))
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}), {memory} GB, "
+        f"Python {platform.python_version()}, {versions}; load {os.getloadavg()[0]:.1f}"
+    )
 
 
 if __name__ == "__main__":

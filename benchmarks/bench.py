@@ -1,24 +1,36 @@
-"""What every measurement is handed."""
+"""What every measurement is handed, and how things are timed."""
 
 from __future__ import annotations
 
-import datetime as dt
+import os
+import re
 import shutil
-from collections.abc import Sequence
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.run.runner import run_day
-from flows.run.summary import Summary
-from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.settings import Settings, load_settings
 
 DATE = DEMO_DATES[0]
 LINES = 100_000
 """Lines of results files: as many as the greatest N that is measured."""
+LIMIT = 3000
 WHOLE = ".whole"
 """Stands in a home whose data is all there."""
+# A process between, because what one held before it became the command counts as the command's.
+_USED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_maxrss, used.ru_utime + used.ru_stime)
+sys.exit(code)
+"""
+_STEP = re.compile(r": ([a-z_ ]+): .*\((.*) s\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,44 +47,77 @@ class Bench:
     sizes: Sequence[int]
     runs: int
 
-    def home(
-        self,
-        pipeline: str,
-        rows: int,
-        *,
-        lines: int = LINES,
-        dates: Sequence[dt.date] = (DATE,),
-    ) -> Settings:
+    def home(self, pipeline: str, rows: int, *, lines: int = LINES) -> Settings:
         """A home with the demo's telemetry and results; made if it is not there yet."""
         lines = min(lines, rows)
-        days = f"-{len(dates)}-days" if len(dates) > 1 else ""
-        home = self.folder / f"{pipeline}-{size(rows)}-{size(lines)}{days}"
+        home = self.folder / f"{pipeline}-{size(rows)}-{size(lines)}"
         if not (home / WHOLE).exists():
             shutil.rmtree(home, ignore_errors=True)
-            generate(home, dates=dates, pipelines=(pipeline,), rows_per_day=rows, suspicious=lines)
+            generate(home, dates=[DATE], pipelines=[pipeline], rows_per_day=rows, suspicious=lines)
             (home / WHOLE).touch()
         return load_settings(home=home)
 
+    def in_turns(self, cases: Mapping[str, Callable[[], object]]) -> Timed:
+        """Time all cases in each round, after one that warms them up.
 
-class Quiet:
-    """A reporter that tells nobody."""
+        What else the machine does hits all cases alike.
+        """
+        rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+        for _ in range(self.runs + 1):
+            for name, case in cases.items():
+                cpu, begin = time.process_time(), time.perf_counter()
+                case()
+                took = time.perf_counter() - begin, time.process_time() - cpu
+                rounds[name].append(took)
+        return Timed({name: took[1:] for name, took in rounds.items()})
 
-    def note(self, message: str) -> None:
-        """See `Reporter`."""
-
-    def progress(self, message: str) -> None:
-        """See `Reporter`."""
-
-    def started(self, step: str) -> None:
-        """See `Reporter`."""
-
-    def finished(self, step: str, seconds: float, detail: str) -> None:
-        """See `Reporter`."""
+    def median(self, run: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+        """The median of each figure, after one run that warms up."""
+        found = [run() for _ in range(self.runs + 1)][1:]
+        return {name: statistics.median(one[name] for one in found) for name in found[0]}
 
 
-def ran(settings: Settings, pipeline: str, limit: int, date: dt.date = DATE) -> Summary:
-    """Run the pipeline for the day."""
-    return run_day(settings, Slice(pipeline, date).pipeline, date, Quiet(), limit=limit)
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Each case's seconds on the clock and of the processor, one pair per round."""
+
+    rounds: Mapping[str, Sequence[tuple[float, float]]]
+
+    def seconds(self, case: str) -> float:
+        """The case's median on the clock."""
+        return statistics.median(wall for wall, _ in self.rounds[case])
+
+    def ratio(self, case: str, *floor: str, cpu: bool = False) -> str:
+        """Median over the rounds of the case's time to the floor's, its parts' sum, in the same."""
+        floors = zip(*(self.rounds[part] for part in floor), strict=True)
+        pairs = zip(self.rounds[case], floors, strict=True)
+        return times(
+            statistics.median(one[cpu] / sum(part[cpu] for part in parts) for one, parts in pairs)
+        )
+
+
+def spot_oa_run(settings: Settings, pipeline: str, limit: int, **changed: str) -> dict[str, float]:
+    """Run the pipeline on the day as an operator does.
+
+    Returns:
+        Seconds of each step; `whole` and `cpu` (s) and `memory` (MB, the peak) of the command.
+    """
+    script = str(Path(sys.executable).with_name("spot-oa"))
+    arguments = [script, "run", pipeline, "--date", str(DATE), "--limit", str(limit)]
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", _USED, *arguments],
+        env={**os.environ, "SPOT_OA_HOME": str(settings.home), **changed},  # noqa: TID251
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    whole = time.perf_counter() - begin
+    assert done.returncode == 0, done.stdout
+    memory, cpu = map(float, done.stdout.split()[-2:])
+    steps = {step: float(took) for step, took in _STEP.findall(done.stdout)}
+    return {**steps, "whole": whole, "cpu": cpu, "memory": memory / 1024}
 
 
 def size(rows: int) -> str:
@@ -85,5 +130,14 @@ def size(rows: int) -> str:
 
 def rows(text: str) -> int:
     """What `size` has written."""
-    units = {"M": 1_000_000, "k": 1000}
-    return int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text)
+    return int(text.replace("M", "000000").replace("k", "000"))
+
+
+def seconds(value: float) -> str:
+    """Seconds with as many digits as mean something."""
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"  # noqa: PLR2004
+
+
+def times(value: float) -> str:
+    """A ratio."""
+    return f"{value:.1f} x" if value < 100 else f"{value:,.0f} x"  # noqa: PLR2004

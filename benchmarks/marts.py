@@ -3,64 +3,78 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
-from benchmarks.bench import LINES, Bench, size
-from benchmarks.measure import Timed, in_turns
-from benchmarks.statements import copy, ready, rows_of, run_all, scan, warehouse
-from benchmarks.tables import Table, filled, seconds, times
+import duckdb
 
-LIMITS = (500, 3000, LINES)
+from benchmarks.bench import DATE, LIMIT, LINES, Bench, Timed, seconds, size, spot_oa_run
+from flows.run.dbt_runner import build_command, dbt_arguments, environment
+from spot_oa.settings import Settings, load_settings
+
 OTHERS_UP_TO = 10_000_000
 """Rows a day up to which proxy and dns are measured too."""
 
+# The columns that an output is made of, those that decide about its order included.
+_FLOW_PAIR = "sip dip ibyt ipkt"
+_DNS = (
+    "frame_time unix_tstamp frame_len ip_dst ip_src dns_qry_name dns_qry_class dns_qry_type"
+    " dns_qry_rcode dns_a"
+)
+NEEDED: Mapping[str, Mapping[str, str]] = {
+    "flow": {
+        "flow_edge": "treceived sip dip sport dport proto flag stos ibyt ipkt input output rip"
+        " obyt opkt trminute h",
+        "flow_chords": _FLOW_PAIR,
+        "flow_ingest_summary": "unix_tstamp sip sport dip dport ibyt ipkt tryear trmonth trday"
+        " trhour trminute trsec treceived",
+    },
+    "proxy": {
+        "proxy_edge": "p_date p_time clientip host reqmethod useragent resconttype duration"
+        " username authgroup exceptionid filterresult webcat referer respcode action urischeme"
+        " uriport uripath uriquery uriextension serverip scbytes csbytes virusid bcappname"
+        " bcappoper fulluri h",
+        "proxy_ingest_summary": "p_date p_time clientip host fulluri",
+    },
+    "dns": {
+        "dns_edge": _DNS,
+        "dns_dendro": _DNS,
+        "dns_ingest_summary": "unix_tstamp frame_time frame_len dns_qry_name ip_src"
+        " dns_qry_class dns_qry_type dns_qry_rcode",
+    },
+}
 
-def measure(bench: Bench) -> Table:
-    head = (
-        "pipeline",
-        "raw rows",
-        "N",
-        "scans",
-        "marts",
-        "ratio",
-        "in CPU time",
-        "rows made",
-        "copying them",
-        "ratio to both",
-        "exponent by rows",
-        "by N",
-    )
-    return filled(head, _rows(bench))
 
-
-def _rows(bench: Bench) -> Iterator[list[str]]:
-    for pipeline in ("flow", "proxy", "dns"):
+def measure(bench: Bench) -> Iterator[dict[str, str]]:
+    for pipeline in NEEDED:
         marts: dict[tuple[int, int], float] = {}
-        fewer_rows = 0
+        fewer = 0
         for rows in bench.sizes:
             if pipeline != "flow" and rows > OTHERS_UP_TO:
                 continue
             lower = 0
-            for limit in LIMITS:
+            for limit in (500, LIMIT, LINES):
                 found, made = bare(bench, pipeline, rows, limit)
                 marts[rows, limit] = found.seconds("marts")
-                yield [
-                    pipeline,
-                    size(rows),
-                    size(limit),
-                    seconds(found.seconds("scans")),
-                    seconds(found.seconds("marts")),
-                    times(found.ratio("marts", "scans")),
-                    times(found.cpu_ratio("marts", "scans")),
-                    f"{made:,}",
-                    seconds(found.seconds("copies")),
-                    times(found.ratio("marts", "scans", "copies")),
-                    _slope(marts, (fewer_rows, limit), (rows, limit)),
-                    _slope(marts, (rows, lower), (rows, limit)),
-                ]
+                yield {
+                    "pipeline": pipeline,
+                    "raw rows": size(rows),
+                    "N": size(limit),
+                    "scans": seconds(found.seconds("scans")),
+                    "marts": seconds(found.seconds("marts")),
+                    "ratio": found.ratio("marts", "scans"),
+                    "in CPU time": found.ratio("marts", "scans", cpu=True),
+                    "rows made": f"{made:,}",
+                    "copying them": seconds(found.seconds("copies")),
+                    "ratio to both": found.ratio("marts", "scans", "copies"),
+                    "exponent by rows": _slope(marts, (fewer, limit), (rows, limit)),
+                    "by N": _slope(marts, (rows, lower), (rows, limit)),
+                }
                 lower = limit
-            fewer_rows = rows
+            fewer = rows
 
 
 def _slope(
@@ -80,14 +94,89 @@ def bare(bench: Bench, pipeline: str, rows: int, limit: int) -> tuple[Timed, int
         Times of `scans`, `marts` and `copies` (of the rows made), and how many rows these are.
     """
     settings = bench.home(pipeline, rows)
-    models = ready(settings, pipeline, limit)
-    with warehouse(settings) as connection:
-        run_all(connection, models)
-        cases = {
-            "scans": partial(scan, connection, settings, pipeline),
-            "marts": partial(run_all, connection, models),
-            "copies": partial(copy, connection, models),
-        }
-        found = in_turns(bench.runs, cases), rows_of(connection, models)
+    spot_oa_run(settings, pipeline, limit)
+    models = _compiled(settings.home, pipeline)
+    marts = [model.relation for model in models if model.materialized == "incremental"]
+    config = {"temp_directory": str(settings.spill_dir)}
+    with duckdb.connect(str(settings.warehouse), config=config) as connection:
+        found = bench.in_turns(
+            {
+                "scans": partial(_scan, connection, settings, pipeline),
+                "marts": partial(_run_all, connection, models),
+                "copies": partial(_copy, connection, marts),
+            }
+        )
+        counts = " + ".join(f"(select count(*) from {mart})" for mart in marts)
+        made = connection.execute(f"select {counts}").fetchall()[0][0]
         connection.execute("drop table copied")
-        return found
+        return found, int(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the project, compiled for the day."""
+
+    relation: str
+    materialized: str
+    select: str
+
+    def statements(self) -> Iterator[str]:
+        """What dbt sends to make it, without what dbt asks before and after."""
+        match self.materialized:
+            case "view":
+                yield f"create or replace view {self.relation} as {self.select}"
+            case "table":
+                yield f"create or replace table {self.relation} as {self.select}"
+            case "incremental":
+                yield f"create or replace temporary view bare_rows as {self.select}"
+                yield "begin"
+                yield (
+                    f"delete from {self.relation} where y = {DATE.year} and m = {DATE.month} "
+                    f"and d = {DATE.day}"
+                )
+                yield f"insert into {self.relation} by name select * from bare_rows"
+                yield "commit"
+
+
+@cache
+def _compiled(home: Path, pipeline: str) -> list[Model]:
+    """The models that a run of the pipeline builds, each after those that it reads."""
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - costs seconds
+
+    settings = load_settings(home=home)
+    command = build_command(pipeline, [DATE])
+    command = ["compile", *command[1 : command.index("--exclude-resource-type")]]
+    with environment(settings):
+        done: Any = dbtRunner().invoke(dbt_arguments(settings, command))
+    assert done.success, done.exception or [r.message for r in done.result.results]
+    # dbt compiles a node when those that it reads are compiled.
+    nodes = [r.node for r in done.result.results if r.node.resource_type == "model"]
+    return [
+        Model(node.relation_name, str(node.config.materialized), node.compiled_code)
+        for node in nodes
+    ]
+
+
+def _run_all(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:
+    for model in models:
+        for statement in model.statements():
+            connection.execute(statement)
+
+
+def _scan(connection: duckdb.DuckDBPyConnection, settings: Settings, pipeline: str) -> None:
+    """Count the columns that each output needs, one plain scan of the day's files per output."""
+    # Or columns without NULL would be counted from the files' statistics, and not be read.
+    connection.execute("set disabled_optimizers = 'statistics_propagation'")
+    for columns in NEEDED[pipeline].values():
+        counts = ", ".join(f"count({column})" for column in columns.split())
+        connection.execute(
+            f"select {counts} from read_parquet('{settings.raw_uri}/{pipeline}/*/*/*/*/*.parquet',"
+            " hive_partitioning = true)"
+        ).fetchall()
+    connection.execute("reset disabled_optimizers")
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
+    """Write what tables hold once more, which says what writing alone takes."""
+    for table in tables:
+        connection.execute(f"create or replace table copied as from {table}")

@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spot_oa.dates import Slice
-from spot_oa.demo.network import Floats, write_context
+from spot_oa.demo.network import Floats
 from spot_oa.demo.stories import Event, planted
-from spot_oa.demo.telemetry import TELEMETRIES, Telemetry, batch
+from spot_oa.demo.telemetry import DRAWS, batch, word
 from spot_oa.errors import ConfigError, printable
+from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.settings import Settings, load_settings
 
 DEMO_DATES = (dt.date(2016, 7, 8), dt.date(2016, 7, 9))
@@ -29,6 +30,12 @@ BLOCK = 500_000
 """Rows in memory at a time, and in a row group."""
 LINES = 200_000
 """Results lines made at a time."""
+CONTEXT = Path(__file__).parent / "context"
+"""What is known about the network's addresses."""
+_DIGITS = {"flow": 1, "proxy": 2, "dns": 1}
+"""Least number of digits of a month, day and hour in the telemetry's paths."""
+_DASHED = {"flow": "tdur", "proxy": "duration", "dns": "frame_len"}
+"""The results column whose NULL is written `-`, as some sensors do."""
 BROKEN_LINE = 4
 """Index of the results line that breaks off, so that the quarantine is not empty."""
 
@@ -69,7 +76,6 @@ class Generated:
     """What was written, and where."""
 
     home: Path
-    context: tuple[Path, ...]
     days: tuple[Day, ...]
 
 
@@ -77,7 +83,7 @@ def generate(
     home: Path,
     *,
     dates: Sequence[dt.date] = DEMO_DATES,
-    pipelines: Sequence[str] = tuple(TELEMETRIES),
+    pipelines: Sequence[str] = tuple(DRAWS),
     rows_per_day: int = 20_000,
     suspicious: int = 200,
     seed: int = 1,
@@ -103,16 +109,20 @@ def generate(
     """
     _check(dates, pipelines, rows_per_day=rows_per_day, suspicious=suspicious, seed=seed)
     try:
-        context = write_context(home / "context")
+        for known in CONTEXT.rglob("*.csv"):
+            copy = home / "context" / known.relative_to(CONTEXT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(known, copy)
+        described = load_pipelines()
         days = [
-            _write_day(home, pipeline, date, rows=rows_per_day, lines=suspicious, seed=seed)
-            for pipeline in dict.fromkeys(pipelines)
+            _write_day(home, described[name], date, rows=rows_per_day, lines=suspicious, seed=seed)
+            for name in dict.fromkeys(pipelines)
             for date in dict.fromkeys(dates)
         ]
     except OSError as error:
         reason = printable(error)
         raise ConfigError(f"demo home {home}: {reason}; choose a folder you can write") from error
-    return Generated(home, context, tuple(days))
+    return Generated(home, tuple(days))
 
 
 def demo_settings(home: Path) -> Settings:
@@ -165,41 +175,40 @@ def _check(dates: Sequence[dt.date], pipelines: Sequence[str], **numbers: int) -
     if not dates or not pipelines:
         raise ConfigError("demo: name at least one date and one pipeline")
     for name in pipelines:
-        if name not in TELEMETRIES:
-            known = ", ".join(TELEMETRIES)
+        if name not in DRAWS:
+            known = ", ".join(DRAWS)
             raise ConfigError(f"demo pipeline {printable(name)!r} is unknown: take {known}")
 
 
 def _write_day(
-    home: Path, pipeline: str, date: dt.date, *, rows: int, lines: int, seed: int
+    home: Path, pipeline: Pipeline, date: dt.date, *, rows: int, lines: int, seed: int
 ) -> Day:
-    telemetry = TELEMETRIES[pipeline]
-    events = planted(pipeline, date, seed)
+    events = planted(pipeline.name, date, seed)
     ordinary = max(rows - len(events), 0)
     # Half of the lines tell the stories, and more only if there is nothing else to tell.
     told = min(len(events), max(lines // 2, lines - ordinary))
     events = _scored(events, told)
-    raw = _emptied(home / "raw" / pipeline, date, telemetry.digits)
+    digits = _DIGITS[pipeline.name]
+    raw = _emptied(home / "raw" / pipeline.name, date, digits)
     kept = []
     for hour in range(24):
-        key = [seed, date.toordinal(), list(TELEMETRIES).index(pipeline), hour]
+        key = [seed, date.toordinal(), list(DRAWS).index(pipeline.name), hour]
         rng = np.random.default_rng(np.random.SeedSequence(key))
         count = int(ordinary * _BEFORE[hour + 1]) - int(ordinary * _BEFORE[hour])
         own = [event for event in events if event.second // 3600 == hour]
         start = dt.datetime.combine(date, dt.time(hour), dt.UTC)
-        folder = raw / f"h={hour:0{telemetry.digits}}"
-        hourly = _write_hour(folder, telemetry, rng, start=start, count=count, events=own)
+        folder = raw / f"h={hour:0{digits}}"
+        hourly = _write_hour(folder, pipeline, rng, start=start, count=count, events=own)
         for block, score, others in hourly:
             # Each block's share, rounded up: the surplus is cut off when the day is sorted.
             share = -((told - lines) * others // max(ordinary, 1))
             told_here = int(np.isfinite(score).sum()) - others
-            kept.append(_rarest(block.select(telemetry.results.split()), score, told_here + share))
-    results = home / "ml" / pipeline / "scored_results" / Slice(pipeline, date).compact / "scores"
-    shutil.rmtree(results, ignore_errors=True)
-    results /= f"{pipeline}_results.csv"
-    _write_results(results, telemetry, kept, lines)
+            kept.append(_rarest(block, score, told_here + share))
+    results = Path(pipeline.results_uri(str(home / "ml"), Slice(pipeline.name, date)))
+    shutil.rmtree(results.parent, ignore_errors=True)
+    _write_results(results, pipeline, kept, lines)
     return Day(
-        pipeline,
+        pipeline.name,
         date,
         ordinary + len(events),
         lines,
@@ -231,7 +240,7 @@ def _emptied(root: Path, date: dt.date, digits: int) -> Path:
 
 def _write_hour(
     folder: Path,
-    telemetry: Telemetry,
+    pipeline: Pipeline,
     rng: np.random.Generator,
     *,
     start: dt.datetime,
@@ -253,64 +262,47 @@ def _write_hour(
         return
     folder.mkdir(parents=True)
     path = folder / "part-0.parquet"
-    schema = batch(telemetry.draw, rng, start.date(), seconds[:0], {})[0].schema
+    schema = batch(pipeline, rng, start.date(), seconds[:0], {})[0].schema
     with pq.ParquetWriter(path, schema, compression="snappy", store_schema=False) as file:
         for first in range(0, len(seconds), BLOCK):
             part = seconds[first : first + BLOCK]
             here = {row - first: e for row, e in places.items() if 0 <= row - first < BLOCK}
             values = {row: event.values for row, event in here.items()}
-            block, score = batch(telemetry.draw, rng, start.date(), part, values)
+            block, score = batch(pipeline, rng, start.date(), part, values)
             file.write_batch(block)
             score[list(here)] = [event.score for event in here.values()]
             yield block, score, len(score) - len(here)
 
 
-def _rarest(rows: pa.RecordBatch, score: Floats, count: int) -> pa.RecordBatch:
-    """The `count` rows of the lowest scores; each text once, so that millions can be kept."""
+def _rarest(rows: pa.RecordBatch, score: Floats, count: int) -> pa.Table:
+    """The `count` rows of the lowest scores."""
     chosen = np.argpartition(score, max(count - 1, 0))[:count]
-    arrays = [
-        column.dictionary_encode() if pa.types.is_string(column.type) else column
-        for column in rows.take(pa.array(chosen)).columns
-    ]
-    names = [*rows.schema.names, "score"]
-    return pa.RecordBatch.from_arrays([*arrays, pa.array(score[chosen])], names=names)
+    rows = pa.table(rows).append_column("score", pa.array(score))
+    return rows.take(pa.array(chosen))
 
 
-def _write_results(
-    path: Path, telemetry: Telemetry, kept: list[pa.RecordBatch], count: int
-) -> None:
+def _write_results(path: Path, pipeline: Pipeline, kept: Sequence[pa.Table], count: int) -> None:
     """Write `count` rows as the scorer does: tab separated, ascending by score, nothing quoted."""
-    columns = pa.Table.from_batches(kept).unify_dictionaries().columns
-    names = kept[0].schema.names
-    kept.clear()  # and column by column, so that millions of rows are not held twice
-    for i in range(len(columns)):
-        columns[i] = columns[i].combine_chunks()
-    rows = pa.RecordBatch.from_arrays(columns, names=names)
+    rows = pa.concat_tables(kept)
     order = np.argsort(rows["score"].to_numpy(), kind="stable")[:count]
     path.parent.mkdir(parents=True)
-    with path.open("wb") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         for start in range(0, count, LINES):
-            lines = _lines(telemetry, rows.take(pa.array(order[start : start + LINES])))
+            lines = _lines(pipeline, rows.take(pa.array(order[start : start + LINES])))
             if start == 0 and count > BROKEN_LINE:
-                whole = lines[BROKEN_LINE].as_py()
-                stub = pa.array([whole[: whole.rindex("\t")] + "\n"])
-                lines = pa.concat_arrays([lines[:BROKEN_LINE], stub, lines[BROKEN_LINE + 1 :]])
-            # Every line has its line end, so the array's characters are the file's text.
-            _, ends, text = lines.buffers()
-            file.write(memoryview(text)[: np.frombuffer(ends, np.int32)[len(lines)]])
+                lines[BROKEN_LINE] = lines[BROKEN_LINE].rpartition("\t")[0]
+            file.writelines(f"{line}\n" for line in lines)
 
 
-def _lines(telemetry: Telemetry, rows: pa.RecordBatch) -> pa.Array:
-    """Results lines with their line ends, shape (n,)."""
-    fields = []
-    for name in telemetry.results.split():
-        column = rows[name]
+def _lines(pipeline: Pipeline, rows: pa.Table) -> list[str]:
+    """Results lines without their line ends."""
+    fields = {name: f.index for name, f in pipeline.results.fields.items() if f.index is not None}
+    texts = []
+    for name in sorted(fields, key=fields.__getitem__):
+        column = word(rows) if name == "word" else rows[name]
         text = java_text(column) if pa.types.is_floating(column.type) else column.cast(pa.string())
-        fields.append(text.fill_null("-" if name == telemetry.dash else "null"))
-    if telemetry.word is not None:
-        fields.append(telemetry.word(rows))
-    score = pc.binary_join_element_wise(java_text(rows["score"]), "\n", "")
-    return pc.binary_join_element_wise(*fields, score, "\t")
+        texts.append(text.fill_null("-" if name == _DASHED[pipeline.name] else "null"))
+    return list(pc.binary_join_element_wise(*texts, "\t").to_pylist())
 
 
 def java_text(numbers: pa.Array) -> pa.Array:

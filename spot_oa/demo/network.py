@@ -2,16 +2,15 @@
 
 All of it is fixed: the days differ, the network does not. Addresses and names are those set aside
 for documentation and tests (RFC 2544, 2606, 3849, 5737), so that the demo accuses nobody real.
+`context/` holds what is known about them.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from itertools import cycle, product
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -69,15 +68,6 @@ class Groups:
         return codes, codes - self.start[group]
 
 
-SERVERS = (("10.0.0.0/24", "servers", 40), ("2001:db8:1::/64", "servers v6", 12))
-CLIENTS = (  # network, label, hosts: those from the tenth address on
-    ("10.1.0.0/16", "finance", 200),
-    ("10.2.0.0/16", "engineering", 900),
-    ("10.3.0.0/16", "sales", 500),
-    ("192.168.20.0/23", "guest wifi; no way inside", 300),
-    ("2001:db8:1:2::/64", "engineering v6", 500),
-    ("2001:db8:1:3::/64", "sales v6", 300),
-)
 RESOLVERS = ("10.0.0.53", "2001:db8:1::53")
 ROUTERS = ("10.0.0.1", "10.0.0.2")
 
@@ -86,27 +76,26 @@ def _shuffled(texts: Sequence[str]) -> list[str]:
     return [texts[i] for i in np.random.default_rng(0).permutation(len(texts))]
 
 
-def _range(first: str, count: int, step: int = 1) -> list[str]:
-    return [str(ip_address(first) + i * step) for i in range(count)]
-
-
-def _inside(nets: Sequence[tuple[str, str, int]], version: int) -> list[str]:
-    first = {ip_network(net).network_address + 10: hosts for net, _, hosts in nets}
-    wanted = [_range(str(ip), hosts) for ip, hosts in first.items() if ip.version == version]
-    return _shuffled([address for addresses in wanted for address in addresses])
+def _hosts(*ranges: tuple[str, int], step: int = 1) -> list[str]:
+    starts = [(ip_address(first), count) for first, count in ranges]
+    return [str(first + i * step) for first, count in starts for i in range(count)]
 
 
 # The actors of the planted stories lie outside, so that nobody else talks to them.
-_DOCUMENTATION = (("192.0.2.1", 190), ("198.51.100.1", 90), ("203.0.113.1", 60))
 EXTERNAL4 = _shuffled(
-    [address for first, count in _DOCUMENTATION for address in _range(first, count)]
-    + _range("198.18.0.10", 5500, 23)
+    _hosts(("192.0.2.1", 190), ("198.51.100.1", 90), ("203.0.113.1", 60))
+    + _hosts(("198.18.0.10", 5500), step=23)
 )
-EXTERNAL6 = _shuffled(_range("2001:db8:8000::a", 1500, 2**64 + 3))
+EXTERNAL6 = _shuffled(_hosts(("2001:db8:8000::a", 1500), step=2**64 + 3))
 CLIENT, SERVER, EXTERNAL = 0, 2, 4
 """Groups of `ADDRESSES` for IPv4; for IPv6 it is the next one."""
 ADDRESSES = Groups.of(
-    *(_inside(nets, version) for nets in (CLIENTS, SERVERS) for version in (4, 6)),
+    _shuffled(
+        _hosts(("10.1.0.10", 200), ("10.2.0.10", 900), ("10.3.0.10", 500), ("192.168.20.10", 300))
+    ),
+    _shuffled(_hosts(("2001:db8:1:2::a", 500), ("2001:db8:1:3::a", 300))),
+    _shuffled(_hosts(("10.0.0.10", 40))),
+    _shuffled(_hosts(("2001:db8:1::a", 12))),
     EXTERNAL4,
     EXTERNAL6,
 )
@@ -171,57 +160,3 @@ def _pages(count: int) -> dict[str, pa.Array]:
 
 PAGES = _pages(20_000)
 """What there is to request, most popular first: column -> texts, each of shape (pages,)."""
-
-_CONTEXT: dict[str, list[tuple[object, ...]]] = {
-    "ipranges.csv": [
-        ("10.0.0.0", "10.255.255.255", "Internal"),
-        ("192.168.0.0", "192.168.255.255", "Internal"),
-        ("2001:db8:1::", "2001:db8:1:ffff:ffff:ffff:ffff:ffff", "Internal v6"),
-    ],
-    "networkcontext.csv": [
-        ("ip", "label"),
-        *((net, label) for net, label, _ in SERVERS + CLIENTS),
-        *((address, "resolver") for address in RESOLVERS),
-        ("10.0.0.10-10.0.0.13", "mail, web and file servers"),
-        ("10.1.0.23", "finance-ws-23"),
-        ("2001:db8:1:2::77", "build agent 7"),
-        ("10.3.0.44", 'M. Łuczak, "loaner" laptop'),
-    ],
-    "reputation/blocklist.csv": [
-        ("indicator", "label", "severity"),
-        ("203.0.113.66", "MALICIOUS", 3),
-        ("2001:db8:bad::/48", "SUSPICIOUS", 2),
-        ("192.0.2.200", "SCANNER", 1),
-    ],
-    "reputation/urlfeed.csv": [
-        ("indicator", "label", "severity"),
-        ("example.net", "SUSPICIOUS", 1),
-        ("drop.example.net/upload", "DROPZONE", 3),
-        ("c2.example.net", "C2", 3),
-        ("c2.example.net/ping?id=77", "C2", 3),
-    ],
-}
-_PLACES = (  # invented: ISO 3166 leaves the codes XA to XZ to their users
-    ("192.0.2.0/24", "XA", "Freedonia", "Upper Freedonia", "Firefly", 47.1, 8.2, "First Transit"),
-    ("198.51.100.0/24", "XB", "Sylvania", "Küste", "Börgstad", 54.3, 9.7, "Nord; Süd Telekom"),
-    ("203.0.113.0/24", "XC", "Ruritania", "Zenda", "Strelsau", 50.2, 14.9, 'O\'Hara "Fast" Host'),
-    ("198.18.0.0/16", "XD", "Graustark", "-", "Edelweiss", 45.5, 26.1, "Graustark Cable"),
-    ("198.19.0.0/16", "XE", "Orsinia", "Molsen", "-", 48.7, 21.3, "Orsinian University"),
-    ("2001:db8:8000::/36", "XA", "Freedonia", "Lower Freedonia", "Rufusburg", 46.4, 7.5, "Six Net"),
-    ("2001:db8:bad::/48", "XC", "Ruritania", "Zenda", "Hofbau", 50.4, 15.1, "Bulletproof Hosting"),
-)
-
-
-def write_context(folder: Path) -> tuple[Path, ...]:
-    """Write the context files into a folder, made if missing; their paths in a fixed order."""
-    nets = [ip_network(place[0]) for place in _PLACES]
-    places: list[tuple[object, ...]] = [
-        (int(net[0]), int(net[-1]), *place[1:], f"{place[1].lower()}.example")
-        for net, place in zip(nets, _PLACES, strict=True)
-    ]
-    files = {"iploc.csv": places} | _CONTEXT
-    for name, rows in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        with (folder / name).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
-    return tuple(folder / name for name in files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 
 from spot_oa.demo import network
 from spot_oa.demo.network import ADDRESSES, NAMES, PAGES, SLOTS, Codes, Floats, slots, weighted
+from spot_oa.pipelines import Pipeline
+from spot_oa.warehouse.tables import ARROW_TYPES
 
 DAY = 86_400  # s
 Values = Mapping[str, Any]
@@ -23,37 +25,19 @@ Values = Mapping[str, Any]
 class Text(NamedTuple):
     """A string column: row i holds `words[codes[i]]`."""
 
+    words: pa.Array | Sequence[str]
     codes: Codes
-    words: pa.Array
 
 
 Column = Text | Codes | Floats | int | str
-"""Texts, or numbers of the column's own type, by row; or one of them for all rows (int is 32)."""
+"""Values by row, or one for all rows."""
 Drawn = tuple[dict[str, Column], Floats]
-"""The columns in order; and a stand-in score of each row, in (0, 1): the smaller, the rarer."""
+"""The columns; and a stand-in score of each row, in (0, 1): the smaller, the rarer."""
 Draw = Callable[[np.random.Generator, dt.date, Codes], Drawn]
 
 
-class Telemetry(NamedTuple):
-    """One kind of telemetry.
-
-    Attributes:
-        draw: Draws ordinary events: chance, the day, each row's second of the day.
-        results: The columns that the scorer repeats, in its order.
-        dash: The column whose NULL is written `-` there, as some sensors do.
-        digits: Least number of digits of a month, day and hour in paths.
-        word: Makes the scorer's word of results rows, where there is one.
-    """
-
-    draw: Draw
-    results: str
-    dash: str
-    digits: int = 1
-    word: Callable[[pa.RecordBatch], pa.Array] | None = None
-
-
 def batch(
-    draw: Draw,
+    pipeline: Pipeline,
     rng: np.random.Generator,
     date: dt.date,
     seconds: Codes,
@@ -62,7 +46,7 @@ def batch(
     """Draw events and write the planted ones over them.
 
     Args:
-        draw: What kind of events.
+        pipeline: What kind of events.
         rng: Where chance comes from.
         date: The day.
         seconds: When each event is, in seconds of the day, ascending; int32, shape (n,).
@@ -71,38 +55,25 @@ def batch(
     Returns:
         n events, and the scores of what was drawn, shape (n,).
     """
-    columns, score = draw(rng, date, seconds)
-    arrays = {}
-    for name, column in columns.items():
+    drawn, score = DRAWS[pipeline.name](rng, date, seconds)
+    columns = {}
+    for name, kind in pipeline.telemetry.columns.items():
         over = {row: values[name] for row, values in planted.items() if name in values}
-        match column:
-            case Text():
-                arrays[name] = _texts(column, over)
-            case str():
-                arrays[name] = _texts(Text(np.zeros_like(seconds), pa.array([column])), over)
-            case int():
-                arrays[name] = _numbers(np.full_like(seconds, column), over)
-            case _:
-                arrays[name] = _numbers(column, over)
-    return pa.RecordBatch.from_pydict(arrays), score
-
-
-def _texts(column: Text, over: Mapping[int, str | None]) -> pa.Array:
-    codes, words = column
-    if over:
-        codes = codes.astype(np.int32)
-        codes[list(over)] = len(words) + np.arange(len(over))
-        words = pa.concat_arrays([words, pa.array(list(over.values()), pa.string())])
-    return words.take(pa.array(codes))
-
-
-def _numbers(values: Codes | Floats, over: Mapping[int, float | None]) -> pa.Array:
-    if not over:
-        return pa.array(values)
-    values = values.copy()
-    values[list(over)] = [0 if value is None else value for value in over.values()]
-    nulls = [row for row, value in over.items() if value is None]
-    return pa.array(values, mask=np.isin(np.arange(len(values)), nulls))
+        there, instead = list(over), pa.array(over.values(), ARROW_TYPES[kind])
+        column = drawn[name]
+        if isinstance(column, str):
+            column = Text([column], np.zeros_like(seconds))
+        if isinstance(column, Text):
+            words = pa.concat_arrays([pa.array(column.words), instead])
+            codes = column.codes.astype(np.int32)
+            codes[there] = len(column.words) + np.arange(len(there))
+            columns[name] = words.take(pa.array(codes))
+        else:
+            mask = np.zeros(len(seconds), bool)
+            mask[there] = True
+            numbers = pa.array(column + np.zeros_like(seconds)).cast(ARROW_TYPES[kind])
+            columns[name] = pc.replace_with_mask(numbers, mask, instead)
+    return pa.RecordBatch.from_pydict(columns), score
 
 
 _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / SLOTS) for i in range(SLOTS)])
@@ -178,7 +149,7 @@ def _flow(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
     answers = np.ceil(packets * answers) * (slots(rng, n) < SLOTS * 85 // 100)
     is_tcp = (_SERVICES["proto"] == "TCP")[service]
     columns: dict[str, Column] = {
-        "treceived": Text(seconds, pc.binary_join_element_wise(str(date), _clock(), " ")),
+        "treceived": Text(pc.binary_join_element_wise(str(date), _clock(), " "), seconds),
         "unix_tstamp": _unix(date, seconds),
         "tryear": date.year,
         "trmonth": date.month,
@@ -187,12 +158,12 @@ def _flow(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
         "trminute": seconds // 60 % 60,
         "trsec": seconds % 60,
         "tdur": (duration / 1000).astype(np.float32),  # s
-        "sip": Text(np.where(back, peer, client), ADDRESSES.texts),
-        "dip": Text(np.where(back, client, peer), ADDRESSES.texts),
+        "sip": Text(ADDRESSES.texts, np.where(back, peer, client)),
+        "dip": Text(ADDRESSES.texts, np.where(back, client, peer)),
         "sport": np.where(back, port, ephemeral),
         "dport": np.where(back, ephemeral, port),
-        "proto": Text(service, _PROTOCOLS),
-        "flag": Text(np.where(is_tcp, _TCP_FLAG[flag], _OTHER_FLAG[flag]), _FLAGS),
+        "proto": Text(_PROTOCOLS, service),
+        "flag": Text(_FLAGS, np.where(is_tcp, _TCP_FLAG[flag], _OTHER_FLAG[flag])),
         "fwd": 0,
         "stos": _STOS[slots(rng, n)],
         "ipkt": packets.astype(np.int64),
@@ -202,7 +173,7 @@ def _flow(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
         "input": 1 + client % 4,
         "output": 1 + peer % 4,
         **dict.fromkeys(("sas", "das", "dtos", "dir"), 0),
-        "rip": Text(client % len(network.ROUTERS), pa.array(network.ROUTERS)),
+        "rip": Text(network.ROUTERS, client % len(network.ROUTERS)),
     }
     return columns, share * _rarity(place) / (1 + rank)
 
@@ -240,16 +211,16 @@ def _dns(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
     found = [(rcode == 0) & (kind == 1), (rcode == 0) & (kind == 28)]  # noqa: PLR2004 (A, AAAA)
     address = np.select(found, [rank % _V4, _V4 + rank % _V6], _V4 + _V6)
     columns: dict[str, Column] = {
-        "frame_time": Text(seconds, pc.binary_join_element_wise(day, _clock(), _fractions(), "")),
+        "frame_time": Text(pc.binary_join_element_wise(day, _clock(), _fractions(), ""), seconds),
         "unix_tstamp": _unix(date, seconds),
         "frame_len": (72 + _NAME_LENGTHS[name] + np.rint(16 * MILD[place])).astype(np.int32),
-        "ip_dst": Text(ADDRESSES.draw(rng, network.CLIENT + family)[0], ADDRESSES.texts),
-        "ip_src": Text(family, pa.array(network.RESOLVERS)),
-        "dns_qry_name": Text(name, NAMES.texts),
+        "ip_dst": Text(ADDRESSES.texts, ADDRESSES.draw(rng, network.CLIENT + family)[0]),
+        "ip_src": Text(network.RESOLVERS, family),
+        "dns_qry_name": Text(NAMES.texts, name),
         "dns_qry_class": "0x00000001",
         "dns_qry_type": kind,
         "dns_qry_rcode": rcode,
-        "dns_a": Text(address, _ANSWERS),
+        "dns_a": Text(_ANSWERS, address),
     }
     return columns, _QUERIES["share"][query] * _rarity(place) / (1 + rank)
 
@@ -281,7 +252,7 @@ _DENIED = list(_CODES).index("403")
 def _proxy(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
     n = len(seconds)
     page = _PAGE[slots(rng, n)]
-    url = {name: Text(page, words) for name, words in PAGES.items()}
+    url = {name: Text(words, page) for name, words in PAGES.items()}
     method = np.where(_IS_CONNECT[page], len(_METHODS) - 1, _METHOD[slots(rng, n)])
     code = _CODE[slots(rng, n)]
     denied = (code == _DENIED).astype(np.int32)
@@ -290,21 +261,21 @@ def _proxy(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
     place = slots(rng, n)
     columns: dict[str, Column] = {
         "p_date": str(date),
-        "p_time": Text(seconds, _clock()),
-        "clientip": Text(client, ADDRESSES.texts),
+        "p_time": Text(_clock(), seconds),
+        "clientip": Text(ADDRESSES.texts, client),
         "host": url["host"],
-        "reqmethod": Text(method, _METHODS),
-        "useragent": Text(_AGENT[slots(rng, n)], _AGENTS),
+        "reqmethod": Text(_METHODS, method),
+        "useragent": Text(_AGENTS, _AGENT[slots(rng, n)]),
         "resconttype": url["resconttype"],
         "duration": np.rint(90 * HEAVY[place] * MILD[slots(rng, n)]).astype(np.int32),  # ms
-        "username": Text(client % len(_USERS), _USERS),
+        "username": Text(_USERS, client % len(_USERS)),
         "authgroup": "-",
-        "exceptionid": Text(denied, pa.array(["-", "policy_denied"])),
-        "filterresult": Text(denied, pa.array(["OBSERVED", "DENIED"])),
+        "exceptionid": Text(["-", "policy_denied"], denied),
+        "filterresult": Text(["OBSERVED", "DENIED"], denied),
         "webcat": url["webcat"],
-        "referer": Text(_REFERER[slots(rng, n)], _REFERERS),
-        "respcode": Text(code, pa.array(list(_CODES))),
-        "action": Text(denied + hit, pa.array(["TCP_MISS", "TCP_DENIED", "TCP_HIT"])),
+        "referer": Text(_REFERERS, _REFERER[slots(rng, n)]),
+        "respcode": Text(list(_CODES), code),
+        "action": Text(["TCP_MISS", "TCP_DENIED", "TCP_HIT"], denied + hit),
         **{name: url[name] for name in ("urischeme", "uriport", "uripath", "uriquery")},
         **{name: url[name] for name in ("uriextension", "serverip")},
         "scbytes": np.rint(4200 * HEAVY[place]).astype(np.int64),
@@ -315,36 +286,14 @@ def _proxy(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
     return columns, _SHARES[code] * _rarity(place) / (1 + page)
 
 
-def _word(rows: pa.RecordBatch) -> pa.Array:
+def word(rows: pa.Table) -> pa.ChunkedArray:
     """What spot-ml files a request under: hour, method, bins, type, code; the bins stand in."""
-    hour = pc.replace_substring_regex(rows["p_time"].cast(pa.string()), "^0?([0-9]+):.*", r"\1")
-    content = rows["resconttype"].cast(pa.string())
-    content = pc.replace_substring_regex(content, "/.*", "")
-    bins = [pc.utf8_length(rows[name].cast(pa.string())) for name in ("uriquery", "fulluri")]
+    hour = pc.replace_substring_regex(rows["p_time"], "^0?([0-9]+):.*", r"\1")
+    content = pc.replace_substring_regex(rows["resconttype"], "/.*", "")
+    bins = [pc.utf8_length(rows[name]) for name in ("uriquery", "fulluri")]
     fields = ["0", hour, rows["reqmethod"], bins[0], content, "5", bins[1], rows["respcode"]]
     texts = [pc.fill_null(pc.cast(field, pa.string()), "null") for field in fields]
     return pc.binary_join_element_wise(*texts, "_")
 
 
-TELEMETRIES = {
-    "flow": Telemetry(
-        _flow,
-        "treceived tryear trmonth trday trhour trminute trsec tdur sip dip sport dport proto"
-        " ipkt ibyt opkt obyt",
-        dash="tdur",
-    ),
-    "proxy": Telemetry(
-        _proxy,
-        "p_date p_time clientip host reqmethod useragent resconttype duration username webcat"
-        " referer respcode uriport uripath uriquery serverip scbytes csbytes fulluri",
-        dash="duration",
-        digits=2,
-        word=_word,
-    ),
-    "dns": Telemetry(
-        _dns,
-        "frame_time unix_tstamp frame_len ip_dst dns_qry_name dns_qry_class dns_qry_type"
-        " dns_qry_rcode",
-        dash="frame_len",
-    ),
-}
+DRAWS: Mapping[str, Draw] = {"flow": _flow, "proxy": _proxy, "dns": _dns}
