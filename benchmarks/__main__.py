@@ -10,7 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import deployment, enrichment, history, landing, marts, row_by_row, whole_run
+from benchmarks import (
+    deployment,
+    enrichment,
+    history,
+    ingest,
+    landing,
+    marts,
+    row_by_row,
+    whole_run,
+)
 from benchmarks.bench import Bench, rows
 from benchmarks.tables import Table, keep
 from spot_oa.settings import load_settings
@@ -21,6 +30,7 @@ PARTS: Mapping[str, Callable[[Bench], Table]] = {
     "whole-run": whole_run.measure,
     "memory": whole_run.measure_memory,
     "landing": landing.measure,
+    "ingest": ingest.measure,
     "history": history.measure,
     "enrichment": enrichment.measure,
     "deployment": deployment.measure,
