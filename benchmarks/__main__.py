@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import enrichers, landing, marts, whole_runs
+from benchmarks import enrichers, ingest, landing, marts, whole_runs
 from benchmarks.bench import Bench, rows
 from spot_oa.settings import load_settings
 
@@ -23,6 +23,7 @@ PARTS: Mapping[str, Callable[[Bench], Iterable[Mapping[str, str]]]] = {
     "whole-run": whole_runs.measure,
     "memory": whole_runs.measure_memory,
     "landing": landing.measure,
+    "ingest": ingest.measure,
     "history": whole_runs.measure_history,
     "enrichment": enrichers.measure,
     "deployment": whole_runs.measure_deployment,

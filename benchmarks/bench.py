@@ -100,13 +100,23 @@ def spot_oa_run(settings: Settings, pipeline: str, limit: int, **changed: str) -
     """Run the pipeline on the day as an operator does.
 
     Returns:
-        Seconds of each step; `whole` and `cpu` (s) and `memory` (MB, the peak) of the command.
+        Seconds of each step, and what `spot_oa` returns.
+    """
+    arguments = ("run", pipeline, "--date", str(DATE), "--limit", str(limit))
+    output, used = spot_oa(settings, *arguments, **changed)
+    return {**{step: float(took) for step, took in _STEP.findall(output)}, **used}
+
+
+def spot_oa(settings: Settings, *arguments: str, **changed: str) -> tuple[str, dict[str, float]]:
+    """Run the command line in a process of its own.
+
+    Returns:
+        What it printed; `whole` and `cpu` (s) and `memory` (MB, the peak) of the command.
     """
     script = str(Path(sys.executable).with_name("spot-oa"))
-    arguments = [script, "run", pipeline, "--date", str(DATE), "--limit", str(limit)]
     begin = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", _USED, *arguments],
+        [sys.executable, "-c", _USED, script, *arguments],
         env={**os.environ, "SPOT_OA_HOME": str(settings.home), **changed},  # noqa: TID251
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -116,8 +126,7 @@ def spot_oa_run(settings: Settings, pipeline: str, limit: int, **changed: str) -
     whole = time.perf_counter() - begin
     assert done.returncode == 0, done.stdout
     memory, cpu = map(float, done.stdout.split()[-2:])
-    steps = {step: float(took) for step, took in _STEP.findall(done.stdout)}
-    return {**steps, "whole": whole, "cpu": cpu, "memory": memory / 1024}
+    return done.stdout, {"whole": whole, "cpu": cpu, "memory": memory / 1024}
 
 
 def size(rows: int) -> str:

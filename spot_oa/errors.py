@@ -32,6 +32,10 @@ class LandingError(SpotOaError):
     """The ML results could not be read or written."""
 
 
+class IngestError(SpotOaError):
+    """A log could not be read, or what it holds could not be written."""
+
+
 class EnrichmentError(SpotOaError):
     """A local enrichment source is unusable."""
 

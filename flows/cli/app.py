@@ -133,6 +133,76 @@ def backfill(
 
 
 @app.command()
+def ingest(  # noqa: PLR0917 - typer calls it by name
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="SOURCE", help="zeek, suricata, nfdump, squid, elf, argus, vpc."),
+    ] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH...", help="Files, folders, - for stdin.")
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which log it is, if nothing else tells.")
+    ] = None,
+    sensor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who wrote the logs (default: main).")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Zone of text times: Europe/Berlin, UTC.")
+    ] = None,
+    growing: Annotated[
+        bool | None, typer.Option("--open/--closed", help="Whether files may still grow.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Take what is known once more, in its place.")
+    ] = False,
+    any_time: Annotated[
+        bool, typer.Option("--any-time", help="Take rows of any time, plausible or not.")
+    ] = False,
+    max_refused: Annotated[
+        float, typer.Option(metavar="SHARE", help="How many lines of a file may be refused.")
+    ] = 0.1,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads that map rows.")] = 1,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would land, write nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Show how far the logs of each sensor reach.")
+    ] = False,
+    forget: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="Remove what a file has brought.")
+    ] = None,
+) -> None:
+    """Make telemetry of logs; without arguments, of those that SPOT_OA_INGEST__... name."""
+    from flows.cli import ingest as shown  # noqa: PLC0415
+    from spot_oa.ingest import Options  # noqa: PLC0415
+
+    console, settings = _console(), _settings()
+    if status:
+        shown.show_status(settings, console, as_json=as_json)
+    elif forget:
+        shown.forget_files(settings, console, forget, source=source, sensor=sensor)
+    elif source is None:
+        shown.take_configured(settings, console, again=again, as_json=as_json)
+    elif not paths:
+        raise UsageError(f"ingest {source}: name files or folders, or - for standard input")
+    else:
+        options = Options(
+            sensor=sensor or "main",
+            timezone=timezone,
+            log=log,
+            growing=growing,
+            again=again,
+            any_time=any_time,
+            max_refused=max_refused,
+            dry_run=dry_run,
+            threads=threads,
+        )
+        shown.run(settings, console, source, paths, options, as_json=as_json)
+
+
+@app.command()
 def demo(
     generate_only: Annotated[
         bool, typer.Option("--generate-only", help="Write the data, run nothing.")

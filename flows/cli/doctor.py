@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import python_enrichers
+from flows.cli.ingest import configured
 from python_enrichers.base import Indicators, Outcome, Status
 from spot_oa.errors import SpotOaError
+from spot_oa.ingest.status import sensors
 from spot_oa.landing import newest_results, without_userinfo
 from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.publish import newest_published
 from spot_oa.settings import Settings
+from spot_oa.sources import load_sources
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
 
@@ -49,6 +53,7 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
             f"published days of {pipeline.name} below {settings.data_dir}",
             partial(newest_published, settings.data_dir, pipeline.name),
         )
+    yield from _logs(settings)
     for step in python_enrichers.STEPS:
         yield from _sources(settings, step)
 
@@ -71,6 +76,36 @@ def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
         usable = outcome.status in (Status.OK, Status.PARTIAL)
         state = "" if outcome.status is Status.OK else f"{outcome.status}, "
         yield usable, f"  {outcome.source}: {state}{outcome.detail}"
+
+
+def _logs(settings: Settings) -> Iterator[tuple[bool, str]]:
+    """Each configured input of ingest, and how far each sensor reaches."""
+    try:
+        known = load_sources(settings.sources_dir)
+    except SpotOaError as error:
+        yield False, str(error)
+        return
+    for name, given in settings.ingest.items():
+        _, paths = configured(settings, name)
+        what = f"logs {name} ({given.source}/{given.sensor})"
+        unreadable = [path for path in paths if not os.access(path, os.R_OK)]
+        if given.source not in known:
+            yield False, f"{what}: there is no source {given.source}, take {', '.join(known)}"
+        elif unreadable:
+            yield False, f"{what}: {unreadable[0]} is not there or cannot be read"
+        else:
+            yield bool(paths), f"{what}: {len(paths)} paths"
+    if settings.target != "duckdb":
+        return
+    try:
+        found = sensors(settings)
+    except SpotOaError as error:
+        yield False, f"logs taken: {error}"
+        return
+    for sensor in found:
+        ends = ", ".join(f"{name} {when:%Y-%m-%d %H:%M}" for name, when in sensor.newest.items())
+        share = f", {100 * sensor.refused / sensor.lines:.2f} % refused" if sensor.lines else ""
+        yield True, f"logs of {sensor.name}: newest {ends or 'none'}{share}"
 
 
 def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> tuple[bool, str]:

@@ -16,6 +16,9 @@ from python_enrichers.base import Enricher, Indicators
 from spot_oa import landing
 from spot_oa import publish as publishing
 from spot_oa.dates import Slice
+from spot_oa.ingest import telemetry_root
+from spot_oa.ingest.status import ended_early
+from spot_oa.ingest.store import Store
 from spot_oa.landing import Landed
 from spot_oa.pipelines import IndicatorType, Pipeline, load_pipelines
 from spot_oa.publish import Published
@@ -52,6 +55,9 @@ def prepare(run: Run) -> Prepared:
     Raises:
         SpotOaError: A context file, a geo database, the telemetry or the warehouse is unusable.
     """
+    if run.settings.target == "duckdb":
+        # What an ingest that died has begun to rename is finished before the files are listed.
+        Store(telemetry_root(run.settings)).recover(clear=False)
     enrichers = {
         step: python_enrichers.load_enricher(step, run.settings, fresh=run.force_enrich)
         for step in run.pipeline.enrich
@@ -59,6 +65,11 @@ def prepare(run: Run) -> Prepared:
     run.warehouse.prepare(python_tables(load_pipelines(run.settings.pipelines_dir)))
     without = run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
     warnings = [f"no telemetry for {date}: what is made of raw events is empty" for date in without]
+    if run.settings.target == "duckdb":
+        warnings += [
+            f"{told}, before the day does: is its ingest running?"
+            for told in ended_early(run.settings, run.pipeline.name, run.part.date)
+        ]
     context = run.settings.context_dir
     if not context.is_dir() and context != run.settings.home / "context":
         warnings.append(

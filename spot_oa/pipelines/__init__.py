@@ -67,9 +67,13 @@ class Results(_Model):
 
 
 class Telemetry(_Model):
-    """The raw events of a day, partitioned by y, m, d, h."""
+    """The raw events of a day, partitioned by y, m, d, h.
+
+    `digits` is the least number of digits of m, d and h in the paths of what ingest writes.
+    """
 
     columns: dict[Name, Type]
+    digits: int = Field(default=1, ge=1, le=2)
 
 
 class Related(_Model):

@@ -20,6 +20,7 @@ from spot_oa.settings.enrichment import (
     NameSettings,
     ReputationSettings,
 )
+from spot_oa.settings.ingest import IngestInput, IngestSettings
 from spot_oa.settings.sources import NumberList, Stage
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "GeoSettings",
     "HttpSettings",
     "ImpalaSettings",
+    "IngestInput",
+    "IngestSettings",
     "NameSettings",
     "ReputationSettings",
     "RunSettings",
@@ -101,6 +104,7 @@ STAGES: tuple[type[Stage], ...] = (
     RunSettings,
     WarehouseSettings,
     TelemetrySettings,
+    IngestSettings,
     ImpalaSettings,
     ContextSettings,
     GeoSettings,
@@ -114,6 +118,7 @@ STAGES: tuple[type[Stage], ...] = (
 class Settings(
     RunSettings,
     TelemetrySettings,
+    IngestSettings,
     ImpalaSettings,
     ContextSettings,
     GeoSettings,

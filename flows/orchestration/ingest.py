@@ -1,0 +1,92 @@
+"""The Prefect flow that takes the logs which the settings name."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from prefect import flow, runtime, task
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.cli import ingest as shown
+from flows.orchestration.secret_blocks import settings_with_secrets
+from spot_oa.errors import SpotOaError, printable
+from spot_oa.ingest import Ingest
+from spot_oa.ingest.status import sensors
+
+Again = Annotated[bool, Field(description="Take what is known once more, in its place.")]
+
+
+def _run_name() -> str:
+    scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
+    return f"ingest {scheduled:%Y-%m-%d %H}"
+
+
+@flow(name="ingest", flow_run_name=_run_name)
+def ingest_hourly(
+    names: Annotated[
+        list[str] | None, Field(description="Some of the configured inputs; all if left out.")
+    ] = None,
+    again: Annotated[
+        bool, Field(description="Take what is known once more, in its place.")
+    ] = False,
+) -> State[Any]:
+    """Make telemetry of the logs that the settings name; a bad one does not stop the others.
+
+    What is known already is not taken again.
+
+    Args:
+        names: Some of the inputs that SPOT_OA_INGEST__... name; left out, all.
+        again: Take what is known once more, in place of what it had brought.
+    """
+    settings = settings_with_secrets()
+    delays = list(settings.retry_delays)
+    failed = []
+    for name in names or settings.ingest:
+        take = _take.with_options(
+            task_run_name=name,
+            retries=len(delays),
+            retry_delay_seconds=delays or 0,
+            retry_condition_fn=_is_transient,
+        )
+        state = take(name, again=again, return_state=True)
+        if not state.is_completed():
+            failed.append(f"{name}: {state.message}")
+    rows = shown.status_rows(sensors(settings), dt.datetime.now(dt.UTC))
+    create_table_artifact(
+        [dict(zip(shown.STATUS_COLUMNS, row, strict=True)) for row in rows],
+        key="ingest-status",
+        description="How far the logs of each sensor reach",
+    )
+    if failed:
+        return Failed(message=printable(f"{len(failed)} inputs failed: {' | '.join(failed)}"))
+    return Completed(message=f"{len(names or settings.ingest)} inputs taken")
+
+
+@task(name="ingest-input")
+def _take(name: str, *, again: bool) -> None:
+    logger = get_run_logger()
+    settings = settings_with_secrets()
+    given, paths = shown.configured(settings, name)
+    found = []
+    for told in Ingest(settings, given.source, shown.options_of(given, again=again)).take_all(
+        paths
+    ):
+        found.append(told)
+        for line in shown.lines(told):
+            logger.info("%s: %s", name, printable(line))
+    for line in shown.late(found):
+        logger.warning("%s: %s", name, line)
+    for told in found:
+        if told.status == "failed":
+            logger.error("%s: %s", name, printable(told.error))
+    shown.judge(found, given.source)
+
+
+def _is_transient(_task: object, _run: object, state: State[Any]) -> bool:
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, SpotOaError) and error.transient

@@ -1,0 +1,90 @@
+"""How far the logs reach: per source and sensor, from the manifest of what was taken."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from spot_oa.ingest import telemetry_root
+from spot_oa.ingest.store import Entry, Store
+from spot_oa.settings import Settings
+
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(slots=True)
+class Sensor:
+    """What has come of a sensor.
+
+    Attributes:
+        source: Which program writes its logs.
+        sensor: Its name.
+        newest: Pipeline -> its newest event (UTC).
+        files: How many files were taken.
+        rows: Rows of telemetry.
+        lines: Lines read in the last day.
+        refused: Lines refused in the last day.
+    """
+
+    source: str
+    sensor: str
+    newest: dict[str, dt.datetime]
+    files: int = 0
+    rows: int = 0
+    lines: int = 0
+    refused: int = 0
+
+    @property
+    def name(self) -> str:
+        """Source and sensor."""
+        return f"{self.source}/{self.sensor}"
+
+
+def sensors(settings: Settings, now: dt.datetime | None = None) -> list[Sensor]:
+    """Every sensor of which something was taken."""
+    entries = Store(telemetry_root(settings)).all_entries()
+    return _by_sensor(entries, now or dt.datetime.now(dt.UTC))
+
+
+def _by_sensor(entries: Iterable[Entry], now: dt.datetime) -> list[Sensor]:
+    found: dict[tuple[str, str], Sensor] = {}
+    for entry in entries:
+        key = entry["source"], entry["sensor"]
+        sensor = found.setdefault(key, Sensor(*key, newest={}))
+        sensor.files += 1
+        sensor.rows += sum(entry["rows"].values())
+        taken = dt.datetime.fromisoformat(entry["taken"])
+        if now - taken < DAY:
+            sensor.lines += entry["lines"]
+            sensor.refused += entry["refused"]
+        for pipeline, text in entry["newest"].items():
+            when = dt.datetime.fromisoformat(text)
+            sensor.newest[pipeline] = max(sensor.newest.get(pipeline, when), when)
+    return [found[key] for key in sorted(found)]
+
+
+def ended_early(
+    settings: Settings, pipeline: str, date: dt.date, now: dt.datetime | None = None
+) -> Iterator[str]:
+    """Sensors whose newest event is older than the end of a day that has just ended.
+
+    Args:
+        settings: The configuration.
+        pipeline: Whose telemetry.
+        date: The day; of days further back nobody expects more to come.
+        now: The present.
+
+    Yields:
+        `zeek/s1 ends 2016-07-08 22:41`.
+    """
+    now = now or dt.datetime.now(dt.UTC)
+    end = dt.datetime.combine(date, dt.time(), dt.UTC) + DAY
+    if not end <= now < end + DAY:
+        return
+    since = (end - 7 * DAY).timestamp()
+    entries = Store(telemetry_root(settings)).all_entries(since)
+    for sensor in _by_sensor(entries, now):
+        newest = sensor.newest.get(pipeline)
+        if newest is not None and newest < end:
+            yield f"{sensor.name} ends {newest:%Y-%m-%d %H:%M}"

@@ -1,0 +1,37 @@
+"""Logs that become telemetry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from spot_oa.settings.sources import Stage, WordList
+
+
+class IngestInput(BaseModel):
+    """Logs that the deployment takes: `SPOT_OA_INGEST__<NAME>__<OPTION>`.
+
+    `paths` are files, folders and patterns as a shell has them; `open` says whether files may still
+    grow.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    paths: WordList
+    sensor: str = "main"
+    timezone: str | None = None
+    log: str | None = None
+    open: bool | None = None
+
+
+class IngestSettings(Stage):
+    """Ingest."""
+
+    ingest: dict[str, IngestInput] = Field(default_factory=dict)
+    """Logs that `ingest/hourly` takes: `SPOT_OA_INGEST__<NAME>__SOURCE` and `__PATHS` of each, and
+    `__SENSOR`, `__TIMEZONE`, `__LOG`, `__OPEN` if need be ([ingest](ingest.md))."""
+    sources_dir: Path | None = None
+    """A folder of descriptions of log sources that replace or join the built-in ones of the same
+    name."""
