@@ -148,9 +148,9 @@ def split_lines(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         used = 0
         reader = csv.reader(ahead, skipinitialspace=True)
         with suppress(csv.Error):
-            for row in reader:
-                # A quote was left open, maybe in the last line that is at hand.
-                if reader.line_num > used + 1 or used + 1 == len(ahead):
+            # The last line at hand is looked at below: a quote may be left open in it.
+            for row in islice(reader, len(ahead) - 1):
+                if reader.line_num > used + 1:
                     break
                 if not ahead[used].isspace():
                     yield number + used, list(map(str.strip, row))

@@ -233,9 +233,8 @@ def _iploc_line(columns: list[str]) -> tuple[Span, str]:
     if len(columns) < 2 + len(PLACE):
         raise ValueError(f"{2 + len(PLACE)} columns are needed, found {len(columns)}")
     start, end = columns[:2]
-    for text in (start, end):
-        if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
-            raise ValueError(f"'{text}' is not an address as an integer")
+    if not ((start + end).isascii() and (start + end).isdigit() and len(end) <= MAX_DIGITS):
+        raise ValueError(f"'{start}' and '{end}' are not addresses as integers")
     first, last = int(start), int(end)
     if not first <= last < 1 << 8 * WIDTH:
         raise ValueError(f"{start} to {end} is not a range")

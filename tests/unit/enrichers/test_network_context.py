@@ -154,7 +154,11 @@ def test_utf_16_with_its_mark_is_read(settings: Settings, write_context: WriteCo
         ("ipranges.csv", b"8.8.8.9,::1,own\n", "8.8.8.9 to ::1 is not a range"),
         ("networkcontext.csv", b"10.0.0.5\n", "2 columns are needed, found 1"),
         ("networkcontext.csv", b"10.0.0.500,x\n", "'10.0.0.500' is not an address"),
-        ("iploc.csv", b"1.0.0.0,1.0.0.9,a,b,c,d,1,2,e,f\n", "'1.0.0.0' is not an address as an"),
+        (
+            "iploc.csv",
+            b"1.0.0.0,1.0.0.9,a,b,c,d,1,2,e,f\n",
+            "'1.0.0.0' and '1.0.0.9' are not addresses as",
+        ),
         ("iploc.csv", b"1,2,a,b,c,d,1,2,e\n", "10 columns are needed, found 9"),
         ("iploc.csv", b"2,1,a,b,c,d,1,2,e,f\n", "2 to 1 is not a range"),
     ],
