@@ -257,12 +257,13 @@ def doctor() -> None:
 
     console = _console()
     faults = 0
-    for usable, finding in examine(_settings()):
-        faults += not usable
-        mark = "ok     " if usable else "missing"
-        console.print(f"{mark} {printable(finding)}", markup=False, highlight=False, soft_wrap=True)
+    for state, finding in examine(_settings()):
+        faults += not state
+        console.print(
+            f"{state:<11} {printable(finding)}", markup=False, highlight=False, soft_wrap=True
+        )
     if faults:
-        raise SpotOaError(f"{faults} parts are missing or unusable: see the lines above")
+        raise SpotOaError(f"{faults} parts need a look: see the lines above that are not ok")
 
 
 @app.command()

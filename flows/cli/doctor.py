@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from functools import partial
 
 import python_enrichers
@@ -21,22 +22,49 @@ from spot_oa.sources import load_sources
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import python_tables
 
+
+class State(StrEnum):
+    """How a part is; what would keep a run from going well is false."""
+
+    OK = "ok"
+    LOCKED = "locked"
+    """In use: a run waits for its turn, or is tried again."""
+    MISSING = "missing"
+    UNREACHABLE = "unreachable"
+    UNUSABLE = "unusable"
+    UNKNOWN = "unknown"
+    """A variable that looks like a setting and is none."""
+
+    def __bool__(self) -> bool:
+        return self in (State.OK, State.LOCKED)
+
+
+Finding = tuple[State, str]
+STATES = {
+    Status.OK: State.OK,
+    Status.PARTIAL: State.OK,
+    Status.UNAVAILABLE: State.UNREACHABLE,
+    Status.TIMEOUT: State.UNREACHABLE,
+}
+"""How a source is, by how it fared; it is unusable else."""
 PROBE: Indicators = {"address": ["127.0.0.1"]}
 """What local sources are asked about: never sent further than to the operator's own resolver."""
 
 
-def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
+def examine(settings: Settings) -> Iterator[Finding]:
     """Look at every part that a run needs.
 
     Args:
         settings: The configuration.
 
     Yields:
-        Whether the part is usable, and what was found, in one line.
+        How the part is, and what was found, in one line.
     """
-    yield True, f"home {settings.home}, target {settings.target}, limit {settings.limit}"
+    for line in settings.misspelt:
+        yield State.UNKNOWN, line
+    yield State.OK, f"home {settings.home}, target {settings.target}, limit {settings.limit}"
     project = settings.project_dir / "dbt_project.yml"
-    yield project.is_file(), f"dbt project {project}"
+    yield State.OK if project.is_file() else State.MISSING, f"dbt project {project}"
     pipelines = load_pipelines(settings.pipelines_dir)
     warehouse = open_warehouse(settings)
     yield _warehouse(settings, pipelines)
@@ -58,7 +86,7 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
         yield from _sources(settings, step)
 
 
-def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
+def _sources(settings: Settings, step: str) -> Iterator[Finding]:
     """Each source of a step: whether it can be reached, its age, the budget that is left."""
     try:
         if step == "reputation":
@@ -69,61 +97,72 @@ def _sources(settings: Settings, step: str) -> Iterator[tuple[bool, str]]:
             enricher = python_enrichers.load_enricher(step, settings, fresh=True)
             outcomes = enricher.enrich(PROBE).outcomes
     except SpotOaError as error:
-        yield False, f"sources of {step}: {error}"
+        yield _fault(error, State.UNUSABLE), f"sources of {step}: {error}"
         return
-    yield True, f"sources of {step}: {len(outcomes) or 'none configured'}"
+    yield State.OK, f"sources of {step}: {len(outcomes) or 'none configured'}"
     for outcome in outcomes:
-        usable = outcome.status in (Status.OK, Status.PARTIAL)
-        state = "" if outcome.status is Status.OK else f"{outcome.status}, "
-        yield usable, f"  {outcome.source}: {state}{outcome.detail}"
+        status = "" if outcome.status is Status.OK else f"{outcome.status}, "
+        state = STATES.get(outcome.status, State.UNUSABLE)
+        yield state, f"  {outcome.source}: {status}{outcome.detail}"
 
 
-def _logs(settings: Settings) -> Iterator[tuple[bool, str]]:
+def _fault(error: SpotOaError, otherwise: State) -> State:
+    """What passes by itself is a matter of the way there."""
+    return State.UNREACHABLE if error.transient else otherwise
+
+
+def _logs(settings: Settings) -> Iterator[Finding]:
     """Each configured input of ingest, and how far each sensor reaches."""
     try:
         known = load_sources(settings.sources_dir)
     except SpotOaError as error:
-        yield False, str(error)
+        yield _fault(error, State.UNUSABLE), str(error)
         return
     for name, given in settings.ingest.items():
         _, paths = configured(settings, name)
         what = f"logs {name} ({given.source}/{given.sensor})"
         unreadable = [path for path in paths if not os.access(path, os.R_OK)]
         if given.source not in known:
-            yield False, f"{what}: there is no source {given.source}, take {', '.join(known)}"
+            yield (
+                State.UNUSABLE,
+                f"{what}: there is no source {given.source}, take {', '.join(known)}",
+            )
         elif unreadable:
-            yield False, f"{what}: {unreadable[0]} is not there or cannot be read"
+            yield State.MISSING, f"{what}: {unreadable[0]} is not there or cannot be read"
         else:
-            yield bool(paths), f"{what}: {len(paths)} paths"
+            yield State.OK if paths else State.MISSING, f"{what}: {len(paths)} paths"
     if settings.target != "duckdb":
         return
     try:
         found = sensors(settings)
     except SpotOaError as error:
-        yield False, f"logs taken: {error}"
+        yield _fault(error, State.UNUSABLE), f"logs taken: {error}"
         return
     for sensor in found:
         ends = ", ".join(f"{name} {when:%Y-%m-%d %H:%M}" for name, when in sensor.newest.items())
         share = f", {100 * sensor.refused / sensor.lines:.2f} % refused" if sensor.lines else ""
-        yield True, f"logs of {sensor.name}: newest {ends or 'none'}{share}"
+        yield State.OK, f"logs of {sensor.name}: newest {ends or 'none'}{share}"
 
 
-def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> tuple[bool, str]:
+def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Finding:
     """Whether the warehouse can be used, without getting in the way of a run."""
     name = str(settings.warehouse) if settings.target == "duckdb" else f"on {settings.target}"
     warehouse = open_warehouse(settings)
     try:
-        there = warehouse.exists()
+        if not warehouse.exists():
+            return State.OK, f"warehouse {name}: to be made by the first run"
     except SpotOaError as error:
-        return False, f"warehouse {name}: {error}"
-    if not there:
-        return True, f"warehouse {name}: to be made by the first run"
+        return _fault(error, State.UNUSABLE), f"warehouse {name}: {error}"
+    # A file that another program has open is as good as one with a run's lock.
+    passing = State.LOCKED
     try:
         with warehouse_lock(settings.lock, "doctor", 0, lambda _: None):
+            if settings.target != "duckdb":
+                passing = State.UNREACHABLE
             warehouse.prepare(python_tables(pipelines))
     except SpotOaError as error:
-        return error.transient, f"warehouse {name}: {error}"
-    return True, f"warehouse {name}"
+        return passing if error.transient else State.UNUSABLE, f"warehouse {name}: {error}"
+    return State.OK, f"warehouse {name}"
 
 
 def _place(settings: Settings, pipeline: str) -> str:
@@ -132,13 +171,13 @@ def _place(settings: Settings, pipeline: str) -> str:
     return f"in {settings.telemetry_table(pipeline)}"
 
 
-def _newest(what: str, look: Callable[[], dt.date | None]) -> tuple[bool, str]:
+def _newest(what: str, look: Callable[[], dt.date | None]) -> Finding:
     """The newest day that is there, and how old it is; too old is for the reader to say."""
     try:
         day = look()
     except SpotOaError as error:
-        return False, f"{what}: {error}"
+        return _fault(error, State.MISSING), f"{what}: {error}"
     if day is None:
-        return True, f"{what}: none yet"
+        return State.OK, f"{what}: none yet"
     age = (dt.datetime.now(dt.UTC).date() - day).days
-    return True, f"{what}: newest {day}, {age} days ago"
+    return State.OK, f"{what}: newest {day}, {age} days ago"

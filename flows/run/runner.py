@@ -132,6 +132,9 @@ def run_day(
     run = _run(settings, pipeline, date, limit, force_enrich=force_enrich)
     part, taken = run.part, run.limit
     summary = Summary(part, uuid.uuid4().hex[:12], taken, settings.target, dt.datetime.now(dt.UTC))
+    summary.prepared = settings.misspelt
+    for line in settings.misspelt:
+        reporter.note(f"warning: {line}")
     with (
         warehouse_lock(settings.lock, f"run {part}", settings.lock_timeout, reporter.note),
         audited(run, summary, caller.flow_run_id, reporter.note) as audit,
@@ -208,7 +211,7 @@ def _run_steps(
         return caller.call(name, timed(name, step, describe))
 
     prepared = call("prepare", partial(steps.prepare, run), lambda _: "sources read")
-    summary.prepared = prepared.warnings
+    summary.prepared = [*run.settings.misspelt, *prepared.warnings]
     summary.has_telemetry = prepared.has_telemetry
     summary.landed = call(
         "land",

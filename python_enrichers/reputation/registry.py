@@ -14,6 +14,7 @@ from python_enrichers.http import Client
 from python_enrichers.reputation.base import ENTRY_POINTS, ListSource, LiveService, ServiceModule
 from spot_oa.errors import ConfigError, printable
 from spot_oa.settings import Settings
+from spot_oa.settings.names import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,11 @@ def _load(
 ) -> Sequence[LiveService | ListSource]:
     variable = f"SPOT_OA_SERVICES__{printable(name).upper()}"
     if name not in found:
-        raise ConfigError(f"{variable}: no such service; there are {', '.join(sorted(found))}")
+        near = nearest(name, found)
+        hint = f"did you mean {near.upper()}? " if near else ""
+        raise ConfigError(
+            f"{variable}: no such service; {hint}there are {', '.join(sorted(found))}"
+        )
     try:
         module = cast("ServiceModule", found[name].load())
     except (ImportError, AttributeError) as error:
@@ -67,8 +72,15 @@ def _load(
     try:
         checked = module.Options.model_validate(_revealed(options))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
+        errors = error.errors(include_input=False, include_url=False)
+        # A misspelt option before the one that is missing for it.
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         option = "__".join([variable, *(str(part).upper() for part in first["loc"])])
+        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+            there = [known.upper() for known in module.Options.model_fields]
+            near = nearest(str(first["loc"][0]).upper(), there)
+            advice = f"did you mean {near}?" if near else f"there are {', '.join(there)}"
+            raise ConfigError(f"{option}: no such option; {advice}") from None
         raise ConfigError(f"{option}: {printable(first['msg'])}; correct it or unset it") from None
     tools = ServiceTools(name, settings)
     # For lists, which are fetched now; live services start it anew when they are asked.

@@ -5,10 +5,11 @@ What needs the settings of one stage only takes that stage's class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import SettingsError
 
 from spot_oa.errors import ConfigError, printable
@@ -21,6 +22,7 @@ from spot_oa.settings.enrichment import (
     ReputationSettings,
 )
 from spot_oa.settings.ingest import IngestInput, IngestSettings
+from spot_oa.settings.names import misspelt
 from spot_oa.settings.sources import NumberList, Stage
 
 __all__ = [
@@ -127,6 +129,18 @@ class Settings(
     NameSettings,
 ):
     """All stages: read once at the edge and handed in. Paths left unset lie below `home`."""
+
+    _misspelt: tuple[str, ...] = PrivateAttr(default=())
+
+    def model_post_init(self, context: Any) -> None:
+        """Look for variables that are no settings, when the others are read."""
+        super().model_post_init(context)
+        self._misspelt = tuple(misspelt(type(self)))
+
+    @property
+    def misspelt(self) -> Sequence[str]:
+        """Variables that look like settings and are none, a line each."""
+        return self._misspelt
 
     @property
     def lock(self) -> Path:

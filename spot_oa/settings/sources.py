@@ -117,3 +117,11 @@ class Stage(BaseSettings):
             _AsWrittenInFile(settings_cls),
             file_secret_settings,
         )
+
+
+def variables(settings: type[Stage]) -> list[str]:
+    """The names, in lower case, of all variables with the prefix of settings."""
+    sources = (_AsWritten(settings), _AsWrittenInFile(settings))
+    prefix = str(settings.model_config["env_prefix"]).lower()
+    names = {name for source in sources for name in source.env_vars}
+    return sorted(name for name in names if name.startswith(prefix))

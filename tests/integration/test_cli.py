@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -161,10 +162,10 @@ def test_help_is_quick_to_import(home: Path) -> None:
 
 def test_doctor_says_what_is_missing(home: Path, tmp_path: Path) -> None:
     well = spot_oa(home, "doctor")
-    assert "ok      telemetry of flow" in well.stdout
+    assert "ok          telemetry of flow" in well.stdout
     ill = spot_oa(tmp_path, "doctor")
     assert ill.returncode == 1
-    assert "missing telemetry of flow" in ill.stdout
+    assert "missing     telemetry of flow" in ill.stdout
 
 
 def test_the_demo_runs_and_does_not_touch_a_home_of_ones_own(home: Path, tmp_path: Path) -> None:
@@ -227,7 +228,7 @@ def test_doctor_does_not_disturb_and_makes_nothing(home: Path, tmp_path: Path) -
     assert list(tmp_path.glob("warehouse*")) == []
     with FileLock(home / "warehouse.duckdb.lock"):
         done = spot_oa(home, "doctor")
-    assert "ok      warehouse" in done.stdout
+    assert "locked      warehouse" in done.stdout
     assert "is still used by" in done.stdout
 
 
@@ -267,3 +268,34 @@ def test_output_that_cannot_be_written_is_an_error(home: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("spot-oa: unexpected OSError: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_misspelt_variable_is_the_first_line(home: Path) -> None:
+    said = "SPOT_OA_LIMTI is not a setting and has no effect; did you mean SPOT_OA_LIMIT?"
+    (home / ".env").write_text("SPOT_OA_LIMTI=5\n")
+    run = spot_oa(home, "run", "flow", "--date", str(FIRST))
+    checked = spot_oa(home, "doctor")
+    (home / ".env").unlink()
+    assert run.returncode == 0
+    assert run.stdout.splitlines()[0] == f"flow {FIRST}: warning: {said}"
+    manifest = home / "data" / "flow" / FIRST.strftime("%Y%m%d") / "manifest.json"
+    assert said in json.loads(manifest.read_text("utf-8"))["warnings"]
+    assert checked.stdout.splitlines()[0] == f"unknown     {said}"
+    assert checked.returncode == 1
+
+
+def test_doctor_says_what_is_unreachable_or_locked(home: Path) -> None:
+    reader = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", reader, str(home / "warehouse.duckdb")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        done = spot_oa(home, "doctor", SPOT_OA_ML_URI="webhdfs://127.0.0.1:1/ml")
+        other.kill()
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("locked      warehouse ") for line in lines)
+    assert any(line.startswith("unreachable ML results of flow ") for line in lines)
+    assert done.returncode == 1

@@ -102,6 +102,44 @@ def test_a_bad_value_is_named_in_one_line(
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("SPOT_OA_LIMTI", "SPOT_OA_LIMIT?"),
+        ("spot_oa_datadir", "SPOT_OA_DATA_DIR?"),
+        ("SPOT_OA_GEODB", "SPOT_OA_GEO_DB?"),
+        ("SPOT_OA_SERVICES_OTX_KEY", "SPOT_OA_SERVICES__OTX_KEY?"),
+        ("SPOT_OA_SERVCES__OTX__KEY", "SPOT_OA_SERVICES__OTX__KEY?"),
+        ("SPOT_OA_LIMIT__FLOW", "SPOT_OA_LIMIT?"),
+        ("SPOT_OA_QQQ", "docs/settings.md has all"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_misspelt_variable_is_named_with_the_nearest_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, near: str, in_file: bool
+) -> None:
+    if in_file:
+        (tmp_path / ".env").write_text(f"{name}=secret\n")
+    else:
+        monkeypatch.setenv(name, "secret")
+    (line,) = load_settings().misspelt
+    assert line.startswith(f"{name.upper()} is not a setting and has no effect; ")
+    assert line.endswith(near)
+    assert "secret" not in line
+
+
+def test_what_is_no_mistake_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        *("LIMIT", "SERVICES__OTX__KEY", "SERVICES__FEEDS__MINE__PATH", "REFERENCE_DIR"),
+        *("IMPALA_OPTIONS__REQUEST_POOL", "SPARK_HOST", "BIN"),
+    ):
+        monkeypatch.setenv(f"SPOT_OA_{name}", "7")
+    monkeypatch.setenv("SPOT_OA_SERVICES__URLHAUS", "on")
+    monkeypatch.setenv("SPOT_OA_LIMTI", "")
+    monkeypatch.setenv("SPOTTED_OA_LIMTI", "1")
+    assert load_settings().misspelt == ()
+
+
 def test_the_page_of_settings_is_the_classes() -> None:
     written = (PROJECT / "docs" / "settings.md").read_text("utf-8")
     assert written == "\n".join(page()), "python -m spot_oa.settings.table > docs/settings.md"

@@ -188,9 +188,9 @@ def test_nobody_there(tmp_path: Path) -> None:
         open_warehouse(settings).exists()
     assert raised.value.transient
     assert_one_line(raised.value)
-    found = {line.partition(":")[0]: usable for usable, line in examine(settings)}
-    assert not found["warehouse on impala"]
-    assert not found["telemetry of flow in raw.flow"]
+    found = {line.partition(":")[0]: state for state, line in examine(settings)}
+    assert found["warehouse on impala"] == "unreachable"
+    assert found["telemetry of flow in raw.flow"] == "unreachable"
 
 
 def test_kerberos_without_its_package(tmp_path: Path) -> None:

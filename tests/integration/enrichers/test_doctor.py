@@ -42,7 +42,7 @@ def test_services_and_lists(
         }
     )
     findings = [(ok, text.strip()) for ok, text in examine(settings)]
-    assert any(text.startswith(words) and ok is usable for ok, text in findings)
+    assert any(text.startswith(words) and bool(ok) is usable for ok, text in findings)
     good, bad = (
         next((ok, text) for ok, text in findings if text.startswith(f"{name}: "))
         for name in ("good", "bad")

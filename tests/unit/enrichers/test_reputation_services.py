@@ -169,13 +169,14 @@ def test_several_values_of_which_none_is_one_are_refused(tmp_path: Path, text: s
     [
         ({"virustotal": {}}, "SPOT_OA_SERVICES__VIRUSTOTAL__KEY: Field required"),
         (
-            {"virustotal": {"key": KEY, "kee": KEY}},
-            "SPOT_OA_SERVICES__VIRUSTOTAL__KEE: Extra inputs are not permitted",
+            {"virustotal": {"kee": KEY}},
+            "SPOT_OA_SERVICES__VIRUSTOTAL__KEE: no such option; did you mean KEY?",
         ),
         (
             {"virustotal": {"key": KEY, "daily": KEY}},
             "SPOT_OA_SERVICES__VIRUSTOTAL__DAILY: Input should be a valid integer",
         ),
+        ({"virustotl": {"key": KEY}}, "no such service; did you mean VIRUSTOTAL? there are abuse"),
         ({"nobody": {"key": KEY}}, "SPOT_OA_SERVICES__NOBODY: no such service; there are abuse"),
         ({"gti": {}}, "SPOT_OA_SERVICES__GTI: Value error, set either URL or COMMAND"),
         (
