@@ -210,6 +210,9 @@ def demo(
     rows: Annotated[
         int, typer.Option(metavar="N", min=1, help="Raw events per pipeline and day.")
     ] = 20_000,
+    logs: Annotated[
+        bool, typer.Option("--logs", help="Also write the events as logs of Zeek, to be ingested.")
+    ] = False,
 ) -> None:
     """Make a small synthetic network below SPOT_OA_HOME and run every pipeline on it."""
     from spot_oa.demo import DEMO_DATES, demo_settings, generate  # noqa: PLC0415
@@ -228,6 +231,13 @@ def demo(
             highlight=False,
         )
     console.print(f"demo data: {made.home}", markup=False, highlight=False, soft_wrap=True)
+    if logs:
+        from spot_oa.demo.logs import write_logs  # noqa: PLC0415
+
+        folder = made.home / "logs"
+        write_logs(made.days, folder)
+        told = f"logs: SPOT_OA_HOME=elsewhere spot-oa ingest zeek {folder}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
     if not generate_only:
         _run_days(_pipelines("all"), DEMO_DATES, None, settings=settings)
 

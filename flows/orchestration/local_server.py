@@ -100,7 +100,7 @@ def register(settings: Settings, environment: Mapping[str, str]) -> None:
     try:
         prefect(environment, "automation", "inspect", AUTOMATION)
     except ConfigError:
-        file = str(project / "flows" / "automations.yaml")
+        file = str(Path(__file__).with_name("automations.yaml"))
         prefect(environment, "automation", "create", "--from-file", file)
 
 
