@@ -8,8 +8,8 @@ from dataclasses import replace
 from python_enrichers.base import Outcome, SourceError, Status
 from python_enrichers.budget import Meter, NotAskedError
 from python_enrichers.reputation.base import ListSource, LiveService
-from python_enrichers.reputation.lists import synchronise
-from python_enrichers.reputation.local_feed import load_feeds
+from python_enrichers.reputation.lists.local import load_feeds
+from python_enrichers.reputation.lists.store import synchronise
 from python_enrichers.reputation.registry import load_services
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings

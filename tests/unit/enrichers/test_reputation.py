@@ -8,9 +8,9 @@ import pytest
 
 from python_enrichers import load_enricher
 from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
-from python_enrichers.reputation import Reputation
 from python_enrichers.reputation.base import Answer, Verdicts
-from python_enrichers.reputation.matching import matches_of
+from python_enrichers.reputation.enricher import Reputation
+from python_enrichers.reputation.lists.match import matches_of
 from spot_oa.errors import EnrichmentError
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings

@@ -18,8 +18,8 @@ from python_enrichers.base import SourceError
 from python_enrichers.bounded import work_off
 from python_enrichers.budget import Budget, Deadline, Limits, Meter, NotAskedError
 from python_enrichers.reputation.registry import load_services
-from python_enrichers.reputation.spamhaus import Drop
-from python_enrichers.reputation.spamhaus import Options as SpamhausOptions
+from python_enrichers.reputation.services.spamhaus import Drop
+from python_enrichers.reputation.services.spamhaus import Options as SpamhausOptions
 from spot_oa.errors import ConfigError, EnrichmentError
 from spot_oa.settings import Settings, load_settings
 from tests.conftest import PROJECT

@@ -19,7 +19,7 @@ from python_enrichers.reputation.base import (
     Verdict,
     part,
 )
-from python_enrichers.reputation.listed import EVERY_KIND
+from python_enrichers.reputation.lists.listed import EVERY_KIND
 from spot_oa.pipelines import IndicatorType
 
 

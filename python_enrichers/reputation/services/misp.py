@@ -22,7 +22,7 @@ from python_enrichers.reputation.base import (
     Verdict,
     part,
 )
-from python_enrichers.reputation.matching import uri_key
+from python_enrichers.reputation.lists.match import uri_key
 from spot_oa.pipelines import IndicatorType
 
 TYPES: Mapping[IndicatorType, Sequence[str]] = {

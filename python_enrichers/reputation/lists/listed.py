@@ -10,7 +10,7 @@ from dataclasses import replace
 from python_enrichers.base import Indicators, Outcome, Status, lookup_frame
 from python_enrichers.context_files import ContextFile, naive_utc
 from python_enrichers.reputation.base import Answer, Entry, Said, Verdicts, verdict_rows
-from python_enrichers.reputation.matching import NOT_FOUND, Matcher
+from python_enrichers.reputation.lists.match import NOT_FOUND, Matcher
 from spot_oa.pipelines import IndicatorType
 
 EVERY_KIND: AbstractSet[IndicatorType] = frozenset(("address", "name", "uri"))

@@ -16,7 +16,7 @@ from python_enrichers.budget import NotAskedError
 from python_enrichers.context_files import ContextFile, naive_utc
 from python_enrichers.http import Marks
 from python_enrichers.reputation.base import Entry, ListSource
-from python_enrichers.reputation.listed import Absent, Listed
+from python_enrichers.reputation.lists.listed import Absent, Listed
 from python_enrichers.reputation.live import answer_of
 from spot_oa.errors import printable
 from spot_oa.settings import Settings
