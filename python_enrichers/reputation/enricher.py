@@ -11,20 +11,21 @@ from functools import lru_cache
 
 import pandas as pd
 
-from python_enrichers.base import Enrichment, Indicators, lookup_frame
+from python_enrichers.base import Enrichment, Indicators, Status, lookup_frame
 from python_enrichers.context_files import naive_utc
 from python_enrichers.reputation.base import (
-    Answer,
     ListSource,
     LiveService,
     ReputationService,
     Verdicts,
+    every,
 )
 from python_enrichers.reputation.lists.local import load_feeds
 from python_enrichers.reputation.lists.store import synchronise
 from python_enrichers.reputation.live import Live
 from python_enrichers.reputation.registry import load_services
 from python_enrichers.reputation.sendable import Sendable
+from python_enrichers.reputation.verdict_cache import VerdictCache
 from spot_oa.errors import ConfigError, printable
 from spot_oa.settings import Settings
 
@@ -85,8 +86,6 @@ def load(settings: Settings, *, fresh: bool = False) -> Reputation:
 def _live(services: Sequence[LiveService], settings: Settings, *, fresh: bool) -> list[Live]:
     if not services:
         return []
-    from python_enrichers.reputation.verdict_cache import VerdictCache  # noqa: PLC0415 - slow
-
     sendable = Sendable.of(settings)
     caches = {service.name: VerdictCache(settings, service.name) for service in services}
     return [
@@ -99,7 +98,10 @@ def _check_names(names: Sequence[str]) -> None:
         if names.count(name) > 1:
             raise ConfigError(f"reputation service {name!r} is there twice: rename or remove one")
         if not re.fullmatch("[^:;/.][^:;/]*", name):
-            raise ConfigError(f"reputation service {printable(name)!r}: its name is no service's")
+            raise ConfigError(
+                f"invalid service name {printable(name)!r}: it must not contain ':', ';' or '/', "
+                "or start with '.'"
+            )
 
 
 def combine(
@@ -120,7 +122,7 @@ def combine(
     """
     said: dict[tuple[str, str], tuple[str, int | None]] = {}
     expired = verdicts["expires_at"] < (now or naive_utc(time.time()))
-    answered = verdicts[(verdicts["outcome"] == Answer.ANSWERED) & ~expired]
+    answered = verdicts[(verdicts["outcome"] == Status.ANSWERED) & ~expired]
     fields = ("indicator_type", "indicator", "service", "label", "severity")
     # As arrays of objects: going through a column of text costs several times as much.
     columns = [answered[field].to_numpy(object) for field in fields]
@@ -130,7 +132,7 @@ def combine(
         if highest is not None:
             text, severity = f"{before}::{text}", max(severity, highest)  # noqa: PLW2901
         said[kind, indicator] = text, severity
-    asked = [(kind, text) for kind, texts in indicators.items() for text in texts]
+    asked = every(indicators)
     answers = [said.get(key, ("", None)) for key in asked]
     return lookup_frame(
         "reputation",

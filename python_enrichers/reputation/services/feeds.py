@@ -24,6 +24,7 @@ from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
+    EVERY_KIND,
     MEDIUM,
     Entry,
     ListSource,
@@ -31,7 +32,6 @@ from python_enrichers.reputation.base import (
     Tools,
     read_severity,
 )
-from python_enrichers.reputation.lists.listed import EVERY_KIND
 from python_enrichers.reputation.lists.match import entry
 from python_enrichers.reputation.lists.read import read_records
 from spot_oa.pipelines import IndicatorType, Name

@@ -16,6 +16,7 @@ from python_enrichers.context_files import ContextFile
 from python_enrichers.domain import split_name
 from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
+    EVERY_KIND,
     MEDIUM,
     NONE,
     BaseUrl,
@@ -27,7 +28,6 @@ from python_enrichers.reputation.base import (
     Verdict,
     part,
 )
-from python_enrichers.reputation.lists.listed import EVERY_KIND
 from python_enrichers.reputation.lists.match import entry
 from python_enrichers.reputation.lists.read import read_records, write_records
 from spot_oa.pipelines import IndicatorType

@@ -298,8 +298,8 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     info = site / "acme-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[spot_oa.reputation]\nacme = acme_reputation\n")
-    (site / "acme_reputation.py").write_text(PLUGIN)
+    (info / "entry_points.txt").write_text("[spot_oa.reputation]\nacme = acme_plugin\n")
+    (site / "acme_plugin.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(str(site))
     return tmp_path / "home"
 
