@@ -51,9 +51,13 @@ def lookup_frame(table: str, columns: Mapping[str, Iterable[object]]) -> pd.Data
 
 
 class Status(StrEnum):
-    """How a source fared."""
+    """How a source fared, or a question to one."""
 
     OK = "ok"
+    ANSWERED = "answered"
+    NOT_FOUND = "not found"
+    NOT_ASKED = "not asked"
+    """It must not be sent, or budget or time was spent."""
     PARTIAL = "partial"
     """It was not asked for all: its budget or its time was spent."""
     STALE = "stale"
@@ -63,6 +67,11 @@ class Status(StrEnum):
     MALFORMED = "malformed"
     TIMEOUT = "timeout"
     FAILED = "failed"
+
+    @property
+    def of_source(self) -> Status:
+        """How a source fared of which a question has fared so."""
+        return Status.PARTIAL if self is Status.NOT_ASKED else self
 
 
 class SourceError(Exception):

@@ -17,8 +17,11 @@ MINUTE = 60.0
 _WAIT_FOR_OTHERS = 10.0
 
 
-class NotAskedError(Exception):
-    """There is no budget or no time left to ask; its text says which."""
+class NotAskedError(SourceError):
+    """There is no budget or no time left to ask; its reason says which."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Status.NOT_ASKED, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Limits:
 
 
 class Deadline:
-    """The time that one service has in one run; without end until it is started."""
+    """Time limit of a service within one run; unlimited until `start` is called."""
 
     def __init__(self) -> None:
         self._end = math.inf
@@ -144,6 +147,13 @@ class Meter:
     def left(self) -> int:
         """How many calls the day still has; see `Budget.left`."""
         return self.budget.left(self.service, self.limits)
+
+    def left_in_words(self) -> str:
+        """The same for people, or why nobody can tell."""
+        try:
+            return f"{self.left()} of {self.limits.daily} calls left today"
+        except SourceError as error:
+            return error.reason
 
 
 def _count(connection: sqlite3.Connection, service: str, since: float) -> int:

@@ -109,7 +109,8 @@ class Client:
         self._meter = meter
         self._sleep = sleep
         self._not_before = 0.0
-        # Only a password for basic authentication is left out when a redirect leads elsewhere.
+        # requests drops only basic authentication on a redirect to another host, so a client that
+        # sends headers of its own follows none.
         self._may_follow = not headers
         self._session = requests.Session()
         # Neither proxies from the environment nor passwords from a .netrc.
@@ -188,7 +189,7 @@ class Client:
                         file.write(piece)
                     except OSError as error:
                         raise SourceError(
-                            Status.FAILED, f"{path} cannot be written ({error.strerror})"
+                            Status.UNAVAILABLE, f"{path} cannot be written ({error.strerror})"
                         ) from None
             known[address] = {ask: headers[name] for name, ask in MARKS.items() if name in headers}
             return Download.NEW
@@ -283,7 +284,9 @@ class Client:
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             fault = _PassingError(Status.TIMEOUT, f"{host} did not answer in {patience:.0f} s")
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, ValueError):
-            fault = SourceError(Status.FAILED, "its address, key or proxy is unusable: correct it")
+            fault = SourceError(
+                Status.UNAVAILABLE, "its address, key or proxy is unusable: correct it"
+            )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             fault = _PassingError(Status.UNAVAILABLE, f"{host}: {_kind(error)}")
         raise fault from None

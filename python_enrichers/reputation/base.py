@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any, NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from python_enrichers.base import Indicators, Outcome, SourceError, lookup_frame
+from python_enrichers.addresses import Span
+from python_enrichers.base import Indicators, Outcome, SourceError, Status, lookup_frame
 from python_enrichers.budget import Limits, Meter
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Client, Marks
@@ -29,6 +29,10 @@ from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
 
 ENTRY_POINTS = "spot_oa.reputation"
+
+EVERY_KIND: AbstractSet[IndicatorType] = frozenset(("address", "name", "uri"))
+Key = tuple[IndicatorType, str]
+"""An indicator with its kind."""
 
 UNVERIFIED, NONE, LOW, MEDIUM, HIGH = SEVERITIES = range(-1, 4)
 SEVERITY_WORDS = {
@@ -43,20 +47,7 @@ SEVERITY_WORDS = {
 """How lists write severities, in lower case."""
 
 
-class Answer(StrEnum):
-    """What became of a question: column `outcome` of the verdicts."""
-
-    ANSWERED = "answered"
-    NOT_FOUND = "not found"
-    NOT_ASKED = "not asked"
-    UNAVAILABLE = "unavailable"
-    UNAUTHORISED = "unauthorised"
-    MALFORMED = "malformed"
-    TIMEOUT = "timeout"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a service said of an indicator.
 
     `severity` is -1 unverified, 0 none, 1 low, 2 medium, 3 high; `confidence` is the service's own
@@ -68,6 +59,13 @@ class Verdict:
     confidence: float | None = None
     category: str | None = None
     matched_entry: str | None = None
+
+
+class Entry(NamedTuple):
+    """A line of a list: its verdict, and the addresses or the key that it matches."""
+
+    verdict: Verdict
+    matches: Span | str
 
 
 def storable(*texts: str | None) -> None:
@@ -109,21 +107,6 @@ def read_severity(text: str) -> int:
     if severity is None:
         raise ValueError(f"its severity is not one of {', '.join(SEVERITY_WORDS)}")
     return severity
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One row of the verdicts: an answer, and for ANSWERED the verdict.
-
-    Times are UTC without a zone, as the warehouse stores them.
-    """
-
-    kind: IndicatorType
-    indicator: str
-    answer: Answer
-    verdict: Verdict | None = None
-    fetched_at: dt.datetime | None = None
-    expires_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +159,10 @@ class LiveService(Protocol):
             did not answer.
 
         Raises:
-            SourceError: There was no usable answer.
-            NotAskedError: There is no budget left.
+            SourceError: There was no usable answer, or no budget to ask.
             LookupError, TypeError, ValueError, AttributeError: The answer is not of its form.
         """
         ...
-
-
-Entry = tuple[str, str, int, object, float | None, str | None]
-"""A line of a list: indicator, label, severity, what it matches (see matching), confidence and
-category.
-
-A plain tuple, which the garbage collector stops tracking: a list has many.
-"""
 
 
 @runtime_checkable
@@ -217,7 +191,6 @@ class ListSource(Protocol):
 
         Raises:
             SourceError: It could not be got.
-            NotAskedError: There is no budget left.
         """
         ...
 
@@ -299,22 +272,50 @@ class ServiceModule(Protocol):
     """Makes the services from an `Options` and the `Tools`; it may raise a ConfigError."""
 
 
-def verdict_rows(service: str, said: Iterable[Said]) -> pd.DataFrame:
-    """Make rows of lookups.reputation_verdicts."""
-    rows = list(said)
-    verdicts = [row.verdict for row in rows]
+def fault_of(error: Exception) -> SourceError:
+    """What an error means that a service or list has raised, whatever it is.
+
+    Of an unknown one its type is told and not its text, which may hold what was sent.
+    """
+    if isinstance(error, SourceError):
+        return error
+    form = type(error).__name__
+    return SourceError(Status.MALFORMED, f"its answer is of no known form ({form})")
+
+
+def every(indicators: Indicators) -> list[Key]:
+    """The indicators one by one, each with its kind."""
+    return [(kind, text) for kind, texts in indicators.items() for text in texts]
+
+
+def verdict_rows(
+    service: str,
+    asked: Sequence[Key],
+    outcomes: Sequence[Status],
+    verdicts: Sequence[Verdict | None] = (),
+    **times: Sequence[dt.datetime | None],
+) -> pd.DataFrame:
+    """Make rows of lookups.reputation_verdicts.
+
+    Args:
+        service: Whose verdicts they are.
+        asked: The indicators.
+        outcomes: What became of each question.
+        verdicts: What was said where that is ANSWERED; none at all if left out.
+        times: Columns `fetched_at` and `expires_at`, in UTC without a zone.
+    """
+    said = [*zip(*((verdict or _NOTHING) for verdict in verdicts), strict=True)]
     return lookup_frame(
         "reputation_verdicts",
         {
-            "indicator": [row.indicator for row in rows],
-            "indicator_type": [row.kind for row in rows],
-            "service": [service] * len(rows),
-            **{
-                field: [getattr(verdict, field, None) for verdict in verdicts]
-                for field in Verdict.__slots__
-            },
-            "fetched_at": [row.fetched_at for row in rows],
-            "expires_at": [row.expires_at for row in rows],
-            "outcome": [row.answer for row in rows],
+            "indicator": [text for _, text in asked],
+            "indicator_type": [kind for kind, _ in asked],
+            "service": [service] * len(asked),
+            "outcome": outcomes,
+            **dict(zip(Verdict._fields, said, strict=False)),
+            **times,
         },
     )
+
+
+_NOTHING = (None,) * len(Verdict._fields)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from python_enrichers.base import Outcome, SourceError, Status
-from python_enrichers.budget import Meter, NotAskedError
-from python_enrichers.reputation.base import ListSource, LiveService
-from python_enrichers.reputation.lists import synchronise
-from python_enrichers.reputation.local_feed import load_feeds
+from python_enrichers.base import Outcome, Status
+from python_enrichers.budget import Meter
+from python_enrichers.reputation.base import ListSource, LiveService, fault_of
+from python_enrichers.reputation.lists.local import load_feeds
+from python_enrichers.reputation.lists.store import synchronise
 from python_enrichers.reputation.registry import load_services
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
@@ -48,19 +48,11 @@ def _probe(service: LiveService, settings: Settings) -> Outcome:
     status, detail = Status.OK, "reachable, accepts the key if it needs one"
     try:
         service.lookup(kind, [PROBES[kind]])
-    except NotAskedError as error:
-        status, detail = Status.PARTIAL, str(error)
-    except SourceError as error:
-        status, detail = error.status, error.reason
     except Exception as error:  # noqa: BLE001 - whatever a service does
-        form = type(error).__name__
-        status, detail = Status.MALFORMED, f"its answer is of no known form ({form})"
+        fault = fault_of(error)
+        status, detail = fault.status.of_source, fault.reason
     return Outcome(service.name, status, detail=detail)
 
 
 def _with_budget(outcome: Outcome, meter: Meter) -> Outcome:
-    try:
-        budget = f"{meter.left()} of {meter.limits.daily} calls left today"
-    except SourceError as error:
-        budget = error.reason
-    return replace(outcome, detail=f"{outcome.detail}, {budget}")
+    return replace(outcome, detail=f"{outcome.detail}, {meter.left_in_words()}")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 from python_enrichers.base import Indicators, Outcome, SourceError, Status
 from python_enrichers.bounded import work_off
@@ -16,20 +14,19 @@ from python_enrichers.budget import NotAskedError
 from python_enrichers.context_files import naive_utc
 from python_enrichers.reputation.base import (
     SEVERITIES,
-    Answer,
+    Key,
     LiveService,
-    Said,
     Verdict,
     Verdicts,
+    every,
+    fault_of,
     storable,
     verdict_rows,
 )
 from python_enrichers.reputation.sendable import Sendable
+from python_enrichers.reputation.verdict_cache import Kept, VerdictCache
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
-
-if TYPE_CHECKING:
-    from python_enrichers.reputation.verdict_cache import Kept, Key, VerdictCache
 
 ENOUGH_FAULTS = 3
 """After so many outages or timeouts in a row the service is left alone."""
@@ -59,7 +56,7 @@ class Live:
 
     def lookup(self, indicators: Indicators) -> Verdicts:
         """Ask what is not known yet; see `ReputationService.lookup`."""
-        texts = [(kind, text) for kind, given in indicators.items() for text in given]
+        asked = every(indicators)
         forms = self._sendable.forms(indicators)
         # Distinct, and still the most suspicious first.
         keys = dict.fromkeys((kind, form) for (kind, _), form in forms.items() if form)
@@ -68,19 +65,38 @@ class Live:
         self._ask([key for key in keys if key not in kept], round_)
         answers, faults, why_not = round_.result()
         known = kept | answers
-        said = [_said(kind, text, forms[kind, text], known, faults) for kind, text in texts]
+        found = [known.get((kind, forms[kind, text] or "")) for kind, text in asked]
+        outcomes = [
+            _outcome(at_hand, faults.get((kind, forms[kind, text] or "")))
+            for at_hand, (kind, text) in zip(found, asked, strict=True)
+        ]
+        rows = verdict_rows(
+            self.name,
+            asked,
+            outcomes,
+            [at_hand and at_hand.verdict for at_hand in found],
+            fetched_at=[at_hand and naive_utc(at_hand.fetched) for at_hand in found],
+            expires_at=[at_hand and naive_utc(at_hand.expires) for at_hand in found],
+        )
+        withheld = sum(form is None for form in forms.values())
+        not_asked = len(keys) - len(kept) - len(answers) - len(faults)
+        gaps = self._service.meter.gaps
+        parts = [
+            f"{len(kept)} from the cache" if kept else "",
+            f"{withheld} not for others" if withheld else "",
+            f"{not_asked} not asked, {why_not}" if not_asked else "",
+            next((fault.reason for fault in faults.values()), ""),
+            *gaps,
+            self._service.meter.left_in_words(),
+        ]
         return Verdicts(
-            verdict_rows(self.name, said),
+            rows,
             Outcome(
                 self.name,
-                _status(
-                    faults,
-                    is_partial=len(keys) > len(kept) + len(answers) + len(faults)
-                    or bool(self._service.meter.gaps),
-                ),
-                asked=len(kept) + len(answers) + len(faults),
-                found=sum(row.answer is Answer.ANSWERED for row in said),
-                detail=self._detail(said, forms, len(kept), faults, why_not),
+                _status(faults, is_partial=bool(not_asked or gaps)),
+                asked=len(keys) - not_asked,
+                found=outcomes.count(Status.ANSWERED),
+                detail=", ".join(dict.fromkeys(filter(None, parts))),
             ),
         )
 
@@ -107,30 +123,6 @@ class Live:
             forms = [form for of, form in keys if of == kind]
             for begin in range(0, len(forms), size):
                 yield kind, forms[begin : begin + size]
-
-    def _detail(
-        self,
-        said: Sequence[Said],
-        forms: Mapping[Key, str | None],
-        kept: int,
-        faults: Mapping[Key, SourceError],
-        why_not: str,
-    ) -> str:
-        answers = Counter(row.answer for row in said)
-        withheld = sum(form is None for form in forms.values())
-        not_asked = answers[Answer.NOT_ASKED] - withheld
-        parts = [
-            f"{kept} from the cache" if kept else "",
-            f"{withheld} not for others" if withheld else "",
-            f"{not_asked} not asked, {why_not}" if not_asked else "",
-            next((fault.reason for fault in faults.values()), ""),
-            *self._service.meter.gaps,
-        ]
-        try:
-            parts.append(f"{self._service.meter.left()} calls left today")
-        except SourceError as error:
-            parts.append(error.reason)
-        return ", ".join(filter(None, parts))
 
 
 @dataclass(slots=True)
@@ -167,13 +159,9 @@ class _Round:
                 else:
                     answers[kind, form] = _checked(said)
         except NotAskedError as error:
-            why_not = str(error)
-        except SourceError as error:
-            fault = error
+            why_not = error.reason
         except Exception as error:  # noqa: BLE001 - whatever a service does, the day goes on
-            # Its type and not its text: that may hold what was sent.
-            form = type(error).__name__
-            fault = SourceError(Status.MALFORMED, f"its answer is of no known form ({form})")
+            fault = fault_of(error)
         if fault:
             answers, faults = {}, dict.fromkeys(keys, fault)
         with self._lock:
@@ -207,20 +195,10 @@ class _Round:
             return dict(self._answers), self._faults | dict.fromkeys(self._under_way, late), why_not
 
 
-def _said(
-    kind: IndicatorType,
-    text: str,
-    form: str | None,
-    answers: Mapping[Key, Kept],
-    faults: Mapping[Key, SourceError],
-) -> Said:
-    key = (kind, form or "")
-    if kept := answers.get(key):
-        answer = Answer.ANSWERED if kept.verdict else Answer.NOT_FOUND
-        fetched, expires = naive_utc(kept.fetched), naive_utc(kept.expires)
-        return Said(kind, text, answer, kept.verdict, fetched, expires)
-    fault = faults.get(key)
-    return Said(kind, text, answer_of(fault.status) if fault else Answer.NOT_ASKED)
+def _outcome(kept: Kept | None, fault: SourceError | None) -> Status:
+    if kept:
+        return Status.ANSWERED if kept.verdict else Status.NOT_FOUND
+    return fault.status if fault else Status.NOT_ASKED
 
 
 def _checked(verdict: Verdict | None) -> Verdict | None:
@@ -240,14 +218,7 @@ def _checked(verdict: Verdict | None) -> Verdict | None:
     return verdict
 
 
-def answer_of(status: Status) -> Answer:
-    """The answer that an indicator got from a source with that fault."""
-    if status is Status.PARTIAL:
-        return Answer.NOT_ASKED
-    return Answer(status) if status.value in set(Answer) else Answer.UNAVAILABLE
-
-
 def _status(faults: Mapping[Key, SourceError], *, is_partial: bool) -> Status:
-    found = {fault.status for fault in faults.values()}
+    found = {fault.status.of_source for fault in faults.values()}
     worst = (status for status in reversed(Status) if status in found)
     return next(worst, Status.PARTIAL if is_partial else Status.OK)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from python_enrichers.addresses import RangeIndex, is_public, pack, unpack
 from python_enrichers.base import Indicators
 from python_enrichers.network_context.enricher import internal_ranges
-from python_enrichers.reputation.matching import split_uri, wire_name
+from python_enrichers.reputation.uris import split_uri, wire_name
 from spot_oa.errors import ConfigError, printable
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings

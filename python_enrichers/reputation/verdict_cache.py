@@ -9,39 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from typing import NamedTuple
 
-from requests_cache.backends.sqlite import SQLiteCache
-from requests_cache.serializers import SerializerPipeline, Stage
-
-from python_enrichers.reputation.base import MEDIUM, Verdict
+from python_enrichers.reputation.base import MEDIUM, Key, Verdict
 from spot_oa.errors import EnrichmentError, printable
-from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
 
-Key = tuple[IndicatorType, str]
+_WAIT_FOR_OTHERS = 10.0
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """An answer, None being "not found", and the seconds since 1970 at which it came and ends."""
 
     verdict: Verdict | None
     fetched: float
     expires: float
 
-    @property
-    def expires_unix(self) -> float:
-        """The end by the name that the store looks for."""
-        return self.expires
-
 
 class VerdictCache:
-    """The answers of one service.
+    """The answers of one service, in an SQLite file that several runs may share.
 
     Raises:
         EnrichmentError: The file cannot be written.
@@ -53,21 +41,40 @@ class VerdictCache:
             "harmless": settings.ttl_harmless * 3600,
             "not found": settings.ttl_not_found * 3600,
         }
-        path = settings.cache_dir / "reputation" / f"{service}.sqlite"
-        _check(path)
-        cache = SQLiteCache(path, serializer=_SERIALIZER)
-        cache.delete(expired=True, vacuum=False)
-        self._kept = cache.responses
+        self._path = settings.cache_dir / "reputation" / f"{service}.sqlite"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connection() as connection:
+                connection.execute("begin immediate")
+                connection.execute(
+                    "create table if not exists verdicts (key text primary key, answer text, "
+                    "fetched real, expires real)"
+                )
+                connection.execute("delete from verdicts where expires < unixepoch()")
+        except (OSError, sqlite3.Error) as error:
+            raise EnrichmentError(
+                f"cache {printable(self._path)} cannot be written ({printable(error)}); "
+                "remove it, or make its folder writable"
+            ) from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, _WAIT_FOR_OTHERS)) as connection, connection:
+            yield connection
 
     def get(self, keys: Iterable[Key], now: float) -> dict[Key, Kept]:
         """Find the answers that still count."""
-        found: dict[Key, Kept | None] = {}
+        found: dict[Key, Kept] = {}
         # What cannot be read is asked again.
-        with suppress(sqlite3.Error):
-            known = set(self._kept)
-            found = {key: self._kept[at] for key in keys if (at := _digest(key)) in known}
-        # The store gives None for what it cannot read any more.
-        return {key: kept for key, kept in found.items() if kept and kept.expires > now}
+        with suppress(sqlite3.Error), self._connection() as connection:
+            rows = connection.execute("select * from verdicts where expires > ?", (now,))
+            known = {digest: rest for digest, *rest in rows}
+            for key in keys:
+                if at_hand := known.get(_digest(key)):
+                    text, fetched, expires = at_hand
+                    with suppress(TypeError, ValueError):
+                        found[key] = Kept(_verdict(text), fetched, expires)
+        return found
 
     def put(self, answers: Mapping[Key, Verdict | None], now: float) -> dict[Key, Kept]:
         """Keep answers, each as long as its kind is kept."""
@@ -75,10 +82,13 @@ class VerdictCache:
             key: Kept(verdict, now, now + self._seconds[_kind(verdict)])
             for key, verdict in answers.items()
         }
+        rows = [
+            (_digest(key), json.dumps(verdict), fetched, expires)
+            for key, (verdict, fetched, expires) in kept.items()
+        ]
         # What cannot be kept is asked again: no reason to lose it now.
-        with suppress(sqlite3.Error), self._kept.bulk_commit():
-            for key, answer in kept.items():
-                self._kept[_digest(key)] = answer
+        with suppress(sqlite3.Error), self._connection() as connection:
+            connection.executemany("insert or replace into verdicts values (?, ?, ?, ?)", rows)
         return kept
 
 
@@ -89,36 +99,10 @@ def _kind(verdict: Verdict | None) -> str:
 
 
 def _digest(key: Key) -> str:
-    # The store writes keys into its SQL as they are.
+    """The name of an indicator in the file, which does not tell what was asked."""
     return hashlib.sha256("\0".join(key).encode()).hexdigest()
 
 
-def _dumps(kept: Kept) -> str:
-    return json.dumps(asdict(kept))
-
-
-def _loads(text: str) -> Kept:
-    fields: dict[str, Any] = json.loads(text)
-    verdict = fields.pop("verdict")
-    return Kept(Verdict(**verdict) if verdict else None, **fields)
-
-
-_SERIALIZER = SerializerPipeline([Stage(dumps=_dumps, loads=_loads)])
-
-
-def _check(path: Path) -> None:
-    """See that the file can be written: the store would wait for ever.
-
-    Raises:
-        EnrichmentError: It cannot.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("begin immediate")
-            connection.rollback()
-    except (OSError, sqlite3.Error) as error:
-        raise EnrichmentError(
-            f"cache {printable(path)} cannot be written ({printable(error)}); "
-            "remove it, or make its folder writable"
-        ) from error
+def _verdict(text: str) -> Verdict | None:
+    fields = json.loads(text)
+    return None if fields is None else Verdict(*fields)

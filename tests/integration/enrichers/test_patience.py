@@ -64,7 +64,7 @@ def test_who_wants_to_be_left_alone_gets_no_further_question(
     assert len(recorder.requests) == 1
     assert list(outcomes(found).values()) == ["unavailable", *["not asked"] * 3]
     assert "3 not asked, localhost wants to be left alone for 3600 s" in details(found)[0]
-    assert "499 calls left today" in details(found)[0]
+    assert "499 of 500 calls left today" in details(found)[0]
 
 
 def test_a_retry_after_holds_for_the_next_question_too(ask: Asked, httpserver: HTTPServer) -> None:

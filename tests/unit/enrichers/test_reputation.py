@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from python_enrichers import load_enricher
-from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
-from python_enrichers.reputation import Reputation
-from python_enrichers.reputation.base import Answer, Verdicts
-from python_enrichers.reputation.matching import matches_of
+from python_enrichers.base import Enrichment, Indicators, Outcome, Status, lookup_frame
+from python_enrichers.reputation.base import Verdicts
+from python_enrichers.reputation.enricher import Reputation
+from python_enrichers.reputation.lists.match import matches_of
 from spot_oa.errors import EnrichmentError
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
@@ -395,7 +395,7 @@ class NamesOnly:
                 "service": [self.name] * len(names),
                 "severity": [2] * len(names),
                 "label": ["Odd"] * len(names),
-                "outcome": [Answer.ANSWERED] * len(names),
+                "outcome": [Status.ANSWERED] * len(names),
             },
         )
         return Verdicts(rows, Outcome(self.name))

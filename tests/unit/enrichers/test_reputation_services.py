@@ -18,8 +18,8 @@ from python_enrichers.base import SourceError
 from python_enrichers.bounded import work_off
 from python_enrichers.budget import Budget, Deadline, Limits, Meter, NotAskedError
 from python_enrichers.reputation.registry import load_services
-from python_enrichers.reputation.spamhaus import Drop
-from python_enrichers.reputation.spamhaus import Options as SpamhausOptions
+from python_enrichers.reputation.services.spamhaus import Drop
+from python_enrichers.reputation.services.spamhaus import Options as SpamhausOptions
 from spot_oa.errors import ConfigError, EnrichmentError
 from spot_oa.settings import Settings, load_settings
 from tests.conftest import PROJECT
@@ -299,8 +299,8 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     info = site / "acme-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[spot_oa.reputation]\nacme = acme_reputation\n")
-    (site / "acme_reputation.py").write_text(PLUGIN)
+    (info / "entry_points.txt").write_text("[spot_oa.reputation]\nacme = acme_plugin\n")
+    (site / "acme_plugin.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(str(site))
     return tmp_path / "home"
 

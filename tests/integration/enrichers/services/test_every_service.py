@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from python_enrichers.reputation import fb, misp, otx
+from python_enrichers.reputation.services import fb, misp, otx
 from tests.integration.enrichers.conftest import KEY, Asked, outcomes, statuses, texts
 
 ONE_BY_ONE = {

@@ -22,8 +22,8 @@ from python_enrichers.reputation.base import (
     Tools,
     WordList,
 )
-from python_enrichers.reputation.list_files import read_records
-from python_enrichers.reputation.matching import entry
+from python_enrichers.reputation.lists.match import entry
+from python_enrichers.reputation.lists.read import read_records
 from spot_oa.pipelines import IndicatorType
 
 

@@ -16,6 +16,7 @@ from python_enrichers.context_files import ContextFile
 from python_enrichers.domain import split_name
 from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
+    EVERY_KIND,
     MEDIUM,
     NONE,
     BaseUrl,
@@ -27,9 +28,8 @@ from python_enrichers.reputation.base import (
     Verdict,
     part,
 )
-from python_enrichers.reputation.list_files import read_records, write_records
-from python_enrichers.reputation.listed import EVERY_KIND
-from python_enrichers.reputation.matching import entry
+from python_enrichers.reputation.lists.match import entry
+from python_enrichers.reputation.lists.read import read_records, write_records
 from spot_oa.pipelines import IndicatorType
 
 LISTED_TYPES = frozenset({"IPv4", "IPv6", "CIDR", "domain", "hostname", "URL", "URI"})

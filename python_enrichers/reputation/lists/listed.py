@@ -7,15 +7,12 @@ import time
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from python_enrichers.base import Indicators, Outcome, Status, lookup_frame
+from python_enrichers.base import Indicators, Outcome, SourceError, Status
 from python_enrichers.context_files import ContextFile, naive_utc
-from python_enrichers.reputation.base import Answer, Entry, Said, Verdicts, verdict_rows
-from python_enrichers.reputation.matching import NOT_FOUND, Matcher
+from python_enrichers.reputation.base import EVERY_KIND, Entry, Verdicts, every, verdict_rows
+from python_enrichers.reputation.lists.match import NOT_FOUND, Matcher
+from spot_oa.errors import printable
 from spot_oa.pipelines import IndicatorType
-
-EVERY_KIND: AbstractSet[IndicatorType] = frozenset(("address", "name", "uri"))
-ENTRY = {0: "matched_entry", 1: "label", 2: "severity", 4: "confidence", 5: "category"}
-"""Columns of the verdicts by their place in an `Entry`; what it matches is none."""
 
 
 class Listed:
@@ -42,24 +39,16 @@ class Listed:
 
     def lookup(self, indicators: Indicators) -> Verdicts:
         """Match indicators; see `ReputationService.lookup`."""
-        asked = [(kind, text) for kind, texts in indicators.items() for text in texts]
+        asked = every(indicators)
         places = self._matcher.find(indicators)
-        nothing = (None,) * (max(ENTRY) + 1)
-        found = [self._file.entries[at] if at != NOT_FOUND else nothing for at in places]
-        # By columns and not by `Said`: lists are asked about everything.
-        rows = lookup_frame(
-            "reputation_verdicts",
-            {
-                "indicator": [text for _, text in asked],
-                "indicator_type": [kind for kind, _ in asked],
-                "service": [self.name] * len(asked),
-                **{field: [entry[at] for entry in found] for at, field in ENTRY.items()},
-                "fetched_at": [self._file.written_at] * len(asked),
-                "expires_at": [self._expires_at] * len(asked),
-                "outcome": [
-                    Answer.NOT_FOUND if at == NOT_FOUND else Answer.ANSWERED for at in places
-                ],
-            },
+        entries = self._file.entries
+        rows = verdict_rows(
+            self.name,
+            asked,
+            [Status.NOT_FOUND if at == NOT_FOUND else Status.ANSWERED for at in places],
+            [None if at == NOT_FOUND else entries[at].verdict for at in places],
+            fetched_at=[self._file.written_at] * len(asked),
+            expires_at=[self._expires_at] * len(asked),
         )
         outcome = self._file.outcome(len(asked), len(places) - places.count(NOT_FOUND))
         return Verdicts(
@@ -79,22 +68,14 @@ class Listed:
 class Absent:
     """A list without a local copy: every lookup reports the failure, never "not found"."""
 
-    def __init__(
-        self, name: str, kinds: AbstractSet[IndicatorType], answer: Answer, outcome: Outcome
-    ) -> None:
+    def __init__(self, name: str, kinds: AbstractSet[IndicatorType], fault: SourceError) -> None:
         self.name = name
         self.kinds = kinds
-        self._answer = answer
-        self._outcome = outcome
+        self._fault = fault
 
     def lookup(self, indicators: Indicators) -> Verdicts:
         """Say for each indicator why nothing is known; see `ReputationService.lookup`."""
-        rows = verdict_rows(
-            self.name,
-            (
-                Said(kind, text, self._answer)
-                for kind, texts in indicators.items()
-                for text in texts
-            ),
-        )
-        return Verdicts(rows, self._outcome)
+        asked = every(indicators)
+        rows = verdict_rows(self.name, asked, [self._fault.status] * len(asked))
+        reason = printable(self._fault.reason)
+        return Verdicts(rows, Outcome(self.name, self._fault.status.of_source, detail=reason))

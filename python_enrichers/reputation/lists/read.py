@@ -79,7 +79,7 @@ def read_records(
         return None
     except OSError as error:
         reason = f"the copy {path} cannot be read ({error.strerror}): remove it"
-        raise SourceError(Status.FAILED, reason) from None
+        raise SourceError(Status.UNAVAILABLE, reason) from None
     if not entries:
         reason = f"none of its {skipped} lines can be used: {first}" if skipped else "no entry"
         raise SourceError(Status.MALFORMED, f"{shown_as} has {reason}")

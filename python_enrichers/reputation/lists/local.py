@@ -9,8 +9,8 @@ from pathlib import Path
 
 from python_enrichers.context_files import read_context_file
 from python_enrichers.reputation.base import Entry, read_severity
-from python_enrichers.reputation.listed import Listed
-from python_enrichers.reputation.matching import entry
+from python_enrichers.reputation.lists.listed import Listed
+from python_enrichers.reputation.lists.match import entry
 from spot_oa.errors import EnrichmentError, printable
 
 

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from python_enrichers.base import Outcome, SourceError, Status
+from python_enrichers.base import SourceError, Status
 from python_enrichers.bounded import work_off
-from python_enrichers.budget import NotAskedError
 from python_enrichers.context_files import ContextFile, naive_utc
 from python_enrichers.http import Marks
-from python_enrichers.reputation.base import Entry, ListSource
-from python_enrichers.reputation.listed import Absent, Listed
-from python_enrichers.reputation.live import answer_of
+from python_enrichers.reputation.base import Entry, ListSource, fault_of
+from python_enrichers.reputation.lists.listed import Absent, Listed
 from spot_oa.errors import printable
 from spot_oa.settings import Settings
 
@@ -58,9 +56,7 @@ def _open(
     try:
         file = came if isinstance(came, ContextFile) else _read(source, path)
     except SourceError as error:
-        fault = fault or error
-        outcome = Outcome(source.name, fault.status, detail=printable(fault.reason))
-        return Absent(source.name, source.kinds, answer_of(fault.status), outcome)
+        return Absent(source.name, source.kinds, fault or error)
     gaps = [*map(printable, source.meter.gaps)]
     return Listed(
         file,
@@ -92,17 +88,12 @@ def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
             fresh.replace(path)
         if any(marks.values()):
             kept.write_text(json.dumps(marks), "utf-8")
-    except NotAskedError as error:
-        raise SourceError(Status.PARTIAL, str(error)) from None
     except OSError as error:
-        raise SourceError(Status.FAILED, f"{path} cannot be written ({error.strerror})") from None
-    except SourceError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever comes, the day goes on
-        # Its type and not its text: that may hold what was sent.
         raise SourceError(
-            Status.MALFORMED, f"its answer is of no known form ({type(error).__name__})"
+            Status.UNAVAILABLE, f"{path} cannot be written ({error.strerror})"
         ) from None
+    except Exception as error:  # noqa: BLE001 - whatever comes, the day goes on
+        raise fault_of(error) from None
     finally:
         fresh.unlink(missing_ok=True)
     return file
@@ -116,13 +107,10 @@ def _read(source: ListSource, path: Path) -> ContextFile[Entry]:
     """
     try:
         file = source.read(path)
-    except SourceError:
-        raise
     except Exception as error:  # noqa: BLE001 - whatever a list is like, the day goes on
-        reason = f"it is of no known form ({type(error).__name__})"
-        raise SourceError(Status.MALFORMED, reason) from None
+        raise fault_of(error) from None
     if file is None:
-        raise SourceError(Status.FAILED, f"the copy {path} is gone")
+        raise SourceError(Status.UNAVAILABLE, f"the copy {path} is gone")
     if not file.entries:
         raise SourceError(Status.MALFORMED, "it has no entry")
     return file

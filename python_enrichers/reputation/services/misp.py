@@ -22,7 +22,7 @@ from python_enrichers.reputation.base import (
     Verdict,
     part,
 )
-from python_enrichers.reputation.matching import uri_key
+from python_enrichers.reputation.uris import uri_key
 from spot_oa.pipelines import IndicatorType
 
 TYPES: Mapping[IndicatorType, Sequence[str]] = {
@@ -111,7 +111,7 @@ class Misp:
                 return found, None
         reason = f"a question has more than {MAX_PAGES} pages: raise page_size or lower batch_size"
         self.meter.left_out(reason)
-        return found, SourceError(Status.PARTIAL, reason)
+        return found, SourceError(Status.NOT_ASKED, reason)
 
 
 def _attributes_of(answer: Any) -> list[Mapping[str, Any]]:

@@ -9,29 +9,19 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import idna
 import numpy as np
 
-from python_enrichers.addresses import (
-    RangeIndex,
-    Span,
-    pack,
-    parse_address,
-    parse_span,
-    span,
-    unpack,
-)
+from python_enrichers.addresses import RangeIndex, Span, pack, parse_span, span
 from python_enrichers.base import Indicators
 from python_enrichers.domain import split_name
-from python_enrichers.reputation.base import SEVERITIES, Entry, storable
+from python_enrichers.reputation.base import SEVERITIES, Entry, Verdict, storable
+from python_enrichers.reputation.uris import WEB, split_uri, usual, wire_name
 
 NOT_FOUND = -1
 UNDER = "."
 """Begins the key of an entry that also stands for the names under it."""
 
-_URI = re.compile(r"(?:([a-z][a-z0-9+.-]*)://)?([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _BOUNDARY = re.compile(r"[/?#]")
 _ADDRESSES = re.compile(r"[0-9A-Fa-f:.]+(?:[-/ ]+[0-9A-Fa-f:.]+)?")
 """What an address, network or range is made of: asking first is faster than failing to read."""
@@ -43,86 +33,6 @@ _NAME = re.compile(
 )
 _BROKEN_NETWORK = re.compile(r"/[0-9.]+")
 _DEFANGED = re.compile(r"\[(\.|:|://)\]|^hxxp", re.IGNORECASE)
-_WEB = ("", "http", "https")
-"""Schemes that are not told apart, because proxy logs have none."""
-_DEFAULT_PORTS = {"ftp": ("21",), "ws": ("80",), "wss": ("443",)} | dict.fromkeys(
-    _WEB, ("80", "443")
-)
-
-
-class Uri(NamedTuple):
-    """The parts of a URI, or of a name or address with or without a port.
-
-    `rest` is everything from the first `/`, `?` or `#`.
-    """
-
-    scheme: str
-    host: str
-    port: str
-    rest: str
-
-    @property
-    def key(self) -> str:
-        """The text of a URI in its usual form: equal URIs have equal keys."""
-        scheme = "" if self.scheme in _WEB else f"{self.scheme}://"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}{host}:{self.port}{self.rest}" if self.port else scheme + host + self.rest
-
-
-def split_uri(text: str) -> Uri:
-    """Split any text as a URI whose scheme may be missing.
-
-    Scheme and host are written in lower case, the host without user, brackets and final dot.
-    """
-    match = _URI.match(text)
-    scheme, authority, rest = match.groups("") if match else ("", text, "")
-    authority = authority.rpartition("@")[2]
-    if authority.startswith("["):
-        host, _, port = authority[1:].partition("]")
-        port = port.removeprefix(":")
-    elif authority.count(":") == 1:
-        host, _, port = authority.partition(":")
-    else:
-        # With more than one colon it is an IPv6 address without its brackets.
-        host, port = authority, ""
-    return Uri(scheme.lower(), host.lower().rstrip("."), port, rest)
-
-
-def usual(uri: Uri) -> Uri:
-    """Write a URI in its usual form.
-
-    The default port is left out, an empty path is `/`, an address stands in its shortest form, an
-    IDN in ASCII. `http` and `https` have the default ports of both.
-    """
-    address = pack(uri.host)
-    return Uri(
-        uri.scheme,
-        unpack(address) if address else wire_name(uri.host),
-        "" if uri.port in _DEFAULT_PORTS.get(uri.scheme, ()) else uri.port,
-        uri.rest if uri.rest.startswith("/") else f"/{uri.rest}",
-    )
-
-
-def uri_key(text: str) -> str:
-    """The key of a URI, by which equal URIs are found equal."""
-    return usual(split_uri(text)).key
-
-
-def wire_name(name: str) -> str:
-    """Write a name as DNS transports it: lower case, no final dot, IDN in ASCII (`xn--`).
-
-    A name that cannot be written so is only put in lower case.
-    """
-    name = name.lower().rstrip(".")
-    if name.isascii():
-        return name
-    try:
-        labels = idna.uts46_remap(name, std3_rules=False).rstrip(".").split(".")
-        return ".".join(
-            label if label.isascii() else idna.alabel(label).decode() for label in labels
-        )
-    except UnicodeError:
-        return name
 
 
 def entry(
@@ -141,7 +51,8 @@ def entry(
     storable(indicator, label, category)
     if severity not in SEVERITIES:
         raise ValueError(f"{severity!r} is no severity")
-    return indicator, label, severity, matches_of(indicator), confidence, category
+    verdict = Verdict(severity, label, confidence, category, matched_entry=indicator)
+    return Entry(verdict, matches_of(indicator))
 
 
 def matches_of(indicator: str) -> Span | str:
@@ -177,7 +88,7 @@ def matches_of(indicator: str) -> Span | str:
     rest = uri.rest[:-1] if uri.rest.endswith("/*") else uri.rest
     found = usual(uri._replace(rest=rest))
     is_bare = not (uri.scheme or rest)
-    if is_bare or (uri.scheme in _WEB and not found.port and found.rest == "/"):
+    if is_bare or (uri.scheme in WEB and not found.port and found.rest == "/"):
         return span(address, address) if address else host
     if host.startswith(UNDER):
         raise ValueError("`*.` stands before a name, not in a URI")
@@ -186,10 +97,9 @@ def matches_of(indicator: str) -> Span | str:
 
 def _with_netmask(text: str) -> Span:
     try:
-        network = ipaddress.IPv4Network(text, strict=False)
+        return parse_span(str(ipaddress.IPv4Network(text, strict=False)))
     except ValueError:
         raise ValueError("it is no network") from None
-    return span(parse_address(str(network[0])), parse_address(str(network[-1])))
 
 
 class Matcher:
@@ -201,12 +111,12 @@ class Matcher:
     """
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        matches = [entry[3] for entry in entries]
+        matches = [entry.matches for entry in entries]
         self._at = {key: at for at, key in enumerate(matches) if isinstance(key, str)}
         self._at |= {key[1:]: at for key, at in self._at.items() if key.startswith(UNDER)}
         networks = [(at, net) for at, net in enumerate(matches) if isinstance(net, tuple)]
         # Of networks of the same width the last wins: an exact address goes before a /32.
-        networks.sort(key=lambda network: not _is_wide(entries[network[0]][0]))
+        networks.sort(key=lambda network: _is_exact(entries[network[0]]))
         self._networks = RangeIndex([net for _, net in networks])
         # The last item is the one for position -1, not found.
         self._network_at = np.array([*(at for at, _ in networks), NOT_FOUND])
@@ -259,5 +169,6 @@ class Matcher:
         return NOT_FOUND
 
 
-def _is_wide(text: str) -> bool:
-    return "/" in text or "-" in text
+def _is_exact(entry: Entry) -> bool:
+    text = entry.verdict.matched_entry or ""
+    return "/" not in text and "-" not in text

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from python_enrichers.base import SourceError, Status
 from python_enrichers.reputation.base import (
+    EVERY_KIND,
     HIGH,
     MEDIUM,
     BaseUrl,
@@ -19,7 +20,6 @@ from python_enrichers.reputation.base import (
     Verdict,
     part,
 )
-from python_enrichers.reputation.listed import EVERY_KIND
 from spot_oa.pipelines import IndicatorType
 
 

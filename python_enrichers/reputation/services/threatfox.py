@@ -15,6 +15,7 @@ from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
+    EVERY_KIND,
     HIGH,
     LOW,
     MEDIUM,
@@ -24,9 +25,8 @@ from python_enrichers.reputation.base import (
     Tools,
     part,
 )
-from python_enrichers.reputation.list_files import read_records, write_records
-from python_enrichers.reputation.listed import EVERY_KIND
-from python_enrichers.reputation.matching import entry
+from python_enrichers.reputation.lists.match import entry
+from python_enrichers.reputation.lists.read import read_records, write_records
 from spot_oa.pipelines import IndicatorType
 
 CONFIDENCES = ((75, HIGH), (50, MEDIUM))

@@ -24,6 +24,7 @@ from python_enrichers.budget import Limits
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Marks
 from python_enrichers.reputation.base import (
+    EVERY_KIND,
     MEDIUM,
     Entry,
     ListSource,
@@ -31,9 +32,8 @@ from python_enrichers.reputation.base import (
     Tools,
     read_severity,
 )
-from python_enrichers.reputation.list_files import read_records
-from python_enrichers.reputation.listed import EVERY_KIND
-from python_enrichers.reputation.matching import entry
+from python_enrichers.reputation.lists.match import entry
+from python_enrichers.reputation.lists.read import read_records
 from spot_oa.pipelines import IndicatorType, Name
 
 FETCHED_DAYS = 30.0

@@ -1,0 +1,1 @@
+"""Lists: fetched and kept (store), read, matched."""
