@@ -14,7 +14,7 @@ from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.publish import newest_published
 from spot_oa.settings import Settings
-from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse import Warehouse, open_warehouse
 from spot_oa.warehouse.tables import python_tables
 
 PROBE: Indicators = {"address": ["127.0.0.1"]}
@@ -37,10 +37,7 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str]]:
     warehouse = open_warehouse(settings)
     yield _warehouse(settings, pipelines)
     for pipeline in pipelines.values():
-        yield _newest(
-            f"telemetry of {pipeline.name} {_place(settings, pipeline.name)}",
-            partial(warehouse.newest_telemetry, pipeline),
-        )
+        yield _telemetry(settings, warehouse, pipeline)
         yield _newest(
             f"ML results of {pipeline.name} below {without_userinfo(settings.ml_uri)}",
             partial(newest_results, pipeline, settings.ml_uri),
@@ -89,6 +86,24 @@ def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> tuple[b
     except SpotOaError as error:
         return error.transient, f"warehouse {name}: {error}"
     return True, f"warehouse {name}"
+
+
+def _telemetry(settings: Settings, warehouse: Warehouse, pipeline: Pipeline) -> tuple[bool, str]:
+    """The newest day of telemetry, and which columns its newest file has."""
+    what = f"telemetry of {pipeline.name} {_place(settings, pipeline.name)}"
+    try:
+        day = warehouse.newest_telemetry(pipeline)
+        usable, line = _newest(what, lambda: day)
+        if day is None:
+            return usable, line
+        found = warehouse.telemetry_columns(pipeline, day)
+    except SpotOaError as error:
+        return False, f"{what}: {error}"
+    described = pipeline.telemetry
+    missing = [name for name in described.columns if name not in found]
+    lacking = f", missing {', '.join(missing)}" if missing else ""
+    columns = f"columns {len(described.columns) - len(missing)} of {len(described.columns)}"
+    return set(described.needed).isdisjoint(missing), f"{line}, {columns}{lacking}"
 
 
 def _place(settings: Settings, pipeline: str) -> str:

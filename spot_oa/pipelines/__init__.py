@@ -67,9 +67,24 @@ class Results(_Model):
 
 
 class Telemetry(_Model):
-    """The raw events of a day, partitioned by y, m, d, h."""
+    """The raw events of a day, partitioned by y, m, d, h.
+
+    Telemetry without a column of `needed` is refused: rows are matched or counted by it. One of
+    `unused` is missed by nobody. A warning names what else is missing.
+    """
 
     columns: dict[Name, Type]
+    needed: tuple[Name, ...] = ()
+    unused: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        for name in (*self.needed, *self.unused):
+            if name not in self.columns:
+                raise ValueError(f"{name!r} is needed or unused, but no telemetry column")
+        if both := set(self.needed) & set(self.unused):
+            raise ValueError(f"{min(both)!r} is needed and unused")
+        return self
 
 
 class Related(_Model):
