@@ -19,7 +19,7 @@ from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.publish import newest_published
 from spot_oa.settings import Settings
 from spot_oa.sources import load_sources
-from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse import Warehouse, open_warehouse
 from spot_oa.warehouse.tables import python_tables
 
 
@@ -69,10 +69,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     warehouse = open_warehouse(settings)
     yield _warehouse(settings, pipelines)
     for pipeline in pipelines.values():
-        yield _newest(
-            f"telemetry of {pipeline.name} {_place(settings, pipeline.name)}",
-            partial(warehouse.newest_telemetry, pipeline),
-        )
+        yield _telemetry(settings, warehouse, pipeline)
         yield _newest(
             f"ML results of {pipeline.name} below {without_userinfo(settings.ml_uri)}",
             partial(newest_results, pipeline, settings.ml_uri),
@@ -163,6 +160,25 @@ def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Finding
     except SpotOaError as error:
         return passing if error.transient else State.UNUSABLE, f"warehouse {name}: {error}"
     return State.OK, f"warehouse {name}"
+
+
+def _telemetry(settings: Settings, warehouse: Warehouse, pipeline: Pipeline) -> Finding:
+    """The newest day of telemetry, and which columns its newest file has."""
+    what = f"telemetry of {pipeline.name} {_place(settings, pipeline.name)}"
+    try:
+        day = warehouse.newest_telemetry(pipeline)
+        usable, line = _newest(what, lambda: day)
+        if day is None:
+            return usable, line
+        found = warehouse.telemetry_columns(pipeline, day)
+    except SpotOaError as error:
+        return _fault(error, State.MISSING), f"{what}: {error}"
+    described = pipeline.telemetry
+    missing = [name for name in described.columns if name not in found]
+    lacking = f", missing {', '.join(missing)}" if missing else ""
+    columns = f"columns {len(described.columns) - len(missing)} of {len(described.columns)}"
+    state = usable if set(described.needed).isdisjoint(missing) else State.UNUSABLE
+    return state, f"{line}, {columns}{lacking}"
 
 
 def _place(settings: Settings, pipeline: str) -> str:

@@ -63,8 +63,14 @@ def prepare(run: Run) -> Prepared:
         for step in run.pipeline.enrich
     }
     run.warehouse.prepare(python_tables(load_pipelines(run.settings.pipelines_dir)))
-    without = run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
-    warnings = [f"no telemetry for {date}: what is made of raw events is empty" for date in without]
+    exposed = run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
+    warnings = [
+        *(
+            f"no telemetry for {date}: what is made of raw events is empty"
+            for date in exposed.without
+        ),
+        *exposed.warnings,
+    ]
     if run.settings.target == "duckdb":
         warnings += [
             f"{told}, before the day does: is its ingest running?"
@@ -75,7 +81,7 @@ def prepare(run: Run) -> Prepared:
         warnings.append(
             f"SPOT_OA_CONTEXT_DIR={context}: no such folder, nothing is looked up there"
         )
-    return Prepared(enrichers, warnings, has_telemetry=not without)
+    return Prepared(enrichers, warnings, has_telemetry=not exposed.without)
 
 
 def land(run: Run, progress: Callable[[str], None]) -> Landed:

@@ -70,10 +70,23 @@ class Telemetry(_Model):
     """The raw events of a day, partitioned by y, m, d, h.
 
     `digits` is the least number of digits of m, d and h in the paths of what ingest writes.
+    Telemetry without a column of `needed` is refused: rows are matched or counted by it. One of
+    `unused` is missed by nobody. A warning names what else is missing.
     """
 
     columns: dict[Name, Type]
+    needed: tuple[Name, ...] = ()
+    unused: tuple[Name, ...] = ()
     digits: int = Field(default=1, ge=1, le=2)
+
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        for name in (*self.needed, *self.unused):
+            if name not in self.columns:
+                raise ValueError(f"{name!r} is needed or unused, but no telemetry column")
+        if both := set(self.needed) & set(self.unused):
+            raise ValueError(f"{min(both)!r} is needed and unused")
+        return self
 
 
 class Related(_Model):

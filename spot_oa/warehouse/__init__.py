@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,16 @@ class SliceWriter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """What was made of the telemetry of some dates."""
+
+    without: Sequence[dt.date]
+    """The dates for which there is none."""
+    warnings: Sequence[str] = ()
+    """What is left out, is missing or does not fit, a line each."""
+
+
 class Warehouse(Protocol):
     """What the steps need of an engine. Each call opens and closes its own connection."""
 
@@ -51,14 +62,11 @@ class Warehouse(Protocol):
         """
         ...
 
-    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Sequence[dt.date]:
+    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Exposed:
         """Make `raw.<pipeline>` show the telemetry of these dates, in place.
 
-        Returns:
-            The dates for which there is none.
-
         Raises:
-            ConfigError: There is no place for it.
+            ConfigError: There is no place for it, or it lacks a column that the pipeline needs.
             WarehouseError: It cannot be read.
         """
         ...
@@ -68,6 +76,14 @@ class Warehouse(Protocol):
 
         Raises:
             SpotOaError: There is no place for it, or it cannot be read.
+        """
+        ...
+
+    def telemetry_columns(self, pipeline: Pipeline, date: dt.date) -> Sequence[str]:
+        """The described columns that the newest file of a day with telemetry has.
+
+        Raises:
+            SpotOaError: It cannot be read.
         """
         ...
 

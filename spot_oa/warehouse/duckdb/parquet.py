@@ -12,6 +12,19 @@ import duckdb
 import pyarrow as pa
 
 from spot_oa.errors import printable
+from spot_oa.pipelines import Type
+
+SQL_TYPES: Mapping[Type, str] = {
+    "string": "varchar",
+    "int": "integer",
+    "bigint": "bigint",
+    "float": "float",
+    "double": "double",
+    "timestamp": "timestamp",
+}
+
+SESSION = "set timezone = 'UTC'"
+"""What every session of DuckDB begins with: it would take the zone of the machine."""
 
 
 def text(value: str) -> str:
@@ -83,6 +96,7 @@ def write_sorted(
 ) -> int:
     """Write rows as `copy_sorted` does."""
     with interrupts(), duckdb.connect(":memory:") as connection:
+        connection.execute(SESSION)
         connection.register("rows_of_the_day", rows)
         return copy_sorted(
             connection,

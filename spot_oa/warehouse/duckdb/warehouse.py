@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,19 +16,19 @@ import pyarrow as pa
 
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
-from spot_oa.pipelines import Pipeline, Related, Type
+from spot_oa.pipelines import Pipeline, Related
 from spot_oa.settings import Settings
-from spot_oa.warehouse.duckdb.parquet import copy_sorted, interrupts, reason, text
+from spot_oa.warehouse import Exposed
+from spot_oa.warehouse.duckdb.parquet import SESSION, SQL_TYPES, copy_sorted, interrupts, reason
+from spot_oa.warehouse.duckdb.telemetry import (
+    days,
+    files_of,
+    found_columns,
+    left_out,
+    query,
+    readable,
+)
 from spot_oa.warehouse.tables import Table, name_key
-
-SQL_TYPES: Mapping[Type, str] = {
-    "string": "varchar",
-    "int": "integer",
-    "bigint": "bigint",
-    "float": "float",
-    "double": "double",
-    "timestamp": "timestamp",
-}
 
 _DOOR = threading.Lock()
 """Held while connecting and closing: DuckDB cannot open a file that another thread just closes."""
@@ -110,7 +109,8 @@ class DuckDBWarehouse:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _DOOR:
-                return duckdb.connect(str(self._path), config=self._config)
+                connection = duckdb.connect(str(self._path), config=self._config)
+            connection.execute(SESSION)
         except (duckdb.Error, OSError) as error:
             why = reason(error)
             held = "could not set lock" in why.lower()
@@ -122,6 +122,7 @@ class DuckDBWarehouse:
             raise WarehouseError(
                 f"warehouse {self._path} cannot be opened ({why}); {advice}", transient=held
             ) from error
+        return connection
 
     def exists(self) -> bool:
         """See `Warehouse.exists`."""
@@ -167,29 +168,44 @@ class DuckDBWarehouse:
             )
         return root
 
-    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Sequence[dt.date]:
-        """See `Warehouse.expose_telemetry`; partitions may be written m=7 or m=07."""
+    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Exposed:
+        """See `Warehouse.expose_telemetry`; partitions may be written m=7 or m=07.
+
+        The view names the day's files as they are now: both scans of a run see the same rows,
+        whatever is added meanwhile.
+        """
         root = self._existing_telemetry(pipeline)
-        globs = {date: _hour_globs(root, date) for date in dates}
-        found = [glob for of_date in globs.values() for glob in of_date]
+        of_dates = {date: files_of(root, date) for date in dates}
+        files = [file for day in of_dates.values() for file in day.files]
         with self._connect() as connection:
             connection.execute("create schema if not exists raw")
-            query = _scan(connection, pipeline, found) if found else _no_rows(pipeline)
-            connection.execute(f"create or replace view raw.{pipeline.name} as {query}")
-        return [date for date, of_date in globs.items() if not of_date]
+            shown, warnings = query(connection, pipeline, root, files)
+            connection.execute(f"create or replace view raw.{pipeline.name} as {shown}")
+        return Exposed(
+            [date for date, day in of_dates.items() if not day.files],
+            [*(one for day in of_dates.values() for one in left_out(day)), *warnings],
+        )
 
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
         """See `Warehouse.newest_telemetry`; looks at folders, newest first."""
         root = self._existing_telemetry(pipeline)
-        return next((date for date in _days(root) if _hour_globs(root, date)), None)
+        return next((date for date in days(root) if files_of(root, date).files), None)
+
+    def telemetry_columns(self, pipeline: Pipeline, date: dt.date) -> Sequence[str]:
+        """See `Warehouse.telemetry_columns`; the warehouse is not opened, it may be in use."""
+        files = files_of(self._telemetry(pipeline), date).files
+        with readable():
+            newest = max(files, key=lambda file: (file.stat().st_mtime_ns, file))
+        with duckdb.connect(":memory:") as connection:
+            return found_columns(connection, pipeline, newest)
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """See `Warehouse.telemetry_state`: the files with their sizes and times of change."""
         root = self._telemetry(pipeline)
-        hours = _hours(root, date) if root.is_dir() else {}
-        with _readable():
-            files = sorted((file, file.stat()) for parquet in hours.values() for file in parquet)
-        return [(str(file), found.st_size, found.st_mtime_ns) for file, found in files]
+        files = files_of(root, date).files if root.is_dir() else []
+        with readable():
+            found = [(str(file), file.stat()) for file in files]
+        return [(file, stat.st_size, stat.st_mtime_ns) for file, stat in found]
 
     @contextmanager
     def replacing(self, part: Slice, *tables: Table) -> Iterator[_SliceWriter]:
@@ -290,92 +306,4 @@ def _local(uri: str) -> Path:
             f"SPOT_OA_RAW_URI={printable(uri)}: the duckdb target reads telemetry from local "
             "folders; give a path or a file:// URL"
         )
-    return Path(parts.path if parts.scheme else uri)
-
-
-def _days(root: Path) -> list[dt.date]:
-    """The days that have a folder, newest first."""
-    pattern = re.compile(r"y=(\d+)/m=(\d+)/d=(\d+)", re.ASCII)
-    found = set()
-    for folder in root.glob("y=*/m=*/d=*"):
-        parts = pattern.fullmatch(folder.relative_to(root).as_posix())
-        with suppress(ValueError):  # Not a day of the calendar.
-            found |= {dt.date(*map(int, parts.groups()))} if parts else set()
-    return sorted(found, reverse=True)
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """What cannot be listed is an error: passed over it would look like a day without traffic."""
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(
-            f"telemetry {printable(error.filename)} cannot be read ({error.strerror}); "
-            "let this user read it, or correct SPOT_OA_RAW_URI"
-        ) from error
-
-
-def _hours(root: Path, date: dt.date) -> Mapping[Path, Sequence[Path]]:
-    """The Parquet files of a day by hour folder, its partitions compared as integers."""
-    patterns = [
-        rf"y=0*{date.year}",
-        rf"m=0*{date.month}",
-        rf"d=0*{date.day}",
-        "h=.*",
-    ]
-    folders = [root]
-    with _readable():
-        for pattern in patterns:
-            folders = [child for folder in folders for child in _children(folder, pattern)]
-        return {hour: _children(hour, r".*\.parquet") for hour in folders}
-
-
-def _children(folder: Path, pattern: str) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if re.fullmatch(pattern, path.name, re.DOTALL))
-
-
-def _hour_globs(root: Path, date: dt.date) -> list[str]:
-    """Patterns of the Parquet files of a day."""
-    return [f"{_plain(hour)}/*.parquet" for hour, files in _hours(root, date).items() if files]
-
-
-def _plain(path: Path) -> str:
-    """The path with DuckDB's pattern characters taken literally."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-def _scan(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, globs: Sequence[str]) -> str:
-    """A query for the telemetry's own columns and y, m, d, h, each in its described type."""
-    files = ", ".join(text(glob) for glob in globs)
-    scan = (
-        f"read_parquet([{files}], union_by_name = true, "
-        "hive_partitioning = true, hive_types_autocast = false)"
-    )
-    try:
-        described = connection.execute(f"describe select * from {scan}").fetchall()  # noqa: S608
-    except duckdb.Error as error:
-        raise WarehouseError(
-            f"telemetry of {pipeline.name} is not readable Parquet ({reason(error)}); "
-            "replace the file"
-        ) from error
-    found = {row[0]: row[1].lower() for row in described}
-    columns = []
-    for name, kind in {**pipeline.telemetry.columns, **_PARTITIONS}.items():
-        wanted = SQL_TYPES[kind]
-        if name not in found:
-            columns.append(f'cast(null as {wanted}) as "{name}"')
-        elif found[name] != wanted:
-            columns.append(f'cast("{name}" as {wanted}) as "{name}"')
-        else:
-            columns.append(f'"{name}"')
-    return f"select {', '.join(columns)} from {scan}"  # noqa: S608
-
-
-def _no_rows(pipeline: Pipeline) -> str:
-    columns = {**pipeline.telemetry.columns, **_PARTITIONS}.items()
-    nulls = ", ".join(f'cast(null as {SQL_TYPES[kind]}) as "{name}"' for name, kind in columns)
-    return f"select {nulls} where false"
-
-
-_PARTITIONS: Mapping[str, Type] = {"y": "int", "m": "int", "d": "int", "h": "int"}
+    return Path(parts.path if parts.scheme else uri).absolute()

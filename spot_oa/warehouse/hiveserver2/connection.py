@@ -66,11 +66,11 @@ class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
 
 
 class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # no types
-    """impyla's connection; every session on it has the configured query options."""
+    """impyla's connection; every session on it is in UTC, with the configured options."""
 
     def __init__(self, service: Any, options: Mapping[str, str]) -> None:
         super().__init__(service)
-        self._options = {name.upper(): value for name, value in options.items()}
+        self._options = {"TIMEZONE": "UTC"} | {name.upper(): options[name] for name in options}
 
     def cursor(self, *arguments: Any, **given: Any) -> Any:
         """Open a session."""

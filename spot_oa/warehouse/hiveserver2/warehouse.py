@@ -16,6 +16,7 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
+from spot_oa.warehouse import Exposed
 from spot_oa.warehouse.duckdb.parquet import write_sorted
 from spot_oa.warehouse.hiveserver2.connection import connect, failure, where
 from spot_oa.warehouse.hiveserver2.staging import literal, staging
@@ -199,14 +200,16 @@ class ImpalaWarehouse:
             raise ConfigError(
                 f"{where(self._settings)}: there is no telemetry table {name}; correct {setting}"
             )
-        missing = {*pipeline.telemetry.columns, *"ymdh"} - set(_described(session, name))
+        found = _described(session, name)
+        missing = {*pipeline.telemetry.columns, *"ymdh"} - set(found)
         if missing:
             raise ConfigError(
                 f"{where(self._settings)}: telemetry table {name} lacks "
-                f"{', '.join(sorted(missing))}; add them (a view will do), or correct {setting}"
+                f"{', '.join(sorted(missing))}: it has {', '.join(found)}; add them (a view will "
+                f"do), or correct {setting}"
             )
 
-    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Sequence[dt.date]:
+    def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Exposed:
         """See `Warehouse.expose_telemetry`; the table is there for all its dates already."""
         with self._connect() as session:
             self._check_telemetry(session, pipeline)
@@ -219,7 +222,7 @@ class ImpalaWarehouse:
                     f"where {_of_date(date)} limit 1"
                 )
             }
-        return [date for date in dates if date not in found]
+        return Exposed([date for date in dates if date not in found])
 
     def _refresh(self, session: _Session, pipeline: Pipeline) -> None:
         if not self._settings.telemetry_refresh:
@@ -242,6 +245,12 @@ class ImpalaWarehouse:
                 "order by 1 desc, 2 desc, 3 desc limit 1"
             )
         return dt.date(*days[0]) if days else None
+
+    def telemetry_columns(self, pipeline: Pipeline, date: dt.date) -> Sequence[str]:  # noqa: ARG002
+        """See `Warehouse.telemetry_columns`; a table has its columns on every day."""
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+        return list(pipeline.telemetry.columns)
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """See `Warehouse.telemetry_state`: the day's files, which nobody changes once written."""

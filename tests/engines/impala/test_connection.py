@@ -176,7 +176,9 @@ def test_sessions_have_the_configured_options(tmp_path: Path) -> None:
         with connections_of_dbt(settings):
             impala.dbapi.connect(host="elsewhere").cursor().close()
         assert stand_in.options
-        assert all(options == {"SYNC_DDL": "true"} for options in stand_in.options)
+        assert all(
+            options == {"TIMEZONE": "UTC", "SYNC_DDL": "true"} for options in stand_in.options
+        )
 
 
 def test_nobody_there(tmp_path: Path) -> None:
