@@ -34,6 +34,9 @@ test-all: setup-spark ## run the others: engines (needs Java 17), browser, serve
 	$(BIN)/python -m pytest -m "long and not spark" --moments 4
 	$(BIN)/python -m pytest -m spark -n 0
 
+impala-sql: $(READY) ## print the statements that set up a new Impala cluster
+	@$(BIN)/python -m tests.support.impala.ddl
+
 setup-spark: $(READY) ## add Spark to .venv (half a gigabyte)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--require-hashes -r requirements-spark.lock
@@ -76,4 +79,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo server test mutants impala-sql setup-spark test-spark lint bench audit faults docs lock clean
+.PHONY: help setup demo server test test-all impala-sql setup-spark lint bench audit faults docs lock clean

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand
 
-from flows import label_commands
+from flows.cli import labels
 from spot_oa.dates import date_range, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 
@@ -69,7 +69,7 @@ app = _App(
 
 geo = _App(no_args_is_help=True, help="Geo databases.")
 app.add_typer(geo, name="geo")
-label_commands.add_to(app)
+labels.add_to(app)
 
 INTERRUPTED = "interrupted; no day is half published, run it again"
 _SIGINT_CODE = 130
