@@ -245,7 +245,7 @@ def test_what_libraries_say_at_the_end_is_shown(home: Path) -> None:
     """DuckDB's notice of what dbt leaves behind is not: every good run's stderr is empty."""
     code = (
         "import atexit, sys, flows.cli; "
-        "flows.cli.app.command('end')(lambda: atexit.register(lambda: 1 / 0) and None); "
+        "flows.cli.app.app.command('end')(lambda: atexit.register(lambda: 1 / 0) and None); "
         "sys.argv = ['spot-oa', 'end']; flows.cli.main()"
     )
     done = subprocess.run(

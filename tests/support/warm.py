@@ -21,9 +21,10 @@ from pathlib import Path
 SCRIPT = Path(sys.executable).with_name("spot-oa")
 
 _PARENT = """
-import importlib, json, os, pkgutil, sys
+import importlib, json, multiprocessing.util, os, pkgutil, sys
 import dbt.adapters.duckdb, dbt.cli.main, tldextract
-import flows.cli.report, flows.run.runner, python_enrichers, spot_oa.warehouse.duckdb.warehouse
+import flows.cli, flows.run.runner, python_enrichers
+import flows.cli.report, spot_oa.warehouse.duckdb.warehouse
 for module in pkgutil.walk_packages(python_enrichers.__path__, "python_enrichers."):
     importlib.import_module(module.name)
 print("ready", flush=True)
@@ -39,7 +40,11 @@ for line in iter(sys.stdin.readline, ""):
         os.environ.update(order["environment"])
         os.chdir(order["cwd"])
         sys.argv = ["spot-oa", *order["arguments"]]
-        flows.cli.main()
+        try:
+            flows.cli.main()
+        finally:
+            # As in a run that has imported dbt itself: before the end that main() has registered.
+            multiprocessing.util._exit_function()
     print(pid, flush=True)
 """
 

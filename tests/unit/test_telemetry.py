@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from flows.cli.doctor import examine
+from flows.cli.doctor import State, examine
 from spot_oa.errors import ConfigError, SpotOaError, WarehouseError
 from spot_oa.numbers import parse_numbers
 from spot_oa.pipelines import Pipeline, Telemetry, Type, get_pipeline
@@ -365,7 +365,7 @@ def test_text_is_a_number_as_in_results(settings: Settings, column: str, kind: T
 # --------------------------------------------------------------------------- doctor
 
 
-def doctor(settings: Settings) -> tuple[bool, str]:
+def doctor(settings: Settings) -> tuple[State, str]:
     return next(found for found in examine(settings) if "telemetry of flow" in found[1])
 
 
@@ -383,7 +383,7 @@ def test_doctor_looks_into_the_newest_file(
     write(settings, dict.fromkeys(FLOW.telemetry.columns, None) | {"x": [1]}, f"{HOUR}/old")
     write(settings, {"SPORT": [1], "sport": None} | dict.fromkeys(lacking), f"{HOUR}/new")
     found = doctor(settings)
-    assert (found[0], found[1].rpartition(" ago, ")[2]) == (usable, says)
+    assert (bool(found[0]), found[1].rpartition(" ago, ")[2]) == (usable, says)
 
 
 def test_doctor_names_a_file_that_is_no_parquet(settings: Settings) -> None:
