@@ -30,9 +30,11 @@ server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C
 test: $(READY) ## run the tests of every day (under ten minutes)
 	$(BIN)/python -m pytest -m "not long"
 
-test-all: setup-spark ## run the others: engines (needs Java 17), browser, servers, faults, mutants
-	$(BIN)/python -m pytest -m "long and not spark" --moments 4
+test-all: setup-spark test-long ## run the others: engines (needs Java 17), browser, servers, faults, mutants
 	$(BIN)/python -m pytest -m spark -n 0
+
+test-long: $(READY) ## run the long tests that need no Spark, or those of LONG="tests/..."
+	$(BIN)/python -m pytest -m "long and not spark" --moments 4 $(LONG)
 
 impala-sql: $(READY) ## print the statements that set up a new Impala cluster
 	@$(BIN)/python -m tests.support.impala.ddl
@@ -79,4 +81,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo server test test-all impala-sql setup-spark lint bench audit faults docs lock clean
+.PHONY: help setup demo server test test-all test-long impala-sql setup-spark lint bench audit faults docs lock clean
