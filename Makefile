@@ -27,7 +27,7 @@ demo: $(READY) ## make a synthetic network and run every pipeline on it
 server: $(READY) ## start a Prefect server, the deployments and a worker; Ctrl-C stops them
 	$(BIN)/python -m flows.orchestration.local_server
 
-test: $(READY) ## run the tests of every day (under ten minutes)
+test: $(READY) ## run the tests of every day
 	$(BIN)/python -m pytest -m "not long"
 
 test-all: setup-spark test-long ## run the others: engines (needs Java 17), browser, servers, faults, mutants
