@@ -159,4 +159,4 @@ def test_schedules_are_there_and_off(server_only: Site) -> None:
         assert schedule["schedule"]["timezone"] == "UTC"
         assert found["global_concurrency_limit"]["limit"] == 1
         assert pipeline in found["tags"]
-        assert "`date`" in found["description"]
+        assert "date: 2016-07-08" in found["description"]
