@@ -35,7 +35,7 @@ end;
 create macro is_ipv4(x) as regexp_full_match(x, '(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}');
 create macro is_ipv6(x) as regexp_full_match(x, '[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*');
 create macro dns_name(x) as case when x = '.' then x else regexp_replace(x, '\.$', '') end;
-create macro dns_class(c) as printf('0x%08x', c);
+create macro dns_class(c) as case when c between 0 and 65535 then printf('0x%08x', c) end;
 create macro first_ipv4(answers) as coalesce(list_filter(answers, lambda a: is_ipv4(a))[1], '');
 -- About what a capture would have shown: Ethernet, IP and UDP headers, the question, the answers.
 create macro frame_length(client, name, answers) as

@@ -280,7 +280,8 @@ def zeek_row(log: str, get: Any) -> tuple[str, dict[str, Any]]:
             server,
             get("query"),
             answers,
-            dns_qry_class=None if qclass is None else f"0x{qclass & 0xFFFFFFFF:08x}",
+            # A class has 16 bits.
+            dns_qry_class=f"0x{qclass:08x}" if qclass is not None and 0 <= qclass < 65536 else None,
             dns_qry_type=number(get("qtype"), INT),
             dns_qry_rcode=number(get("rcode"), INT),
         )

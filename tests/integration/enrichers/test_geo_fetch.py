@@ -15,7 +15,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from flows.cli import app
+from flows.cli.app import app
 from python_enrichers import load_enricher
 from python_enrichers.geo.fetch import fetch
 from spot_oa.errors import ConfigError, EnrichmentError, UsageError
