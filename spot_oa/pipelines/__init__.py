@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spot_oa.dates import Slice
+from spot_oa.descriptions import read_description
 from spot_oa.errors import ConfigError, UsageError, printable
 
 Type = Literal["string", "int", "bigint", "float", "double", "timestamp"]
@@ -244,7 +244,7 @@ def load_pipelines(extra: Path | None = None) -> dict[str, Pipeline]:
         if not extra.is_dir():
             raise ConfigError(f"SPOT_OA_PIPELINES_DIR={extra}: no such folder")
         files |= {path.stem: path for path in sorted(extra.glob("*.yml"))}
-    return {name: _load(path) for name, path in files.items()}
+    return {name: read_description(path, "pipeline", Pipeline) for name, path in files.items()}
 
 
 def get_pipeline(name: str, extra: Path | None = None) -> Pipeline:
@@ -259,21 +259,3 @@ def get_pipeline(name: str, extra: Path | None = None) -> Pipeline:
         known = ", ".join(pipelines)
         raise UsageError(f"pipeline {printable(name)!r} is unknown: take one of {known}")
     return pipelines[name]
-
-
-def _load(path: Path) -> Pipeline:
-    try:
-        pipeline = Pipeline.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"pipeline description {path}: {printable(error)}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = f"{where + ': ' if where else ''}{first['msg']}"
-        raise ConfigError(f"pipeline description {path}: {printable(reason)}") from error
-    if pipeline.name != path.stem:
-        raise ConfigError(
-            f"pipeline description {path}: it says name {pipeline.name!r}, "
-            f"its file must be {pipeline.name}.yml"
-        )
-    return pipeline

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from spot_oa.descriptions import read_description
 from spot_oa.errors import ConfigError, UsageError, printable
 from spot_oa.pipelines import Name
 
@@ -202,7 +202,7 @@ def load_sources(extra: Path | None = None) -> dict[str, tuple[Source, Path]]:
         if not extra.is_dir():
             raise ConfigError(f"SPOT_OA_SOURCES_DIR={extra}: no such folder")
         files |= {path.stem: path for path in sorted(extra.glob("*.yml"))}
-    return {name: (_load(path), path) for name, path in files.items()}
+    return {name: (read_description(path, "source", Source), path) for name, path in files.items()}
 
 
 def get_source(name: str, extra: Path | None = None) -> tuple[Source, Path]:
@@ -217,21 +217,3 @@ def get_source(name: str, extra: Path | None = None) -> tuple[Source, Path]:
         known = ", ".join(sources)
         raise UsageError(f"source {printable(name)!r} is unknown: take one of {known}")
     return sources[name]
-
-
-def _load(path: Path) -> Source:
-    try:
-        source = Source.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, UsageError) as error:
-        raise ConfigError(f"source description {path}: {printable(error)}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = f"{where + ': ' if where else ''}{first['msg']}"
-        raise ConfigError(f"source description {path}: {printable(reason)}") from error
-    if source.name != path.stem:
-        raise ConfigError(
-            f"source description {path}: it says name {source.name!r}, "
-            f"its file must be {source.name}.yml"
-        )
-    return source
