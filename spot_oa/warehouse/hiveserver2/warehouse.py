@@ -16,7 +16,7 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
-from spot_oa.warehouse import Exposed
+from spot_oa.warehouse import Exposed, Hour
 from spot_oa.warehouse.duckdb.parquet import write_sorted
 from spot_oa.warehouse.hiveserver2.connection import connect, failure, where
 from spot_oa.warehouse.hiveserver2.staging import literal, staging
@@ -235,6 +235,20 @@ class ImpalaWarehouse:
                 transient=error.transient,
             ) from error
 
+    def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
+        """See `Warehouse.add_hours`; a partition lies where its keys say."""
+        table = self._settings.telemetry_table(pipeline.name)
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+            kinds = _described(session, table)
+            for hour in hours:
+                keys = ", ".join(
+                    f"{key}={_key(value, kinds[key], pipeline.telemetry.digits)}"
+                    for key, value in hour._asdict().items()
+                )
+                session.run(f"alter table {table} add if not exists partition ({keys})")
+                session.run(f"refresh {table} partition ({keys})")
+
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
         """See `Warehouse.newest_telemetry`; by the partition keys."""
         with self._connect() as session:
@@ -355,6 +369,11 @@ def _tables_in(session: _Session, database: str) -> set[str] | None:
 
 def _described(session: _Session, table: str) -> dict[str, Type]:
     return {row[0]: row[1].lower() for row in session.rows(f"describe {table}")}
+
+
+def _key(value: int, kind: str, digits: int) -> str:
+    """A partition key of telemetry; proxy's are text, and name folders like `m=07`."""
+    return f"'{value:0{digits}}'" if kind == "string" else str(value)
 
 
 def _of_slice(part: Slice) -> str:
