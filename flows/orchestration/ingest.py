@@ -58,7 +58,7 @@ def ingest_hourly(
         if not state.is_completed():
             failed.append(f"{name}: {state.message}")
     if settings.ingest_uri:
-        state = _deliver.with_options(**retried)(return_state=True)
+        state = _deliver.with_options(task_run_name="delivery", **retried)(return_state=True)
         if not state.is_completed():
             failed.append(f"delivery: {state.message}")
     rows = shown.status_rows(sensors(settings), dt.datetime.now(dt.UTC))
