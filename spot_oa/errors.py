@@ -84,6 +84,9 @@ def printable(text: object) -> str:
         Its `str`, with every character that is not printable (line ends, ANSI escapes,
         direction marks) written as a backslash escape.
     """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text)
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown
     )

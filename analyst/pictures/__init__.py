@@ -1,0 +1,26 @@
+"""Pictures of a day: pure functions, a DataFrame in, SVG text out.
+
+Equal frames give equal bytes. Colours are classes of `static/pictures.css`, so that a page shows a
+picture light or dark. Text from traffic goes through `text.t`, which makes it inert. Nothing here
+reads a file but that style sheet, and nothing knows of reports or notebooks.
+"""
+
+from analyst.pictures.chord import chord
+from analyst.pictures.month import month
+from analyst.pictures.network import network
+from analyst.pictures.places import places
+from analyst.pictures.scores import scores
+from analyst.pictures.timeline import Band, gaps, timeline
+from analyst.pictures.tree import tree
+
+__all__ = [
+    "Band",
+    "chord",
+    "gaps",
+    "month",
+    "network",
+    "places",
+    "scores",
+    "timeline",
+    "tree",
+]
