@@ -224,6 +224,12 @@ def demo(
     from spot_oa.demo import DEMO_DATES, demo_settings, generate  # noqa: PLC0415
 
     console, settings = _console(), demo_settings(_settings().home)
+    if settings.reports and not generate_only:
+        from analyst.report import written  # noqa: PLC0415
+
+        page = written(settings.data_dir, DEMO_DATES[-1])
+        told = f"report: {page}, when the runs below are done"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
     made = generate(
         settings.home,
         pipelines=_pipelines("all"),
@@ -246,6 +252,29 @@ def demo(
         console.print(told, markup=False, highlight=False, soft_wrap=True)
     if not generate_only:
         _run_days(_pipelines("all"), DEMO_DATES, None, settings=settings)
+
+
+@app.command()
+def report(
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Of every published day.")] = False,
+) -> None:
+    """Write the report of a published day again: an HTML page over all its pipelines."""
+    from analyst.report import write, write_all  # noqa: PLC0415
+    from spot_oa.lock import warehouse_lock  # noqa: PLC0415
+
+    if (date is None) is not every:
+        raise UsageError("report needs one of --date and --all")
+    console, settings = _console(), _settings()
+    day = None if date is None else parse_date(date)
+    with warehouse_lock(settings.lock, "report", settings.lock_timeout, console.print):
+        pages = write_all(settings) if day is None else [write(settings, day)]
+    for page in pages:
+        console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
+    if not pages:
+        console.print("no day is published yet")
 
 
 @geo.command("fetch")

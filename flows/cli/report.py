@@ -108,6 +108,8 @@ def show_summary(console: Console, summary: Summary) -> None:
     if summary.unchanged:
         console.print(f"{summary.part}: {summary.headline}", markup=False, highlight=False)
         return
+    if summary.report:
+        console.print(f"report: {summary.report}", markup=False, highlight=False, soft_wrap=True)
     table = Table(title=str(summary.part), title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")

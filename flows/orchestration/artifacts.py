@@ -56,6 +56,8 @@ def summary_markdown(summary: Summary) -> str:
 
 def _lines(summary: Summary) -> Iterator[str]:
     yield f"# {summary.part}"
+    if summary.report:
+        yield f"Report of the day: [{summary.report.name}]({summary.report.as_uri()})\n"
     landed = summary.landed
     if landed:
         yield f"{landed.rows} results landed, {landed.rejected} lines rejected, "

@@ -236,6 +236,9 @@ def _run_steps(
         partial(steps.publish, run, summary),
         lambda published: f"to {published.folder}",
     )
+    if run.settings.reports:
+        # No task of Prefect's: there is nothing in it to be tried again.
+        timed("report", partial(steps.report, run, summary), lambda told: told)()
 
 
 def _describe_enriched(enriched: Enriched) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import pyarrow as pa
 
 import python_enrichers
+from analyst import report as reporting
 from flows.run import dbt_runner
 from flows.run.dbt_runner import Built, OnNode
 from flows.run.summary import Enriched, Summary, versions
@@ -16,6 +17,7 @@ from python_enrichers.base import Enricher, Indicators
 from spot_oa import landing
 from spot_oa import publish as publishing
 from spot_oa.dates import Slice
+from spot_oa.errors import SpotOaError, printable
 from spot_oa.ingest import telemetry_root
 from spot_oa.ingest.status import ended_early
 from spot_oa.ingest.store import Store
@@ -177,6 +179,23 @@ def publish(run: Run, summary: Summary) -> Published:
         meta=meta,
         manifest=manifest,
     )
+
+
+def report(run: Run, summary: Summary) -> str:
+    """Write the report of the day, over all pipelines published so far.
+
+    The day is published: whatever is wrong with its page is a warning of the run.
+
+    Returns:
+        What became of it, in a few words.
+    """
+    try:
+        summary.report = reporting.write(run.settings, run.part.date)
+    except Exception as error:  # noqa: BLE001 - see above
+        named = "" if isinstance(error, SpotOaError) else f"{type(error).__name__}: "
+        summary.unreported = f"no report: {named}{printable(error)}"
+        return summary.unreported
+    return f"to {summary.report}"
 
 
 def _indicators(run: Run, step: str) -> Indicators:

@@ -45,6 +45,10 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
     """Steps, in the order in which they began."""
+    report: Path | None = None
+    """The day's page, if it was written."""
+    unreported: str = ""
+    """Why it was not."""
     unaudited: str = ""
     """Why the run could not be written to oa.run_audit."""
     unchanged: bool = False
@@ -110,6 +114,8 @@ class Summary:
             yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)
         yield from self._without_edges()
         yield from self._without_events()
+        if self.unreported:
+            yield self.unreported
         if self.unaudited:
             yield self.unaudited
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from spot_oa.dates import Slice
 from spot_oa.descriptions import read_description
@@ -21,6 +21,9 @@ Type = Literal["string", "int", "bigint", "float", "double", "timestamp"]
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A name that may stand in a path and in SQL as it is."""
+
+TAKEN = ("reports", "docs")
+"""Folders beside those of the published pipelines: no pipeline is called so."""
 
 IndicatorType = Literal["address", "name", "uri"]
 
@@ -180,6 +183,13 @@ class Pipeline(_Model):
     tables: dict[Name, Published]
     triage: Triage | None = None
     """What analysts can say of its rows; nothing if it is not described."""
+
+    @field_validator("name")
+    @classmethod
+    def _no_folder_of_ours(cls, name: str) -> str:
+        if name in TAKEN:
+            raise ValueError(f"{name!r} is a folder beside the published pipelines: take another")
+        return name
 
     @model_validator(mode="after")
     def _can_be_labelled(self) -> Self:

@@ -67,6 +67,8 @@ class RunSettings(Stage):
     """How many results a run takes."""
     data_dir: Path = Path()
     """The published files (`$HOME/data`)."""
+    reports: bool = True
+    """Whether a run writes the report of its day, `<data>/reports/<YYYYMMDD>.html`."""
     retry_delays: NumberList = (10, 60, 300)
     """Seconds before each retry of a step that failed for a passing reason (Prefect only)."""
     pipelines_dir: Path | None = None

@@ -1,0 +1,214 @@
+"""Published days made by hand, and reports of them read back."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spot_oa.settings import Settings
+
+DATE = dt.date(2016, 7, 8)
+NEXT = dt.date(2016, 7, 9)
+Row = dict[str, Any]
+VOID = {"br", "meta", "input", "link", "img", "hr", "base"}
+KINDS = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+
+
+def flow(rank: int = 0, **given: Any) -> Row:
+    row = {
+        "tstart": "2016-07-08 01:02:03",
+        "srcip": "10.0.0.1",
+        "dstip": "198.51.100.1",
+        "sport": 51234,
+        "dport": 443,
+        "proto": "TCP",
+        "ipkt": 5,
+        "ibyt": 500,
+        "opkt": 4,
+        "obyt": 400,
+        "score": 1e-9,
+        "rank": rank,
+        "srcip_internal": 1,
+        "destip_internal": 0,
+        "src_geoloc": "",
+        "dst_geoloc": "Zenda;Strelsau Host",
+        "src_domain": "",
+        "dst_domain": "",
+        "src_rep": "",
+        "dst_rep": "",
+    }
+    return row | given
+
+
+def dns(**given: Any) -> Row:
+    row = {
+        "frame_time": "Jul  8 2016 05:00:00.0 UTC",
+        "unix_tstamp": 1467954000,
+        "frame_len": 90,
+        "ip_dst": "10.0.0.1",
+        "dns_qry_name": "www.example.net",
+        "dns_qry_class": "0x00000001",
+        "dns_qry_type": 1,
+        "dns_qry_rcode": 0,
+        "score": 1e-8,
+        "tld": "example.net",
+        "query_rep": "",
+        "hh": 5,
+        "dns_qry_class_name": "Internet (IN)",
+        "dns_qry_type_name": "A",
+        "dns_qry_rcode_name": "NoError",
+        "network_context": "sales",
+    }
+    return row | given
+
+
+def proxy(**given: Any) -> Row:
+    row = {
+        "tdate": "2016-07-08",
+        "time": "07:08:09",
+        "clientip": "10.0.0.1",
+        "host": "web.example.org",
+        "reqmethod": "GET",
+        "useragent": "agent",
+        "resconttype": "text/html",
+        "duration": 5,
+        "username": "",
+        "webcat": "",
+        "referer": "",
+        "respcode": "200",
+        "uriport": "80",
+        "uripath": "/",
+        "uriquery": "",
+        "serverip": "198.51.100.7",
+        "scbytes": 900,
+        "csbytes": 100,
+        "fulluri": "web.example.org/a",
+        "word": "",
+        "ml_score": 1e-7,
+        "uri_rep": "",
+        "respcode_name": "OK",
+        "network_context": "sales",
+    }
+    return row | given
+
+
+SCORES = {"flow": flow, "dns": dns, "proxy": proxy}
+EDGE = {
+    "flow": ("tstart", "srcip", "dstip", "sport", "dport", "proto", "flags", "ibyt", "ipkt", "hh"),
+    "dns": ("unix_tstamp", "ip_dst", "dns_qry_name", "dns_a", "hh"),
+    "proxy": ("tdate", "time", "clientip", "host", "fulluri", "hh"),
+}
+OTHERS = {
+    "flow": {"chords": ("ip_threat", "srcip", "dstip", "ibyt", "ipkt")},
+    "dns": {"dendro": ("unix_tstamp", "dns_a", "dns_qry_name", "ip_dst")},
+    "proxy": {},
+}
+WHOLE = {"ibyt", "ipkt", "sport", "dport", "hh", "unix_tstamp", "total", "frame_len"}
+
+
+def publish(
+    settings: Settings,
+    pipeline: str,
+    scores: Sequence[Row],
+    *,
+    date: dt.date = DATE,
+    manifest: Mapping[str, Any] | None = None,
+    **tables: Sequence[Row],
+) -> Path:
+    """Write a day of one of our pipelines; tables that are not given are empty."""
+    folder = settings.data_dir / pipeline / f"{date:%Y%m%d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = {
+        "scores": tuple(SCORES[pipeline]()),
+        "edge": EDGE[pipeline],
+        "ingest_summary": ("tdate", "total"),
+        **OTHERS[pipeline],
+    }
+    example = SCORES[pipeline]()
+    rows_of = {"scores": scores, **tables}
+    listed = {}
+    for name, names in columns.items():
+        rows = list(rows_of.get(name, ()))
+        arrays = {}
+        for column in names:
+            kind = KINDS[type(example[column])] if name == "scores" else None
+            kind = kind or (pa.int64() if column in WHOLE else pa.string())
+            arrays[column] = pa.array([row.get(column) for row in rows], kind)
+        pq.write_table(pa.table(arrays), folder / f"{pipeline}_{name}.parquet")
+        listed[f"{pipeline}_{name}"] = {"file": f"{pipeline}_{name}.parquet", "rows": len(rows)}
+    said = {
+        "pipeline": pipeline,
+        "date": date.isoformat(),
+        "run_id": f"{pipeline}-{date}",
+        "limit": 500,
+        "input": {"source_sha256": "a" * 64},
+        "tables": listed,
+        "sources": [],
+        "warnings": [],
+    }
+    text = json.dumps({**said, **(manifest or {})})
+    (folder / "manifest.json").write_text(text)
+    return folder
+
+
+class Page(HTMLParser):
+    """A page taken apart: elements with attributes, and texts by the element that they are in."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = text
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: list[str] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self._in = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        self._in = tag if tag in self.raw else self._in
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in = "" if tag == self._in else self._in
+
+    def handle_data(self, data: str) -> None:
+        if self._in:
+            self.raw[self._in].append(data)
+        elif data.strip():
+            self.texts.append(data)
+
+    def all(self, tag: str) -> Iterator[dict[str, str]]:
+        return (attributes for name, attributes in self.elements if name == tag)
+
+    @property
+    def policy(self) -> dict[str, str]:
+        (content,) = (
+            each["content"]
+            for each in self.all("meta")
+            if each.get("http-equiv") == "Content-Security-Policy"
+        )
+        parts = (part.strip().partition(" ") for part in content.split(";"))
+        return {name: value for name, _, value in parts}
+
+    @property
+    def data(self) -> dict[str, Any]:
+        made: dict[str, Any] = json.loads(self.raw["script"][0])
+        return made
+
+    @property
+    def shown(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.texts))
+
+
+def hash_of(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
