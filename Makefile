@@ -70,6 +70,10 @@ docs: $(READY) ## write the dbt docs of the demo as one static page, target/stat
 	$(BIN)/dbt docs generate --static --quiet --profiles-dir profiles --vars '{date: 2016-07-08}'
 	@echo "open target/static_index.html"
 
+screenshot: $(READY) ## take the picture of the demo's report that README shows (needs Chromium)
+	@test -f spot-oa-home/data/reports/20160709.html || $(BIN)/spot-oa demo
+	$(BIN)/python -m tests.support.screenshot "$$(command -v chromium)"
+
 lock: $(READY) ## pin the newest packages that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --extra dev pyproject.toml --output-file requirements.lock
@@ -81,4 +85,4 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 clean: ## remove what setup, tests and dbt made
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help setup demo server test test-all test-long impala-sql setup-spark lint bench audit faults docs lock clean
+.PHONY: help setup demo server test test-all test-long impala-sql setup-spark lint bench audit faults docs screenshot lock clean
