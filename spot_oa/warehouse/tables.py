@@ -1,12 +1,13 @@
-"""The tables that Python writes, in portable types; SQL only reads them.
+"""The tables that Python writes or reads, in portable types, with what dbt's docs say of them.
 
 Each ends with the columns of its slice: `pipeline` where several pipelines share it, then y, m, d.
+`python -m flows.run.tables` makes dbt's sources of the declarations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -32,6 +33,15 @@ class Table:
     schema: str
     name: str
     columns: Mapping[str, Type]
+    description: str = ""
+    """Begins with the grain: `One row per ...`."""
+    docs: Mapping[str, str] = field(default_factory=dict)
+    """Column -> what it means, where dbt has no doc block of the column's name."""
+
+    def described(self) -> Iterator[tuple[str, Type, str]]:
+        """Each column's name, type and description."""
+        for name, kind in self.columns.items():
+            yield name, kind, self.docs.get(name, doc(name))
 
     @property
     def arrow_schema(self) -> pa.Schema:
@@ -42,10 +52,53 @@ class Table:
         return f"{self.schema}.{self.name}"
 
 
+def doc(block: str) -> str:
+    """Refer to a doc block of models/*.md, as dbt reads it in a description."""
+    return f"{{{{ doc('{block}') }}}}"
+
+
+def declared(
+    schema: str,
+    name: str,
+    description: str,
+    columns: Mapping[str, Type | tuple[Type, str]],
+    end: Mapping[str, Type] = _SHARED,
+) -> Table:
+    """Declare a table.
+
+    Args:
+        schema: Where it is.
+        name: What it is called there.
+        description: Begins with the grain: `One row per ...`.
+        columns: Column -> type, or type and description where dbt has no doc block of its name.
+        end: The columns of the slice, which come last.
+    """
+    split = {name: (c, "") if isinstance(c, str) else c for name, c in columns.items()}
+    types = {name: kind for name, (kind, _) in split.items()}
+    docs = {name: text for name, (_, text) in split.items() if text}
+    return Table(schema, name, {**types, **end}, description, docs)
+
+
 def results_table(pipeline: Pipeline) -> Table:
     """The landed results of a pipeline, one row per line taken."""
     fields = {name: field.type for name, field in pipeline.results.fields.items()}
-    return Table("raw", pipeline.results_table, {**fields, **_PROVENANCE, **YMD})
+    return Table(
+        "raw",
+        pipeline.results_table,
+        {**fields, **_PROVENANCE, **YMD},
+        f"One row per line taken from {pipeline.results.file}.",
+        _docs(pipeline),
+    )
+
+
+def telemetry_table(pipeline: Pipeline) -> Table:
+    """The raw events of a pipeline, which no run writes."""
+    columns: Mapping[str, Type] = {**pipeline.telemetry.columns, **YMD, "h": "int"}
+    return Table("raw", pipeline.name, columns, pipeline.telemetry.description, _docs(pipeline))
+
+
+def _docs(pipeline: Pipeline) -> Mapping[str, str]:
+    return {column: doc(block) for column, block in pipeline.docs.items()}
 
 
 _PROVENANCE: Mapping[str, Type] = {
@@ -56,89 +109,147 @@ _PROVENANCE: Mapping[str, Type] = {
     "landed_at": "timestamp",
 }
 
-REJECTS = Table(
+REJECTS = declared(
     "raw",
     "results_rejects",
-    {"line_no": "bigint", "reason": "string", "line": "string", **_SHARED},
+    "One row per line of a results file that was not taken, with the reason.",
+    {
+        "line_no": "bigint",
+        "reason": ("string", "Why the line was not taken."),
+        "line": ("string", r"The line as it is in the file. Bytes that are not UTF-8 read `\xNN`."),
+    },
 )
 
-_LOOKUP_COLUMNS: Mapping[str, Mapping[str, Type]] = {
-    "ip_geo": {
-        "ip": "string",
+_IP = doc("looked_up_ip")
+
+IP_GEO = declared(
+    "lookups",
+    "ip_geo",
+    "One row per distinct address of the slice: where it is and whose.",
+    {
+        "ip": ("string", _IP),
         "geoloc": "string",
-        "domain": "string",
-        "country_code": "string",
-        "country": "string",
-        "region": "string",
-        "city": "string",
-        "latitude": "double",
-        "longitude": "double",
-        "asn": "bigint",
-        "as_org": "string",
-        "isp": "string",
-        "source": "string",
-        "source_built_at": "timestamp",
+        "domain": ("string", doc("ip_domain")),
+        "country_code": ("string", "ISO 3166 code of the country."),
+        "country": ("string", "Country."),
+        "region": ("string", "Region or state."),
+        "city": ("string", "City."),
+        "latitude": ("double", "Degrees north."),
+        "longitude": ("double", "Degrees east."),
+        "asn": ("bigint", "Autonomous system number."),
+        "as_org": ("string", "Owner of the autonomous system."),
+        "isp": ("string", "Internet service provider or owner of the address."),
+        "source": ("string", "The sources that the row was made of, joined by +."),
+        "source_built_at": ("timestamp", "When the first of these sources was built (UTC)."),
     },
-    "network_context": {"ip": "string", "is_internal": "int", "label": "string"},
-    "reputation": {
-        "indicator": "string",
-        "indicator_type": "string",
+)
+NETWORK_CONTEXT = declared(
+    "lookups",
+    "network_context",
+    "One row per distinct address of the slice: is it ours, and what is it called.",
+    {"ip": ("string", _IP), "is_internal": "int", "label": "string"},
+)
+REPUTATION = declared(
+    "lookups",
+    "reputation",
+    "One row per distinct indicator of the slice, known or not.",
+    {
+        "indicator": ("string", doc("looked_up")),
+        "indicator_type": ("string", doc("looked_up_type")),
         "reputation": "string",
         "severity": "int",
     },
-    "reputation_verdicts": {
-        "indicator": "string",
-        "indicator_type": "string",
-        "service": "string",
-        "severity": "int",
-        "label": "string",
-        "confidence": "double",
-        "category": "string",
-        "matched_entry": "string",
-        "fetched_at": "timestamp",
-        "expires_at": "timestamp",
-        "outcome": "string",
+)
+VERDICTS = declared(
+    "lookups",
+    "reputation_verdicts",
+    "One row per indicator and service.",
+    {
+        "indicator": ("string", doc("looked_up")),
+        "indicator_type": ("string", doc("looked_up_type")),
+        "service": ("string", "The service asked."),
+        "severity": (
+            "int",
+            "-1 unverified, 0 none, 1 low, 2 medium, 3 high. NULL if there is no verdict.",
+        ),
+        "label": ("string", "The service's own word."),
+        "confidence": ("double", "How sure the service is, on its own scale."),
+        "category": ("string", "The service's category."),
+        "matched_entry": ("string", "What of the indicator matched: the entry of the feed."),
+        "fetched_at": ("timestamp", "When the verdict was fetched (UTC)."),
+        "expires_at": ("timestamp", "Until when it counts (UTC)."),
+        "outcome": (
+            "string",
+            "What became of the question: answered, not found, or why there is no answer.",
+        ),
     },
-    "domain": {"name": "string", "registered_domain": "string", "public_suffix": "string"},
-}
+)
+DOMAIN = declared(
+    "lookups",
+    "domain",
+    "One row per distinct name of the slice.",
+    {
+        "name": ("string", doc("looked_up_name")),
+        "registered_domain": "string",
+        "public_suffix": ("string", "The public suffix. Empty if there is none."),
+    },
+)
 
 LOOKUPS: Mapping[str, Table] = {
-    name: Table("lookups", name, {**columns, **_SHARED})
-    for name, columns in _LOOKUP_COLUMNS.items()
+    table.name: table for table in (IP_GEO, NETWORK_CONTEXT, REPUTATION, VERDICTS, DOMAIN)
 }
 
 
-RUN_AUDIT = Table(
+_NOT_SO_FAR = "NULL if the run did not come so far."
+
+RUN_AUDIT = declared(
     "oa",
     "run_audit",
+    "One row per run, however it ended. Rows are added and never changed. A run that did not get "
+    "its turn at the warehouse has none.",
     {
-        "run_id": "string",
-        "status": "string",
-        "reason": "string",
-        "failed_step": "string",
-        "started_at": "timestamp",
-        "finished_at": "timestamp",
-        "seconds": "double",
-        "step_seconds": "string",
-        "user_name": "string",
-        "host": "string",
-        "started_from": "string",
-        "flow_run_id": "string",
-        "target": "string",
-        "versions": "string",
-        "results_limit": "int",
-        "rows_landed": "bigint",
-        "lines_rejected": "bigint",
-        "bad_values": "bigint",
-        "enrichment": "string",
-        "models_built": "int",
-        "tests_passed": "int",
-        "tests_warned": "int",
-        "published_rows": "string",
-        "warnings": "int",
-        "warning_texts": "string",
-        "fingerprint": "string",
-        **_SHARED,
+        "run_id": ("string", "Identifies the run, as in manifest.json of the day it published."),
+        "status": (
+            "string",
+            "`done`, `unchanged` (the published day was left alone), `failed`, `interrupted` "
+            "(Ctrl-C, SIGTERM or cancelled) or `died` (killed, or the machine went down).",
+        ),
+        "reason": ("string", "The one-line error of a failed run. NULL for the others."),
+        "failed_step": ("string", "The step in which the run ended badly. NULL if there is none."),
+        "started_at": (
+            "timestamp",
+            "When the run was asked for, before it waited for its turn (UTC).",
+        ),
+        "finished_at": ("timestamp", "When the run ended (UTC). NULL if it died."),
+        "seconds": ("double", "From started_at to finished_at. NULL if the run died."),
+        "step_seconds": ("string", "JSON, seconds by step, of the steps that ended well."),
+        "user_name": ("string", "The user of the system that ran it."),
+        "host": ("string", "The machine that ran it."),
+        "started_from": ("string", "`cli` or `prefect`."),
+        "flow_run_id": (
+            "string",
+            "Identifies the Prefect flow run. NULL for runs from the command line.",
+        ),
+        "target": ("string", "The dbt target, which names the engine."),
+        "versions": (
+            "string",
+            "JSON, versions of Python, spot-oa, dbt and the engine's client by name.",
+        ),
+        "results_limit": ("int", "Maximum number of results to take."),
+        "rows_landed": ("bigint", f"Results taken. {_NOT_SO_FAR}"),
+        "lines_rejected": ("bigint", f"Lines of the results file not taken. {_NOT_SO_FAR}"),
+        "bad_values": ("bigint", f"Values that became NULL. {_NOT_SO_FAR}"),
+        "enrichment": ("string", "JSON, status, asked and found by step and source."),
+        "models_built": ("int", f"Models and seeds built. {_NOT_SO_FAR}"),
+        "tests_passed": ("int", f"Data tests that passed. {_NOT_SO_FAR}"),
+        "tests_warned": ("int", f"Data tests that warned. {_NOT_SO_FAR}"),
+        "published_rows": (
+            "string",
+            "JSON, rows by published table. Empty if the run published nothing.",
+        ),
+        "warnings": ("int", "How many warnings the run had."),
+        "warning_texts": ("string", "JSON, the warnings as the run showed them."),
+        "fingerprint": ("string", "Hash of all that the run would read. NULL if it is not known."),
     },
 )
 """One row per run, added when it ends and never cleared; lists and mappings are JSON."""

@@ -21,6 +21,7 @@ DIFF = re.compile(r"^```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONCERNED = (
     "tests/unit/test_pipelines.py",
     "tests/unit/test_published_columns.py",
+    "tests/unit/test_tables.py",
     "tests/integration/test_dbt.py",
     "tests/integration/test_docs.py",
     "tests/engines/test_impala_sql.py",
@@ -66,6 +67,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert len(changes) == 3
     for change in changes:
         perform(change, project)
+    sources = python(project, "-m", "flows.run.tables")
+    (project / "models" / "staging" / "_sources.yml").write_text(sources, "utf-8")
     generate(project / "home", pipelines=("flow",), rows_per_day=500, suspicious=20)
     cli = "from flows.cli import main; main()"
     python(project, "-c", cli, "run", "flow", "--date", str(DATE))
