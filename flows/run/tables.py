@@ -7,9 +7,10 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
+from python_enrichers import lookup_tables
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.settings import load_settings
-from spot_oa.warehouse.tables import Table, python_tables, results_table, telemetry_table
+from spot_oa.warehouse.tables import REJECTS, RUN_AUDIT, Table, results_table, telemetry_table
 
 WIDTH = 100
 
@@ -93,6 +94,12 @@ AUDIT_TESTS = """\
               arguments:
                 conditions: ["status in ('done', 'unchanged', 'failed', 'interrupted', 'died')"]
               config: {where: ""}"""
+
+
+def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
+    """Every table that Python writes, for the given pipelines."""
+    results = [results_table(pipeline) for pipeline in pipelines.values()]
+    return [*results, REJECTS, *lookup_tables(), RUN_AUDIT]
 
 
 def sources(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:

@@ -1,12 +1,12 @@
-"""The tables that Python writes or reads, in portable types, with what dbt's docs say of them.
+"""What a table is, in portable types and with what dbt's docs say of it; those of every run.
 
-Each ends with the columns of its slice: `pipeline` where several pipelines share it, then y, m, d.
-`python -m flows.run.tables` makes dbt's sources of the declarations.
+A table of a step is declared by the step. Each ends with the columns of its slice: `pipeline` where
+several pipelines share it, then y, m, d. `flows/run/tables.py` has them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -37,6 +37,8 @@ class Table:
     """Begins with the grain: `One row per ...`."""
     docs: Mapping[str, str] = field(default_factory=dict)
     """Column -> what it means, where dbt has no doc block of the column's name."""
+    key: Sequence[str] = ()
+    """What a slice has one row of."""
 
     def described(self) -> Iterator[tuple[str, Type, str]]:
         """Each column's name, type and description."""
@@ -62,21 +64,22 @@ def declared(
     name: str,
     description: str,
     columns: Mapping[str, Type | tuple[Type, str]],
-    end: Mapping[str, Type] = _SHARED,
+    key: Sequence[str] = (),
 ) -> Table:
-    """Declare a table.
+    """Declare a table that pipelines share.
 
     Args:
         schema: Where it is.
         name: What it is called there.
         description: Begins with the grain: `One row per ...`.
-        columns: Column -> type, or type and description where dbt has no doc block of its name.
-        end: The columns of the slice, which come last.
+        columns: Column -> type, or type and description where dbt has no doc block of its name;
+            those of the slice follow.
+        key: What a slice has one row of.
     """
     split = {name: (c, "") if isinstance(c, str) else c for name, c in columns.items()}
     types = {name: kind for name, (kind, _) in split.items()}
     docs = {name: text for name, (_, text) in split.items() if text}
-    return Table(schema, name, {**types, **end}, description, docs)
+    return Table(schema, name, {**types, **_SHARED}, description, docs, key)
 
 
 def results_table(pipeline: Pipeline) -> Table:
@@ -119,86 +122,6 @@ REJECTS = declared(
         "line": ("string", r"The line as it is in the file. Bytes that are not UTF-8 read `\xNN`."),
     },
 )
-
-_IP = doc("looked_up_ip")
-
-IP_GEO = declared(
-    "lookups",
-    "ip_geo",
-    "One row per distinct address of the slice: where it is and whose.",
-    {
-        "ip": ("string", _IP),
-        "geoloc": "string",
-        "domain": ("string", doc("ip_domain")),
-        "country_code": ("string", "ISO 3166 code of the country."),
-        "country": ("string", "Country."),
-        "region": ("string", "Region or state."),
-        "city": ("string", "City."),
-        "latitude": ("double", "Degrees north."),
-        "longitude": ("double", "Degrees east."),
-        "asn": ("bigint", "Autonomous system number."),
-        "as_org": ("string", "Owner of the autonomous system."),
-        "isp": ("string", "Internet service provider or owner of the address."),
-        "source": ("string", "The sources that the row was made of, joined by +."),
-        "source_built_at": ("timestamp", "When the first of these sources was built (UTC)."),
-    },
-)
-NETWORK_CONTEXT = declared(
-    "lookups",
-    "network_context",
-    "One row per distinct address of the slice: is it ours, and what is it called.",
-    {"ip": ("string", _IP), "is_internal": "int", "label": "string"},
-)
-REPUTATION = declared(
-    "lookups",
-    "reputation",
-    "One row per distinct indicator of the slice, known or not.",
-    {
-        "indicator": ("string", doc("looked_up")),
-        "indicator_type": ("string", doc("looked_up_type")),
-        "reputation": "string",
-        "severity": "int",
-    },
-)
-VERDICTS = declared(
-    "lookups",
-    "reputation_verdicts",
-    "One row per indicator and service.",
-    {
-        "indicator": ("string", doc("looked_up")),
-        "indicator_type": ("string", doc("looked_up_type")),
-        "service": ("string", "The service asked."),
-        "severity": (
-            "int",
-            "-1 unverified, 0 none, 1 low, 2 medium, 3 high. NULL if there is no verdict.",
-        ),
-        "label": ("string", "The service's own word."),
-        "confidence": ("double", "How sure the service is, on its own scale."),
-        "category": ("string", "The service's category."),
-        "matched_entry": ("string", "What of the indicator matched: the entry of the feed."),
-        "fetched_at": ("timestamp", "When the verdict was fetched (UTC)."),
-        "expires_at": ("timestamp", "Until when it counts (UTC)."),
-        "outcome": (
-            "string",
-            "What became of the question: answered, not found, or why there is no answer.",
-        ),
-    },
-)
-DOMAIN = declared(
-    "lookups",
-    "domain",
-    "One row per distinct name of the slice.",
-    {
-        "name": ("string", doc("looked_up_name")),
-        "registered_domain": "string",
-        "public_suffix": ("string", "The public suffix. Empty if there is none."),
-    },
-)
-
-LOOKUPS: Mapping[str, Table] = {
-    table.name: table for table in (IP_GEO, NETWORK_CONTEXT, REPUTATION, VERDICTS, DOMAIN)
-}
-
 
 _NOT_SO_FAR = "NULL if the run did not come so far."
 
@@ -253,12 +176,6 @@ RUN_AUDIT = declared(
     },
 )
 """One row per run, added when it ends and never cleared; lists and mappings are JSON."""
-
-
-def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
-    """Every table that Python writes, for the given pipelines."""
-    results = [results_table(pipeline) for pipeline in pipelines.values()]
-    return [*results, REJECTS, *LOOKUPS.values(), RUN_AUDIT]
 
 
 def name_key(name: str) -> str:

@@ -11,11 +11,11 @@ import duckdb
 import pytest
 import yaml
 
+from flows.run.tables import python_tables
 from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import python_tables
 from tests.conftest import PROJECT
 from tests.support.dbt import dbt
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from pytest_httpserver import HTTPServer
 
+from flows.run.tables import python_tables
 from spot_oa.dates import Slice
 from spot_oa.errors import LandingError
 from spot_oa.landing import _Source, land, newest_results
@@ -22,7 +23,6 @@ from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.results_reader import ResultsReader
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse, open_warehouse
-from spot_oa.warehouse.tables import python_tables
 from tests.support.webhdfs import webhdfs
 
 FLOW = get_pipeline("flow")

@@ -5,9 +5,9 @@ import re
 import pytest
 import yaml
 
-from flows.run.tables import sources
+from flows.run.tables import python_tables, sources
 from spot_oa.pipelines import Pipeline, load_pipelines
-from spot_oa.warehouse.tables import python_tables, telemetry_table
+from spot_oa.warehouse.tables import telemetry_table
 from tests.conftest import PROJECT
 
 FILE = PROJECT / "models" / "staging" / "_sources.yml"

@@ -8,6 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from flows.run.tables import python_tables
+from python_enrichers.geo.tables import IP_GEO
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import load_pipelines
@@ -16,11 +18,9 @@ from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.hiveserver2.staging import BATCH_ROWS, Files, literal
 from spot_oa.warehouse.hiveserver2.warehouse import _record_batch
 from spot_oa.warehouse.tables import (
-    LOOKUPS,
     REJECTS,
     RUN_AUDIT,
     Table,
-    python_tables,
     results_table,
 )
 from tests.support.impala import StandIn
@@ -100,7 +100,7 @@ def test_a_literal_stands_by_itself() -> None:
 
 
 def test_every_type_comes_back_as_it_was(carried: Settings, stand_in: StandIn) -> None:
-    table = LOOKUPS["ip_geo"]
+    table = IP_GEO
     built = dt.datetime(2016, 7, 8, 1, 2, 3, 456789)  # noqa: DTZ001 - UTC, as stored
     rows = pa.table(
         {

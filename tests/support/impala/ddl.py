@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 
 import yaml
 
+from flows.run.tables import python_tables
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import load_settings
 from spot_oa.warehouse.hiveserver2.warehouse import _create
-from spot_oa.warehouse.tables import python_tables
 from tests.conftest import PROJECT
 from tests.support.impala.telemetry import KEYS
 

@@ -11,6 +11,7 @@ from python_enrichers.base import Enrichment, Indicators, Outcome, Status, looku
 from python_enrichers.reputation.base import Verdicts
 from python_enrichers.reputation.enricher import Reputation
 from python_enrichers.reputation.lists.match import matches_of
+from python_enrichers.reputation.tables import VERDICTS
 from spot_oa.errors import EnrichmentError
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
@@ -388,7 +389,7 @@ class NamesOnly:
         (names,) = indicators.values()
         self.asked.append(names)
         rows: pd.DataFrame = lookup_frame(
-            "reputation_verdicts",
+            VERDICTS,
             {
                 "indicator": names,
                 "indicator_type": ["name"] * len(names),
