@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, performed: its three changes, as they stand there, on a copy of the project."""
+"""CONTRIBUTING.md and docs/adding-an-enricher.md, performed: their changes, on a copy."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (PROJECT / name).is_file():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / name, project / name)
-    changes = DIFF.findall((PROJECT / "CONTRIBUTING.md").read_text("utf-8"))
+    pages = [PROJECT / "CONTRIBUTING.md", PROJECT / "docs" / "adding-an-enricher.md"]
+    changes = [change for page in pages for change in DIFF.findall(page.read_text("utf-8"))]
     assert len(changes) == 3
     for change in changes:
         perform(change, project)
