@@ -23,7 +23,7 @@ PROJECT_PARTS = ("dbt_project.yml", "macros", "models", "profiles", "seeds", "te
 PACKAGES = ("analyst", "flows", "python_enrichers", "spot_oa")
 """The project's Python, as far as it is installed."""
 CODE = Path(__file__).resolve().parent.parent
-LIBRARIES = ("dbt-core", "duckdb", "maxminddb", "tldextract")
+LIBRARIES = ("dbt-core", "duckdb", "geoip2", "maxminddb", "tldextract")
 """Others' code and data that change what a run gives."""
 WITHOUT_EFFECT = {
     *("lock_timeout", "memory_limit", "threads", "retry_delays"),

@@ -242,6 +242,7 @@ def options_of(given: IngestInput, *, again: bool = False) -> Options:
         timezone=given.timezone,
         log=given.log,
         growing=given.open,
+        drop_query=given.drop_query,
         again=again,
     )
 

@@ -17,9 +17,11 @@ from python_enrichers.context_files import ContextFile, read_context_file
 from python_enrichers.network_context.netbox import open_netbox
 from python_enrichers.network_context.reverse_dns import open_reverse_dns
 from python_enrichers.network_context.sources import Asked, Labelled, NameSource, Networks
+from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
 from spot_oa.warehouse.tables import doc
 
+IPRANGES_FORM = "start,end,label or network/bits,label"
 RANGE_COLUMNS = 3
 LABEL_COLUMNS = 2
 
@@ -82,10 +84,17 @@ def internal_ranges(settings: Settings) -> ContextFile[Span] | None:
     """Read `ipranges.csv`, the operator's own addresses; None if there is no such file.
 
     Raises:
-        EnrichmentError: It is there and cannot be read, or has lines and no range.
+        EnrichmentError: It is there and cannot be read, or has no range: nobody would be internal,
+            and the operator's own addresses would go to services.
     """
     path = settings.context_dir / "ipranges.csv"
-    return read_context_file(path, _internal, "start,end,label or network/bits,label")
+    file = read_context_file(path, _internal, IPRANGES_FORM)
+    if file and not file.entries:
+        raise EnrichmentError(
+            f"context file {printable(path)} has no range, so that nobody would be internal; "
+            f"write lines as {IPRANGES_FORM}, or remove the file"
+        )
+    return file
 
 
 def _internal(columns: list[str]) -> Span:

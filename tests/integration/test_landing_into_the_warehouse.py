@@ -419,8 +419,13 @@ GOOD = lines("a", "b")
         ),
         (GOOD.replace("\t1.2E-7", "").encode(), r"\(line 1: 18 fields expected, found 17\)"),
         (GOOD.replace("1.2E-7", "NaN").encode(), r"2 lines, none .*\(line 1: score is no number\)"),
-        (b"PK\x03\x04" + os.urandom(100), "it looks like a zip archive"),
-        (gzip.compress(GOOD.replace("\t", ",").encode()), "it looks like fields .* commas"),
+        (b"PK\x03\x04" + bytes(range(100)), "it looks like a zip archive"),
+        pytest.param(
+            # With an id: a gzip header holds the time, and names of tests must not change.
+            gzip.compress(GOOD.replace("\t", ",").encode()),
+            "it looks like fields .* commas",
+            id="gzip",
+        ),
         (b"\n", "1 lines, none can be taken"),
     ],
 )

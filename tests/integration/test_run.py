@@ -161,6 +161,20 @@ def test_suspicious_events_without_one_raw_event_are_a_warning(home: Settings) -
     assert f"**{said.rpartition('README, ')[2].strip(chr(34))}" in page
 
 
+def test_telemetry_of_which_no_row_is_complete_is_a_warning(home: Settings) -> None:
+    for file in (Path(home.raw_uri) / "flow").rglob("*.parquet"):
+        other = file.with_suffix(".other")
+        rows = f"select * replace (cast(null as bigint) as unix_tstamp) from '{file}'"
+        duckdb.sql(rows).write_parquet(str(other))
+        other.replace(file)
+    summary = run(home)
+    assert summary.tables["flow_edge"] > 0
+    (said,) = (warning for warning in summary.warnings if "flow_ingest_summary" in warning)
+    assert said.startswith("flow_ingest_summary is empty although there is telemetry: ")
+    page = (PROJECT / "README.md").read_text("utf-8")
+    assert f"**{said.rpartition('README, ')[2].strip(chr(34))}." in page
+
+
 def _replace_by_folder(file: Path) -> None:
     file.unlink()
     file.mkdir()

@@ -79,7 +79,7 @@ def test_a_bad_parameter_is_refused_at_the_command(
 def test_a_day_that_the_calendar_lacks_is_refused_before_anything_runs(site: Site) -> None:
     run = site.api.final(site.api.start("flow-oa/daily", date="2016-02-30"))
     assert run["state_type"] == "FAILED"
-    assert "date '2016-02-30' is no day" in run["state"]["message"]
+    assert "'2016-02-30' is not a valid date" in run["state"]["message"]
     assert site.api.task_runs(run["id"]) == []
 
 
