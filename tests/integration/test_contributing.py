@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from spot_oa.demo import DEMO_DATES, generate
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 from tests.support.published_columns import unannounced
 
 DATE = DEMO_DATES[0]

@@ -16,8 +16,8 @@ from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from tests.conftest import PROJECT
 from tests.support.dbt import dbt
+from tests.support.project import PROJECT
 
 FIRST, SECOND = DEMO_DATES
 PIPELINES = load_pipelines()

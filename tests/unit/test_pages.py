@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 PAGES = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md")),

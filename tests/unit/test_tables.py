@@ -8,7 +8,7 @@ import yaml
 from flows.run.tables import python_tables, sources
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.warehouse.tables import telemetry_table
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 FILE = PROJECT / "models" / "staging" / "_sources.yml"
 PIPELINES = load_pipelines()

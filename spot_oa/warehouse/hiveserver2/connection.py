@@ -11,7 +11,9 @@ from typing import Any
 
 import certifi
 from impala import hiveserver2
-from impala._thrift_api import ThriftClient, get_http_transport, get_transport
+
+# Private, and the only way to hand impyla a transport of our own.
+from impala._thrift_api import ThriftClient, get_http_transport, get_transport  # noqa: PLC2701
 from impala.error import Error, HttpError
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 from thrift.Thrift import TException

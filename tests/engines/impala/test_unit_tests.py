@@ -13,7 +13,7 @@ from flows.run.tables import python_tables
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 pytestmark = pytest.mark.xdist_group("impala")
 

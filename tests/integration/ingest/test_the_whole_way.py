@@ -16,8 +16,8 @@ import pytest
 from flows.cli.ingest import late, status_rows
 from spot_oa.ingest.status import ended_early, sensors
 from spot_oa.settings import load_settings
-from tests.conftest import PROJECT
 from tests.support.ingested import CONN, DNS, HTTP, SAMPLES, landed, take, tree, zeek
+from tests.support.project import PROJECT
 
 DAY = "2024-04-20"
 

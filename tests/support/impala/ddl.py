@@ -15,8 +15,8 @@ from flows.run.tables import python_tables
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import load_settings
 from spot_oa.warehouse.hiveserver2.warehouse import create_table
-from tests.conftest import PROJECT
 from tests.support.impala.telemetry import KEYS
+from tests.support.project import PROJECT
 
 DATABASES = ("raw", "lookups", "reference", "oa_staging", "oa_intermediate", "oa")
 HEAD = """\

@@ -15,7 +15,7 @@ from python_enrichers.reputation.tables import VERDICTS
 from spot_oa.errors import EnrichmentError
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
-from tests.unit.enrichers.conftest import WriteContext, column
+from tests.support.lookups import WriteContext, column
 
 
 def enrich(settings: Settings, kind: IndicatorType, *indicators: str) -> Enrichment:
