@@ -184,9 +184,10 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
         return DuckDBWarehouse(settings)
     if settings.target == "impala":
-        from spot_oa.warehouse.hiveserver2.warehouse import ImpalaWarehouse  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.impala import Impala  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.warehouse import HiveServer2Warehouse  # noqa: PLC0415
 
-        return ImpalaWarehouse(settings)
+        return HiveServer2Warehouse(settings, Impala(settings))
     raise ConfigError(
         f"SPOT_OA_TARGET={settings.target}: there is no such engine; take duckdb or impala"
     )
@@ -201,7 +202,7 @@ def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[Sp
         The errors that dbt's connections have raised so far: dbt itself keeps only their text.
     """
     if settings.target == "impala":
-        from spot_oa.warehouse.hiveserver2.connection import connections_of_dbt  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.impala import connections_of_dbt  # noqa: PLC0415
 
         return connections_of_dbt(settings)
     return nullcontext(())

@@ -19,8 +19,8 @@ from flows.run import steps
 from flows.run.runner import run_day
 from spot_oa.ingest.status import ended_early, sensors
 from spot_oa.settings import load_settings
-from tests.conftest import PROJECT
 from tests.support.ingested import CONN, DNS, HTTP, SAMPLES, landed, take, tree, zeek
+from tests.support.project import PROJECT
 from tests.support.report import Told
 
 DAY = "2024-04-20"
