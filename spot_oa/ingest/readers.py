@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from spot_oa.errors import IngestError, printable
+from spot_oa.lines import split_lines
 from spot_oa.numbers import READ_AS, parse_numbers
 from spot_oa.pipelines import Type
 from spot_oa.sources import LogField, Source
@@ -128,34 +129,14 @@ def open_reader(context: Context, head: bytes, state: Mapping[str, Any] | None) 
 # -- Lines and fields ---------------------------------------------------------------------------
 
 
-def split_lines(block: bytes) -> tuple[pa.Array, np.ndarray]:
-    r"""The lines of a block as text, and which of them held bytes that are not UTF-8.
-
-    Such bytes are kept readable as `\xNN`. A line may end in CR LF.
-    """
-    body = block.removesuffix(b"\n")
-    mended = None
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        mended = np.array([not _is_utf8(line) for line in body.split(b"\n")])
-        text = body.decode("utf-8", "backslashreplace")
-    lines = pc.split_pattern(pa.array([text]), "\n").flatten()
-    if "\r" in text:
-        lines = pc.replace_substring_regex(lines, r"\r\z", "")
-    return lines, np.zeros(len(lines), bool) if mended is None else mended
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _count(block: bytes) -> int:
     return block.count(b"\n") + (not block.endswith(b"\n"))
+
+
+def _begun(block: bytes, first: int) -> tuple[Parsed, bytes]:
+    """Count the lines of a block; a byte order mark at the start of the file is dropped."""
+    block = block.removeprefix(codecs.BOM_UTF8) if first == 1 else block
+    return Parsed(lines=_count(block)), block
 
 
 def _empty(lines: pa.Array) -> np.ndarray:
@@ -303,9 +284,7 @@ class Delimited:
 
     def read(self, block: bytes, first: int) -> Parsed:
         """See `Reader.read`."""
-        parsed = Parsed(lines=_count(block))
-        if first == 1:
-            block = block.removeprefix(codecs.BOM_UTF8)
+        parsed, block = _begun(block, first)
         if self._prefix is not None and self._prefix.match(block):
             block = self._prefix.sub(b"", block)
         place, line_no = 0, first
@@ -643,9 +622,7 @@ class _Json:
 
     def read(self, block: bytes, first: int) -> Parsed:
         """See `Reader.read`."""
-        parsed = Parsed(lines=_count(block))
-        if first == 1:
-            block = block.removeprefix(codecs.BOM_UTF8)
+        parsed, block = _begun(block, first)
         lines, mended = split_lines(block)
         numbers = _numbers(first, len(lines))
         if mended.any():
@@ -719,9 +696,7 @@ class _Pattern:
 
     def read(self, block: bytes, first: int) -> Parsed:
         """See `Reader.read`."""
-        parsed = Parsed(lines=_count(block))
-        if first == 1:
-            block = block.removeprefix(codecs.BOM_UTF8)
+        parsed, block = _begun(block, first)
         lines, _ = split_lines(block)
         numbers = _numbers(first, len(lines))
         blank = _blank(lines)
