@@ -29,6 +29,7 @@ WITHOUT_EFFECT = {
     *("lock_timeout", "memory_limit", "threads", "retry_delays"),
     *("http_timeout", "http_attempts", "retry_after_max", "impala_timeout"),
     *("impala_password", "maxmind_license_key", "proxy"),
+    *("ingest", "ingest_uri", "sources_dir"),
     # Counted by what is given or stands there, wherever that came from.
     *("limit", "pipelines_dir", "project_dir"),
 }

@@ -36,6 +36,7 @@ LONG = (
     "integration/deployments/test_adding_a_pipeline.py",
     "integration/deployments/test_crash.py",
     "integration/deployments/test_deployments.py",
+    "integration/deployments/test_ingest.py",
     "integration/deployments/test_secrets.py",
     "integration/test_contributing.py",
     "mutation",

@@ -234,7 +234,8 @@ class Ingest:
         self.options = options or Options()
         if self.options.drop_query:
             self.source = self.source.model_copy(update={"drop_query": True})
-        self.store = Store(telemetry_root(settings))
+        # Not every Impala reads zstd.
+        self.store = Store(telemetry_root(settings), "snappy" if settings.ingest_uri else "zstd")
         self._progress = progress
         self._pipelines = load_pipelines(settings.pipelines_dir)
         zoned = any(

@@ -33,6 +33,10 @@ class IngestSettings(Stage):
     ingest: dict[str, IngestInput] = Field(default_factory=dict)
     """Logs that `ingest/hourly` takes: `SPOT_OA_INGEST__<NAME>__SOURCE` and `__PATHS` of each, and
     `__SENSOR`, `__TIMEZONE`, `__LOG`, `__OPEN`, `__DROP_QUERY` if need be ([ingest](ingest.md))."""
+    ingest_uri: str = ""
+    """Where ingest brings telemetry, for an engine on a cluster: the folder above those of the
+    tables `raw.<pipeline>`, any fsspec URL ([ingest](ingest.md)). Without it telemetry stays in
+    `SPOT_OA_RAW_URI`."""
     sources_dir: Path | None = None
     """A folder of descriptions of log sources that replace or join the built-in ones of the same
     name."""

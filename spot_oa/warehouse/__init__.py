@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -31,6 +31,15 @@ class SliceWriter(Protocol):
     def fill(self, table: Table, **values: object) -> None:
         """Set columns of all rows of the slice, those appended already and those to come."""
         ...
+
+
+class Hour(NamedTuple):
+    """A partition of telemetry, in UTC."""
+
+    y: int
+    m: int
+    d: int
+    h: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,14 @@ class Warehouse(Protocol):
         Raises:
             ConfigError: There is no place for it, or it lacks a column that the pipeline needs.
             WarehouseError: It cannot be read.
+        """
+        ...
+
+    def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
+        """Have the engine see the files of these hours, which others have written.
+
+        Raises:
+            WarehouseError: It refuses.
         """
         ...
 

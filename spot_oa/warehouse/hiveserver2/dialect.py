@@ -49,8 +49,13 @@ class Dialect(Protocol):
     staging_location: str
     """The same folder as the engine names it; empty if that follows from the URI."""
 
-    def refresh(self, table: str) -> str:
-        """Write the statement that has the engine see files which others wrote."""
+    def refresh(self, table: str, partition: str = "") -> str:
+        """Write the statement that has the engine see files which others wrote.
+
+        Args:
+            table: The table.
+            partition: Only those of the partition with these keys, `y=2016, m=7`; all if empty.
+        """
         ...
 
     def files(self, table: str, condition: str) -> str:

@@ -38,9 +38,9 @@ class Impala:
             options={"TIMEZONE": "UTC"} | options,
         )
 
-    def refresh(self, table: str) -> str:
+    def refresh(self, table: str, partition: str = "") -> str:
         """See `Dialect.refresh`."""
-        return f"refresh {table}"
+        return f"refresh {table} partition ({partition})" if partition else f"refresh {table}"
 
     def files(self, table: str, condition: str) -> str:
         """See `Dialect.files`."""

@@ -16,7 +16,7 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
-from spot_oa.warehouse import Exposed
+from spot_oa.warehouse import Exposed, Hour
 from spot_oa.warehouse.duckdb.parquet import write_sorted
 from spot_oa.warehouse.hiveserver2.connection import connect, failure
 from spot_oa.warehouse.hiveserver2.dialect import Dialect, Server
@@ -250,6 +250,20 @@ class HiveServer2Warehouse:
                 transient=error.transient,
             ) from error
 
+    def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
+        """See `Warehouse.add_hours`; a partition lies where its keys say."""
+        table = self._settings.telemetry_table(pipeline.name)
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+            kinds = self._described(session, table)
+            for hour in hours:
+                keys = ", ".join(
+                    f"{key}={_key(value, kinds[key], pipeline.telemetry.digits)}"
+                    for key, value in hour._asdict().items()
+                )
+                session.run(f"alter table {table} add if not exists partition ({keys})")
+                session.run(self._dialect.refresh(table, keys))
+
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
         """See `Warehouse.newest_telemetry`; by the partition keys."""
         with self._connect() as session:
@@ -360,6 +374,11 @@ def create_table(settings: Settings, table: Table) -> str:
         f"create table if not exists {_name(settings, table)} ({own}) "
         f"partitioned by ({keys}) stored as parquet"
     )
+
+
+def _key(value: int, kind: str, digits: int) -> str:
+    """A partition key of telemetry; proxy's are text, and name folders like `m=07`."""
+    return f"'{value:0{digits}}'" if kind == "string" else str(value)
 
 
 def _of_slice(part: Slice) -> str:
