@@ -1,7 +1,7 @@
 """Blocks of lines in, typed fields out: one reader per way in which logs are written.
 
-A block without anything odd in it is split by Arrow. Any doubt, and the block is split by our own
-rules, line by line: slower, and with the same rows.
+Arrow splits a block that is plain. If there is any doubt, our own rules split it line by line:
+slower, with the same rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from spot_oa.sources import LogField, Source
 from spot_oa.warehouse.mapper import FIELD_TYPES, Mapper, Plan
 
 PLAIN = True
-"""Whether blocks without anything odd in them go the fast way; tests turn it off."""
+"""Whether Arrow splits plain blocks; tests turn it off."""
 ZONE = "#zone"
 """The place of the zone that a comment names."""
 _LOCAL_TIME = r"^\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?$"
@@ -166,7 +166,7 @@ def _typed(
     log: str,
     context: Context,
 ) -> None:
-    """Give fields their types, and add them to what was found."""
+    """Type the fields, and add them to `parsed`."""
     columns: dict[str, pa.Array] = {"line_no": pa.array(line_no)}
     bad = {}
     for name, place in plan.log.fields.items():
@@ -190,7 +190,7 @@ def _typed(
 
 
 def number(column: pa.Array, place: LogField) -> tuple[pa.Array, pa.Array]:
-    """Numbers by the grammar of `spot_oa.numbers`, and which values are none; blanks make none."""
+    """Numbers by the grammar of `spot_oa.numbers`, and which values are bad, as with blanks."""
     kind: Type = place.type  # type: ignore[assignment]
     if not any(pc.any(pc.match_substring(column, x)).as_py() for x in "xX"):
         with suppress(pa.ArrowInvalid):
@@ -201,7 +201,7 @@ def number(column: pa.Array, place: LogField) -> tuple[pa.Array, pa.Array]:
 
 
 def _local(column: pa.Array, context: Context) -> tuple[pa.Array, int]:
-    """Text times of the zone as text times of UTC; what is no text time stays as it is."""
+    """Convert text times of the zone to UTC; leave other text as it is."""
     column = pc.utf8_trim_whitespace(column)
     found = pc.fill_null(pc.match_substring_regex(column, _LOCAL_TIME), False)  # noqa: FBT003
     if not pc.any(found).as_py():
@@ -347,7 +347,7 @@ class Delimited:
                     break
 
     def data(self, block: bytes, first: int, parsed: Parsed) -> None:
-        """Split lines of data, of which there is no other line among them."""
+        """Split lines that are all data."""
         count = _count(block)
         plan = self.context.plans.get(self.log or "")
         if self.names is None or self.missing or plan is None:
@@ -458,7 +458,7 @@ class Delimited:
     def _slow(
         self, block: bytes, numbers: np.ndarray, parsed: Parsed
     ) -> tuple[Mapping[int, pa.Array], np.ndarray]:
-        """Split any block; lines of another width are refused."""
+        """Split any block; refuse lines of another width."""
         assert self.names is not None  # noqa: S101
         lines, _ = split_lines(block)
         blank = _empty(lines)
