@@ -53,8 +53,8 @@ class Dialect(Protocol):
         """Write the statement that has the engine see files which others wrote.
 
         Args:
-            table: The table.
-            partition: Only those of the partition with these keys, `y=2016, m=7`; all if empty.
+            table: Where they are.
+            partition: Keys and values of their partition, if they are all in one.
         """
         ...
 
