@@ -12,6 +12,7 @@ os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
 import pytest
 
 from spot_oa.settings import Settings, load_settings
+from tests.support.project import PROJECT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,8 +26,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seed", type=int, default=8, help="fault tests: what the moments follow from"
     )
 
-
-PROJECT = Path(__file__).resolve().parent.parent
 
 LONG = (
     "browser",

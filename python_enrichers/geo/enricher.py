@@ -33,6 +33,7 @@ from python_enrichers.addresses import (
 from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
 from python_enrichers.context_files import ContextFile, naive_utc, read_context_file
 from python_enrichers.geo.licences import DBIP, MAXMIND
+from python_enrichers.geo.tables import IP_GEO
 from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
 
@@ -332,7 +333,7 @@ def _rows(
     addresses: Sequence[str], places: Sequence[Known], contributors: Sequence[Sequence[Source]]
 ) -> pd.DataFrame:
     return lookup_frame(
-        "ip_geo",
+        IP_GEO,
         {
             "ip": addresses,
             "geoloc": map(geoloc, places),

@@ -13,9 +13,10 @@ import dns.name
 import dns.resolver
 import dns.reversename
 
-from python_enrichers.addresses import pack, unpack
+from python_enrichers.addresses import is_public, pack, unpack
 from python_enrichers.base import Outcome, Status
 from python_enrichers.bounded import work_off
+from python_enrichers.network_context.sources import Asked
 from spot_oa.errors import ConfigError, printable
 from spot_oa.settings import Settings
 
@@ -23,7 +24,7 @@ SOURCE = "reverse dns"
 PATIENCE = 3.0
 """Seconds that one question may take."""
 ENOUGH_FAULTS = 3
-"""After so many failures in a row the resolver is left alone: single zones are often broken."""
+"""Stop asking after so many failures in a row; fewer may be single broken zones."""
 PORT = 53
 
 Resolve = Callable[[str], str]
@@ -38,10 +39,24 @@ class ReverseDns:
         self._budget = settings.dns_budget
         self._seconds = settings.dns_seconds
         self._threads = settings.service_threads
+        self._ask_public = settings.dns_public
         self._folder = settings.cache_dir / "dns"
 
-    def names(self, addresses: Sequence[str]) -> tuple[Mapping[str, str], Outcome]:
-        """Find names.
+    def names(self, addresses: Sequence[Asked]) -> tuple[Sequence[str], Outcome]:
+        """See `NameSource.names`; of addresses without a name that may be asked for."""
+        forms = [self._form(address) for address in addresses]
+        names, outcome = self._found([*dict.fromkeys(filter(None, forms))])
+        return [names.get(form, "") for form in forms], outcome
+
+    def _form(self, address: Asked) -> str:
+        """The address as the resolver is asked for it; empty if it is not."""
+        if address.packed is None or address.has_name:
+            return ""
+        ours = address.is_internal or not is_public(address.packed)
+        return unpack(address.packed) if ours or self._ask_public else ""
+
+    def _found(self, addresses: Sequence[str]) -> tuple[Mapping[str, str], Outcome]:
+        """Ask for names, from the resolver or today's snapshot.
 
         What was found out today is not asked for again, whatever a run's date, unless `fresh`.
 
@@ -99,11 +114,11 @@ class ReverseDns:
         )
 
 
-def open_reverse_dns(settings: Settings, *, fresh: bool = False) -> ReverseDns | None:
+def open_reverse_dns(settings: Settings, fresh: bool) -> ReverseDns | None:
     """Make the lookup if a resolver is configured.
 
     Raises:
-        ConfigError: `SPOT_OA_DNS_RESOLVER` is no address.
+        ConfigError: `SPOT_OA_DNS_RESOLVER` is not an address.
     """
     if not settings.dns_resolver:
         return None
@@ -133,7 +148,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
     packed = pack(host.strip("[]"))
     if packed is None or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 1 << 16:
         raise ConfigError(
-            f"SPOT_OA_DNS_RESOLVER={printable(text)}: is no address; write it as 10.0.0.53, "
+            f"SPOT_OA_DNS_RESOLVER={printable(text)} is not an address; write it as 10.0.0.53, "
             "10.0.0.53:5353 or [2001:db8::53]:53"
         )
     return unpack(packed), int(port)
@@ -148,7 +163,7 @@ def _read(snapshot: Path) -> dict[str, str]:
 
 
 def _write(snapshot: Path, names: Mapping[str, str]) -> str:
-    """Keep the names; says why if it cannot be done."""
+    """Keep the names; return the reason if that fails."""
     fresh = snapshot.with_name(f".{snapshot.name}.new")
     try:
         snapshot.parent.mkdir(parents=True, exist_ok=True)

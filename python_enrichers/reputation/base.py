@@ -25,6 +25,7 @@ from python_enrichers.base import Indicators, Outcome, SourceError, Status, look
 from python_enrichers.budget import Limits, Meter
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Client, Marks
+from python_enrichers.reputation.tables import VERDICTS
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
 
@@ -73,7 +74,7 @@ def storable(*texts: str | None) -> None:
 
     Raises:
         ValueError: A text has half a surrogate pair.
-        TypeError: One is no text.
+        TypeError: One is not text.
     """
     "".join([text for text in texts if text is not None]).encode()
 
@@ -183,7 +184,7 @@ class ListSource(Protocol):
         """Write the list to a file.
 
         Args:
-            path: Written anew.
+            path: Replaced.
             marks: For `Client.download_all`; what else asks need not look at it.
 
         Returns:
@@ -306,7 +307,7 @@ def verdict_rows(
     """
     said = [*zip(*((verdict or _NOTHING) for verdict in verdicts), strict=True)]
     return lookup_frame(
-        "reputation_verdicts",
+        VERDICTS,
         {
             "indicator": [text for _, text in asked],
             "indicator_type": [kind for kind, _ in asked],

@@ -1,6 +1,6 @@
 """What a pipeline is: one YAML file per pipeline beside this module, read into `Pipeline`.
 
-All that differs between flow, proxy and dns outside the SQL models stands in those files; a file
+All that differs between flow, proxy and dns outside the SQL models is in those files; a file
 of the same name in `SPOT_OA_PIPELINES_DIR` replaces the one here, so another scorer's columns or
 a fourth pipeline need no code.
 """
@@ -20,7 +20,7 @@ Type = Literal["string", "int", "bigint", "float", "double", "timestamp"]
 """Portable column types: what tables.yml, the descriptions and every engine speak."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""A name that may stand in a path and in SQL as it is."""
+"""A name that is safe in a path and in SQL as it is."""
 
 TAKEN = ("reports", "docs")
 """Folders beside those of the published pipelines: no pipeline is called so."""
@@ -78,6 +78,8 @@ class Telemetry(_Model):
     """
 
     columns: dict[Name, Type]
+    description: str = "One row per raw event."
+    """Begins with the grain: `One row per ...`."""
     needed: tuple[Name, ...] = ()
     unused: tuple[Name, ...] = ()
     digits: int = Field(default=1, ge=1, le=2)
@@ -93,7 +95,7 @@ class Telemetry(_Model):
 
 
 class Related(_Model):
-    """Indicators that stand in the raw events behind the results, not in the results themselves.
+    """Indicators of the raw events behind the results, which the results themselves lack.
 
     They are the values of the telemetry's `column` in the date's events that have the value of
     `shares` in common with a result; a column that is looked up as a name compares as names do.
@@ -181,6 +183,8 @@ class Pipeline(_Model):
     related: dict[Name, Related] = {}
     """Enrichment step -> further indicators, from the telemetry."""
     tables: dict[Name, Published]
+    docs: dict[Name, Name] = {}
+    """Column of results or telemetry -> dbt's doc block of it, where that has another name."""
     triage: Triage | None = None
     """What analysts can say of its rows; nothing if it is not described."""
 
@@ -205,6 +209,9 @@ class Pipeline(_Model):
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
+        for column in self.docs:
+            if column not in self.results.fields and column not in self.telemetry.columns:
+                raise ValueError(f"docs: {column!r} is neither a results field nor telemetry")
         for step, columns in self.enrich.items():
             for column in columns:
                 if column not in self.results.fields:

@@ -107,7 +107,7 @@ class Warehouse(Protocol):
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """Something that JSON can hold and that changes when the day's telemetry does.
 
-        None if that cannot be told: then the day counts as changed.
+        None if that is not known: then the day counts as changed.
         """
         ...
 
@@ -143,7 +143,7 @@ class Warehouse(Protocol):
         Args:
             table: Any that Python writes.
             by: The column.
-            count: How many rows at the most.
+            count: Maximum number of rows.
             pipeline: Only rows of this one, if given.
 
         Raises:
@@ -184,9 +184,10 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
         return DuckDBWarehouse(settings)
     if settings.target == "impala":
-        from spot_oa.warehouse.hiveserver2.warehouse import ImpalaWarehouse  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.impala import Impala  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.warehouse import HiveServer2Warehouse  # noqa: PLC0415
 
-        return ImpalaWarehouse(settings)
+        return HiveServer2Warehouse(settings, Impala(settings))
     raise ConfigError(
         f"SPOT_OA_TARGET={settings.target}: there is no such engine; take duckdb or impala"
     )
@@ -201,7 +202,7 @@ def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[Sp
         The errors that dbt's connections have raised so far: dbt itself keeps only their text.
     """
     if settings.target == "impala":
-        from spot_oa.warehouse.hiveserver2.connection import connections_of_dbt  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.impala import connections_of_dbt  # noqa: PLC0415
 
         return connections_of_dbt(settings)
     return nullcontext(())

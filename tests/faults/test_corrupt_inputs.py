@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from flows.run.runner import run_day
+from flows.run.tables import python_tables
 from python_enrichers import load_enricher
-from spot_oa import results_reader
+from spot_oa import lines, results_reader
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES
 from spot_oa.errors import BuildError, LandingError, SpotOaError, WarehouseError
@@ -29,7 +30,6 @@ from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.results_reader import ResultsReader
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import python_tables
 from tests.support import days
 from tests.support.oracle.context import Context, registered_domain
 from tests.support.oracle.results import take
@@ -273,7 +273,7 @@ def test_a_file_that_is_one_endless_line_is_named(
     file = Path(pipeline.results_uri(settings.ml_uri, part))
     file.parent.mkdir(parents=True)
     file.write_bytes(b"x" * (results_reader.FIRST_BLOCK + 1))
-    monkeypatch.setattr(results_reader, "MAX_LINE", 1000)
+    monkeypatch.setattr(lines, "MAX_LINE", 1000)
     warehouse = open_warehouse(settings)
     warehouse.prepare(python_tables(load_pipelines()))
     with pytest.raises(LandingError) as caught:

@@ -15,14 +15,14 @@ import pyarrow as pa
 import pytest
 from pytest_httpserver import HTTPServer
 
+from flows.run.tables import python_tables
 from spot_oa.dates import Slice
 from spot_oa.errors import LandingError
-from spot_oa.landing import _Source, land, newest_results
+from spot_oa.landing import Source, land, newest_results
 from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.results_reader import ResultsReader
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse, open_warehouse
-from spot_oa.warehouse.tables import python_tables
 from tests.support.webhdfs import webhdfs
 
 FLOW = get_pipeline("flow")
@@ -284,7 +284,7 @@ def test_a_compressed_file_that_breaks_off_leaves_the_slice(
     land(FLOW, DAY, str(tmp_path), 10, warehouse)
     path_of(tmp_path).unlink()
     path_of(tmp_path, ending).write_bytes(pack(lines(*map(str, range(1000))).encode())[:-20])
-    with pytest.raises(LandingError, match=r"data is broken \(.*write the file anew") as caught:
+    with pytest.raises(LandingError, match=r"data is broken \(.*write the file again") as caught:
         land(FLOW, DAY, str(tmp_path), 100_000, warehouse)
     assert str(path_of(tmp_path)) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -310,7 +310,7 @@ def test_a_fault_of_the_file_system_in_a_compressed_file_is_told_as_such(
                 raise PermissionError
             return super().read(size)
 
-    source = _Source(Broken(gzip.compress(b"text")), "there").unpacked()
+    source = Source(Broken(gzip.compress(b"text")), "there").unpacked()
     with pytest.raises(LandingError, match="there: permission denied"):
         source.read(10)
 

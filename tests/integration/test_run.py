@@ -18,7 +18,7 @@ from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings, load_settings
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 from tests.support.published import digests
 from tests.support.report import Told
 

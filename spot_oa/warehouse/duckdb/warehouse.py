@@ -88,7 +88,7 @@ class DuckDBWarehouse:
         self._path = settings.warehouse
         self._raw_uri = settings.raw_uri
         # The same as in profiles.yml.
-        self._config: dict[str, str | bool | int | float | list[str]] = {
+        self.config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory_limit,
             "temp_directory": str(settings.spill_dir),
         }
@@ -109,7 +109,7 @@ class DuckDBWarehouse:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _DOOR:
-                connection = duckdb.connect(str(self._path), config=self._config)
+                connection = duckdb.connect(str(self._path), config=self.config)
             connection.execute(SESSION)
         except (duckdb.Error, OSError) as error:
             why = reason(error)

@@ -12,10 +12,10 @@ import pytest
 from flows.orchestration.local_server import prefect
 from spot_oa.demo import DEMO_DATES
 from spot_oa.errors import ConfigError
-from tests.integration.deployments.conftest import Site
 from tests.support.audit import audit
 from tests.support.prefect_api import until
 from tests.support.published import digests
+from tests.support.site import Site
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 

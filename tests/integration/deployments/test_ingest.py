@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.orchestration.local_server import worker
-from tests.integration.deployments.conftest import Site
 from tests.support.ingested import SAMPLES
+from tests.support.site import Site
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 

@@ -12,7 +12,9 @@ from werkzeug import Request, Response
 
 from spot_oa.errors import ConfigError
 from spot_oa.pipelines import IndicatorType
-from tests.integration.enrichers.conftest import (
+from tests.support.lookups import column
+from tests.support.recorder import Recorder, virustotal
+from tests.support.reputation import (
     KEY,
     Asked,
     details,
@@ -20,8 +22,6 @@ from tests.integration.enrichers.conftest import (
     statuses,
     texts,
 )
-from tests.integration.enrichers.recorder import Recorder, virustotal
-from tests.unit.enrichers.conftest import column
 
 WITHHELD = {
     "address": [
@@ -123,7 +123,9 @@ def test_internal_domains_however_they_are_written(
 
 @pytest.mark.parametrize("domain", ["https://corp.example.org", "a b", "*", "b\u00fcro..org"])
 def test_what_is_no_internal_domain_is_refused(ask: Asked, domain: str) -> None:
-    with pytest.raises(ConfigError, match=r"SPOT_OA_INTERNAL_DOMAINS: .* is no domain; write it"):
+    with pytest.raises(
+        ConfigError, match=r"SPOT_OA_INTERNAL_DOMAINS: .* is not a domain; write it"
+    ):
         ask({"virustotal": {"key": KEY}}, "name", "a.com", internal_domains=domain)
 
 

@@ -25,7 +25,7 @@ from python_enrichers.geo.enricher import (
 )
 from spot_oa.errors import EnrichmentError
 from spot_oa.settings import Settings, load_settings
-from tests.unit.enrichers.conftest import WriteContext, column
+from tests.support.lookups import WriteContext, column
 
 IPLOC = """\
 "start","end","cc","country","state","city","lat","lon","owner","domain"

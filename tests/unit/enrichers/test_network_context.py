@@ -6,7 +6,7 @@ from python_enrichers import load_enricher
 from python_enrichers.base import Enrichment
 from spot_oa.errors import EnrichmentError
 from spot_oa.settings import Settings
-from tests.unit.enrichers.conftest import WriteContext, column
+from tests.support.lookups import WriteContext, column
 
 
 def enrich(settings: Settings, *addresses: str) -> Enrichment:

@@ -18,8 +18,8 @@ from spot_oa.settings import load_settings
 from spot_oa.sources import get_source, load_sources
 from spot_oa.warehouse.mapper import Mapper
 from spot_oa.warehouse.tables import ARROW_TYPES
-from tests.conftest import PROJECT
 from tests.support.ingested import CONN, HTTP, SAMPLES, landed, take, zeek
+from tests.support.project import PROJECT
 
 VPC = yaml.safe_load((PROJECT / "spot_oa/sources/vpc.yml").read_text())
 

@@ -24,8 +24,8 @@ from spot_oa.errors import UsageError
 from spot_oa.ingest import Ingest, forget, store
 from spot_oa.ingest.store import Store
 from spot_oa.settings import load_settings
-from tests.conftest import PROJECT
 from tests.support.ingested import CONN, SAMPLES, landed, take, tree, zeek
+from tests.support.project import PROJECT
 
 HOURS = 20
 
