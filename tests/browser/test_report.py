@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from analyst.report import write
 from spot_oa.demo import DEMO_DATES
 from spot_oa.settings import Settings
-from tests.browser.conftest import screenshot
-from tests.support.pages import DATE, NEXT, dns, flow, proxy, publish
-from tests.unit.report.test_report import publish_hostile, publish_many
+from tests.support.browser import screenshot
+from tests.support.pages import DATE, NEXT, dns, flow, proxy, publish, publish_hostile, publish_many
 
 Open = Callable[..., Page]
 ROWS = ".panel[data-p={}] tr[data-i]:visible"

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spot_oa.settings import Settings
+from tests.support.hostile import HOSTILE
 
 DATE = dt.date(2016, 7, 8)
 NEXT = dt.date(2016, 7, 9)
@@ -159,6 +160,40 @@ def publish(
     text = json.dumps({**said, **(manifest or {})})
     (folder / "manifest.json").write_text(text)
     return folder
+
+
+def hostile_rows(example: Row) -> list[Row]:
+    texts = [name for name, value in example.items() if isinstance(value, str)]
+    return [example | dict.fromkeys(texts, text) | {"rank": n} for n, text in enumerate(HOSTILE)]
+
+
+def publish_hostile(settings: Settings) -> None:
+    """A day with hostile text in every column, also of what the manifest says."""
+    for pipeline, example in (("flow", flow()), ("dns", dns()), ("proxy", proxy())):
+        rows = hostile_rows(example)
+        source = {"status": "failed", "asked": 1, "found": 0}
+        manifest = {
+            "warnings": list(HOSTILE),
+            "run_id": HOSTILE[0],
+            "sources": [
+                {**source, "source": text, "detail": text, "attribution": text} for text in HOSTILE
+            ],
+        }
+        chords = [
+            {"ip_threat": HOSTILE[0], "srcip": HOSTILE[0], "dstip": text, "ibyt": 1}
+            for text in HOSTILE
+        ]
+        more = {"flow": {"chords": chords}, "dns": {"dendro": rows}, "proxy": {}}[pipeline]
+        publish(settings, pipeline, rows, edge=rows, manifest=manifest, **more)
+
+
+def publish_many(settings: Settings) -> None:
+    many = range(1000)
+    rows = [flow(n, srcip=f"10.{n % 7}.0.{n % 250}", dstip=f"198.18.{n % 99}.1") for n in many]
+    publish(settings, "flow", rows, edge=rows)
+    publish(settings, "dns", [dns(dns_qry_name=f"n{n}.example{n % 90}.net") for n in many])
+    requests = [proxy(fulluri=f"web.example.org/{'a' * 60}{n}") for n in many]
+    publish(settings, "proxy", requests)
 
 
 class Page(HTMLParser):

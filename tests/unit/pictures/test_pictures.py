@@ -27,8 +27,8 @@ from analyst.pictures import (
 )
 from analyst.pictures.svg import style
 from analyst.pictures.text import NONE, key, size
-from tests.conftest import PROJECT
 from tests.support.hostile import HOSTILE
+from tests.support.project import PROJECT
 
 SVG = "{http://www.w3.org/2000/svg}"
 _ELEMENTS = ("svg", "g", "path", "line", "rect", "circle", "text", "title")

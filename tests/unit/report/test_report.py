@@ -27,9 +27,19 @@ from spot_oa.dates import Slice
 from spot_oa.errors import PublishError, SpotOaError
 from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.settings import Settings
-from tests.conftest import PROJECT
-from tests.support.hostile import HOSTILE
-from tests.support.pages import DATE, NEXT, Page, Row, dns, flow, hash_of, proxy, publish
+from tests.support.pages import (
+    DATE,
+    NEXT,
+    Page,
+    Row,
+    dns,
+    flow,
+    hash_of,
+    proxy,
+    publish,
+    publish_hostile,
+)
+from tests.support.project import PROJECT
 
 BAD = "blocklist:MALICIOUS:3"
 
@@ -241,31 +251,6 @@ def test_a_table_that_cannot_be_read_is_said_and_no_error(
         assert "flow_scores lacks tstart, srcip" in made.shown
 
 
-def hostile_rows(example: Row) -> list[Row]:
-    texts = [name for name, value in example.items() if isinstance(value, str)]
-    return [example | dict.fromkeys(texts, text) | {"rank": n} for n, text in enumerate(HOSTILE)]
-
-
-def publish_hostile(settings: Settings) -> None:
-    """A day with hostile text in every column, also of what the manifest says."""
-    for pipeline, example in (("flow", flow()), ("dns", dns()), ("proxy", proxy())):
-        rows = hostile_rows(example)
-        source = {"status": "failed", "asked": 1, "found": 0}
-        manifest = {
-            "warnings": list(HOSTILE),
-            "run_id": HOSTILE[0],
-            "sources": [
-                {**source, "source": text, "detail": text, "attribution": text} for text in HOSTILE
-            ],
-        }
-        chords = [
-            {"ip_threat": HOSTILE[0], "srcip": HOSTILE[0], "dstip": text, "ibyt": 1}
-            for text in HOSTILE
-        ]
-        more = {"flow": {"chords": chords}, "dns": {"dendro": rows}, "proxy": {}}[pipeline]
-        publish(settings, pipeline, rows, edge=rows, manifest=manifest, **more)
-
-
 def test_hostile_text_makes_no_element_and_no_attribute(settings: Settings) -> None:
     publish_hostile(settings)
     made = of(settings)
@@ -318,15 +303,6 @@ def test_rows_beyond_the_first_thousand_are_left_out_and_said(settings: Settings
     made = of(settings)
     assert sum("data-i" in each for each in made.all("tr")) == 1000
     assert "1,000 of 1,001; all in flow_scores.parquet" in made.shown
-
-
-def publish_many(settings: Settings) -> None:
-    many = range(1000)
-    rows = [flow(n, srcip=f"10.{n % 7}.0.{n % 250}", dstip=f"198.18.{n % 99}.1") for n in many]
-    publish(settings, "flow", rows, edge=rows)
-    publish(settings, "dns", [dns(dns_qry_name=f"n{n}.example{n % 90}.net") for n in many])
-    requests = [proxy(fulluri=f"web.example.org/{'a' * 60}{n}") for n in many]
-    publish(settings, "proxy", requests)
 
 
 def test_the_page_of_three_thousand_rows_is_small_enough(settings: Settings) -> None:
