@@ -18,7 +18,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@# Some environments forbid writing bytecode at run time: dbt then takes twice as long to start.
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q flows python_enrichers spot_oa
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q analyst flows python_enrichers spot_oa
 	@touch $@
 
 demo: $(READY) ## make a synthetic network and run every pipeline on it

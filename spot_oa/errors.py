@@ -36,6 +36,10 @@ class EnrichmentError(SpotOaError):
     """A local enrichment source is unusable."""
 
 
+class StoreError(SpotOaError):
+    """The analysts' store cannot be opened, written or read."""
+
+
 class WarehouseError(SpotOaError):
     """The warehouse cannot be opened, written or read."""
 

@@ -90,6 +90,65 @@ class Published(_Model):
     order_by: tuple[Name, ...] = ()
 
 
+Comparison = Literal["address", "port", "name", "suffix", "text"]
+"""How an analyst's value is compared with a column: addresses by value, or inside a network
+(`a/b`); names without case and a final dot, a suffix by whole labels; text byte by byte."""
+
+
+class Match(_Model):
+    """One way to name rows: all values of `by` that are given hold.
+
+    A value is looked for in the column of its name, or in any of those that `within` lists.
+    """
+
+    by: dict[Name, Comparison] = Field(min_length=1)
+    within: dict[Name, tuple[Name, ...]] = {}
+    targets: tuple[Name, ...] = ()
+    """What of the row is labelled; the first of the pipeline's targets if empty."""
+    some: bool = False
+    """Values may be left out, all but one."""
+    typed: bool = False
+    """The values are typed and not chosen: blanks around them mean nothing."""
+
+    def columns(self, value: str) -> tuple[str, ...]:
+        """The columns in which a value is looked for."""
+        return self.within.get(value, (value,))
+
+
+class Triage(_Model):
+    """What analysts can say of the rows of `<pipeline>_scores`; columns have their names there."""
+
+    key: tuple[Name, ...] = Field(min_length=1)
+    """What makes a row the same after a rerun: neither score, nor rank, nor what was looked up."""
+    landed: dict[Name, Name] = {}
+    """Key column -> the results field that it is, where that has another name."""
+    targets: dict[Name, Name] = {"row": "severity"}
+    """What of a row bears a severity -> its column of the triage table. The first one decides
+    whether the row is open; the row's severity is that of the first one that has any."""
+    fields: dict[Name, Comparison] = {}
+    matches: dict[Name, Match] = {}
+    """Kinds of selectors, beside `rows` and `fields`."""
+    tables: dict[Name, Published] = {}
+    """The tables that go to the day's triage folder."""
+
+    @property
+    def kinds(self) -> dict[str, Match]:
+        """Every kind of selector that compares values."""
+        fields = {"fields": Match(by=self.fields, some=True)} if self.fields else {}
+        return {**fields, **self.matches}
+
+    @property
+    def main_target(self) -> str:
+        """The target that decides whether a row is open."""
+        return next(iter(self.targets))
+
+    def target_of(self, column: str) -> str:
+        """The target that a choice of a column's values labels."""
+        alone = (match for match in self.matches.values() if list(match.by) == [column])
+        targets = next((match.targets for match in alone if match.targets), ())
+        return targets[0] if targets else self.main_target
+
+
 class Pipeline(_Model):
     """One kind of telemetry: what its scorer writes, what is looked up, what is published."""
 
@@ -102,6 +161,20 @@ class Pipeline(_Model):
     related: dict[Name, Related] = {}
     """Enrichment step -> further indicators, from the telemetry."""
     tables: dict[Name, Published]
+    triage: Triage | None = None
+    """What analysts can say of its rows; nothing if it is not described."""
+
+    @model_validator(mode="after")
+    def _can_be_labelled(self) -> Self:
+        if self.triage is None:
+            return self
+        for column in self.triage.key:
+            if self.triage.landed.get(column, column) not in self.results.fields:
+                raise ValueError(f"triage.key: {column!r} is no results field, nor is it in landed")
+        for kind, match in self.triage.matches.items():
+            if unknown := set(match.targets) - set(self.triage.targets):
+                raise ValueError(f"triage.matches.{kind}: {min(unknown)!r} is no target")
+        return self
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:

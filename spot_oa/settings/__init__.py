@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import SettingsError
 
 from spot_oa.errors import ConfigError, printable
+from spot_oa.settings.analysts import AnalystSettings
 from spot_oa.settings.engines import ImpalaSettings, TelemetrySettings, WarehouseSettings
 from spot_oa.settings.enrichment import (
     ContextSettings,
@@ -25,6 +26,7 @@ from spot_oa.settings.sources import NumberList, Stage
 __all__ = [
     "SECRET",
     "STAGES",
+    "AnalystSettings",
     "ContextSettings",
     "GeoSettings",
     "HttpSettings",
@@ -77,6 +79,8 @@ class RunSettings(Stage):
             "ml_uri": str(home / "ml"),
             "context_dir": home / "context",
             "data_dir": home / "data",
+            "triage_dir": home / "triage",
+            "analyst_db": home / "analyst.sqlite",
             "warehouse": home / "warehouse.duckdb",
         }
         return defaults | values | {"home": home}
@@ -107,6 +111,7 @@ STAGES: tuple[type[Stage], ...] = (
     ReputationSettings,
     HttpSettings,
     NameSettings,
+    AnalystSettings,
 )
 """The stages in the order of docs/settings.md."""
 
@@ -120,6 +125,7 @@ class Settings(
     ReputationSettings,
     HttpSettings,
     NameSettings,
+    AnalystSettings,
 ):
     """All stages: read once at the edge and handed in. Paths left unset lie below `home`."""
 

@@ -1,0 +1,141 @@
+"""Which rows a selector means: values of analysts compared with columns of the published day."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from analyst.actions import to_json
+from python_enrichers.addresses import is_v4, pack, parse_span
+from spot_oa.errors import UsageError, printable
+from spot_oa.pipelines import Comparison, Match, Triage
+
+Row = Mapping[str, object]
+"""A row of `<pipeline>_scores` by column."""
+
+Selector = Mapping[str, str | int | None]
+"""What was asked, by the names of `Match.by`; None asks for NULL."""
+
+_PORTS = range(65536)
+
+
+def row_key(triage: Triage, row: Row) -> str:
+    """What a label sticks to: a hash of the key columns as they were landed."""
+    return key_of([row[name] for name in triage.key])
+
+
+def key_of(values: Sequence[object]) -> str:
+    """The row key of the values of the key columns."""
+    return hashlib.md5(to_json(values).encode(), usedforsecurity=False).hexdigest()
+
+
+def select(match: Match, selector: Selector, rows: Sequence[Row]) -> list[int]:
+    """The places of the rows that a selector means.
+
+    Args:
+        match: The kind of selector.
+        selector: Its values.
+        rows: The published rows of the day.
+
+    Raises:
+        UsageError: A value is missing, unknown or not of the kind that it is compared as.
+    """
+    if unknown := set(selector) - set(match.by):
+        raise UsageError(
+            f"selector {printable(min(unknown))!r} is unknown: take one of {', '.join(match.by)}"
+        )
+    missing = [name for name in match.by if name not in selector]
+    if not selector or (missing and not match.some):
+        wanted = " and ".join(missing or match.by)
+        raise UsageError(f"nothing selected: {wanted} is missing")
+    found = set(range(len(rows)))
+    for name, value in selector.items():
+        asked = value.strip() if match.typed and isinstance(value, str) else value
+        columns = match.columns(name)
+        holds = _comparison(match.by[name], asked)
+        hit = {
+            place for place, row in enumerate(rows) if any(holds(row[column]) for column in columns)
+        }
+        if not hit:
+            _check(match.by[name], name, asked)
+        found &= hit
+    return sorted(found)
+
+
+def _comparison(kind: Comparison, asked: str | int | None) -> Callable[[object], bool]:
+    """Whether the value of a column is meant."""
+    if asked is None:
+        return lambda value: value is None
+    if kind == "port":
+        port = _port(asked)
+        return lambda value: port is not None and value == port
+    text = str(asked)
+    if kind == "address":
+        return address_test(text) or (lambda value: value == text)
+    if kind == "name":
+        folded = fold(text)
+        return lambda value: value is not None and fold(str(value)) == folded
+    if kind == "suffix":
+        folded = fold(text).removeprefix(".")
+        return lambda value: bool(folded) and value is not None and _ends_in(str(value), folded)
+    return lambda value: value == text
+
+
+def address_test(text: str) -> Callable[[object], bool] | None:
+    """Whether a value is the address, or in the network `a/b`; None if the text is neither."""
+    try:
+        # A range `a-b` is the configuration's notation, not the analysts'.
+        first, last = parse_span("" if "-" in text else text)
+    except ValueError:
+        return None
+    v4 = is_v4(first)
+
+    def holds(value: object) -> bool:
+        packed = _packed(value) if isinstance(value, str) else None
+        # An IPv6 network around ::ffff:0:0/96 holds no IPv4 address.
+        return packed is not None and is_v4(packed) == v4 and first <= packed <= last
+
+    return holds
+
+
+@lru_cache(maxsize=65536)
+def _packed(text: str) -> bytes | None:
+    return pack(text)
+
+
+def fold(name: str) -> str:
+    """A DNS name as it is compared: without case and without a final dot."""
+    return name.lower().removesuffix(".")
+
+
+def _ends_in(name: str, suffix: str) -> bool:
+    folded = fold(name)
+    return folded == suffix or folded.endswith(f".{suffix}")
+
+
+def _port(asked: str | int) -> int | None:
+    text = str(asked).strip()
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    return number if number in _PORTS else None
+
+
+def _check(kind: Comparison, name: str, asked: str | int | None) -> None:
+    """Why a value that nothing matches cannot match anything.
+
+    Raises:
+        UsageError: It is not of its kind.
+    """
+    if asked is None:
+        return
+    text = str(asked)
+    if not text:
+        raise UsageError(f"nothing selected: {name} is empty")
+    if kind == "port" and _port(asked) is None:
+        raise UsageError(f"{name} {printable(text)!r} is no port: give a number from 0 to 65535")
+    if kind == "address" and address_test(text) is None:
+        raise UsageError(
+            f"{name} {printable(text)!r} is not an address: give one, or a network as a/b"
+        )
+    if kind in ("name", "suffix") and not fold(text).strip("."):
+        raise UsageError(f"{name} {printable(text)!r} is no name, nothing selected: give one")

@@ -1,0 +1,103 @@
+"""Days published by hand, to be labelled without a run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analyst import Day, open_day
+from spot_oa.dates import Slice
+from spot_oa.publish import published_folder
+from spot_oa.settings import Settings
+
+DATE = dt.date(2016, 7, 8)
+PLAIN: Mapping[str, Mapping[str, Any]] = {
+    "flow": {
+        "tstart": "2016-07-08 05:03:12", "srcip": "10.0.0.5", "dstip": "203.0.113.250",
+        "sport": 40000, "dport": 443, "proto": "TCP", "ipkt": 3, "ibyt": 152, "opkt": 4,
+        "obyt": 900, "score": 1e-7, "rank": 0, "srcip_internal": 1, "destip_internal": 0,
+        "src_geoloc": "", "dst_geoloc": "", "src_domain": "", "dst_domain": "", "src_rep": "",
+        "dst_rep": "",
+    },
+    "dns": {
+        "frame_time": "Jul  8 2016 05:03:12.1 UTC", "unix_tstamp": 1467954192, "frame_len": 90,
+        "ip_dst": "10.0.0.5", "dns_qry_name": "a.example.org", "dns_qry_class": "0x00000001",
+        "dns_qry_type": 1, "dns_qry_rcode": 0, "score": 1e-7, "tld": "example.org",
+        "query_rep": "", "hh": 5, "dns_qry_class_name": "Internet (IN)", "dns_qry_type_name": "A",
+        "dns_qry_rcode_name": "NoError", "network_context": "",
+    },
+    "proxy": {
+        "tdate": "2016-07-08", "time": "05:03:12", "clientip": "10.0.0.5", "host": "example.org",
+        "reqmethod": "GET", "useragent": "curl", "resconttype": "text/html", "duration": 12,
+        "username": "-", "webcat": "-", "referer": "-", "respcode": "200", "uriport": "80",
+        "uripath": "/a", "uriquery": "-", "serverip": "198.51.100.7", "scbytes": 1000,
+        "csbytes": 300, "fulluri": "example.org/a", "word": "w", "ml_score": 1e-7, "uri_rep": "",
+        "respcode_name": "OK", "network_context": "",
+    },
+}  # fmt: skip
+"""A row of `<pipeline>_scores`."""
+
+_TYPES = {
+    "score": pa.float64(), "ml_score": pa.float64(), "ipkt": pa.int64(), "ibyt": pa.int64(),
+    "opkt": pa.int64(), "obyt": pa.int64(), "unix_tstamp": pa.int64(), "frame_len": pa.int64(),
+}  # fmt: skip
+
+
+def publish(
+    settings: Settings,
+    pipeline: str,
+    changes: Sequence[Mapping[str, Any]],
+    *,
+    date: dt.date = DATE,
+    run_id: str = "run1",
+) -> None:
+    """Publish a day of plain rows, each with something changed, in order of rank.
+
+    Where the scores have no rank of their own, a triage folder of the same run has it.
+    """
+    part = Slice(pipeline, date)
+    rows = []
+    for rank, change in enumerate(changes):
+        row = dict(PLAIN[pipeline]) | change
+        if "rank" in row:
+            row["rank"] = rank
+        rows.append(row | part.ymd)
+    _write(settings.data_dir, part, f"{pipeline}_scores", rows, {"run_id": run_id})
+    ranked = [row | {"rank": rank} for rank, row in enumerate(rows)]
+    _write(settings.triage_dir, part, f"{pipeline}_triage", ranked, {"scores_run_id": run_id})
+
+
+def _write(
+    root: Any, part: Slice, table: str, rows: list[dict[str, Any]], manifest: Mapping[str, str]
+) -> None:
+    folder = published_folder(root, part)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = rows[0] if rows else {**PLAIN[part.pipeline], **part.ymd, "rank": 0}
+    plain = {**PLAIN[part.pipeline], "y": 0}
+    schema = pa.schema(
+        [
+            (
+                name,
+                _TYPES.get(name, pa.string() if isinstance(plain.get(name), str) else pa.int32()),
+            )
+            for name in names
+        ]
+    )
+    pq.write_table(pa.Table.from_pylist(rows, schema), folder / f"{table}.parquet")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def day(
+    settings: Settings, pipeline: str = "flow", author: str = "ann", date: dt.date = DATE
+) -> Day:
+    return open_day(pipeline, date, settings=settings, author=author, made_with="cli")
+
+
+def severities(opened: Day, column: str | None = None) -> list[int]:
+    """What holds now, by rank."""
+    return [each.severities[column] if column else int(each.severity) for each in opened.rows()]
