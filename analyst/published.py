@@ -56,14 +56,13 @@ def read_day(settings: Settings, pipeline: Pipeline, part: Slice) -> PublishedDa
     """Read a published day.
 
     Raises:
-        UsageError: The day is not published.
-        SpotOaError: It cannot be read.
+        SpotOaError: The day is not published, or cannot be read.
     """
     triage, folder = triage_of(pipeline), published_folder(settings.data_dir, part)
     for _ in range(_ATTEMPTS):
         manifest = read_manifest(folder)
         if manifest is None:
-            raise UsageError(
+            raise SpotOaError(
                 f"{part} is not published: `spot-oa run {part.pipeline} --date {part.date}` does it"
             )
         run_id = str(manifest.get("run_id", ""))

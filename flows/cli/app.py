@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows import label_commands
 from spot_oa.dates import date_range, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 geo = typer.Typer(no_args_is_help=True, help="Geo databases.")
 app.add_typer(geo, name="geo")
+label_commands.add_to(app)
 
 INTERRUPTED = "interrupted; no day is half published, run it again"
 _SIGINT_CODE = 130

@@ -7,7 +7,7 @@ import datetime as dt
 
 import pytest
 
-from spot_oa.errors import UsageError
+from spot_oa.errors import SpotOaError, UsageError
 from spot_oa.settings import Settings
 from tests.support.labelled import DATE, day, publish, severities
 
@@ -315,7 +315,7 @@ def test_limits_are_refused_and_not_cut(flow: Settings) -> None:
 
 
 def test_an_unpublished_day_says_what_to_do(settings: Settings) -> None:
-    with pytest.raises(UsageError, match="is not published: `spot-oa run flow --date 2016-07-08`"):
+    with pytest.raises(SpotOaError, match="is not published: `spot-oa run flow --date 2016-07-08`"):
         day(settings)
 
 

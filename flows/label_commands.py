@@ -1,0 +1,377 @@
+"""What analysts type: `label`, `unlabel`, `labels`, `undo` and `reset`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spot_oa.dates import parse_date
+from spot_oa.errors import ConfigError, UsageError, printable
+
+if TYPE_CHECKING:
+    from analyst.day import Day, LiveRow, Reply
+    from spot_oa.pipelines import Triage
+    from spot_oa.settings import Settings
+
+labels = typer.Typer(no_args_is_help=True, help="What is labelled: show, export, import.")
+
+PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="flow, proxy or dns.")]
+DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
+SrcOption = Annotated[str | None, typer.Option("--src", help="flow: source address.")]
+DstOption = Annotated[str | None, typer.Option("--dst", help="flow: destination address.")]
+SportOption = Annotated[str | None, typer.Option("--sport", help="flow: source port.")]
+DportOption = Annotated[str | None, typer.Option("--dport", help="flow: destination port.")]
+IpOption = Annotated[str | None, typer.Option("--ip", help="flow: address at either end.")]
+ClientOption = Annotated[str | None, typer.Option("--client", help="dns, proxy: client address.")]
+QueryOption = Annotated[str | None, typer.Option("--query", help="dns: the name asked for.")]
+NameOption = Annotated[str | None, typer.Option("--name", help="dns: a name and all below it.")]
+UriOption = Annotated[str | None, typer.Option("--uri", help="proxy: the full URI.")]
+RanksOption = Annotated[str | None, typer.Option("--ranks", metavar="3,7-9", help="These rows.")]
+EachOption = Annotated[
+    bool, typer.Option("--each", help="dns: client and query are two labels, not one of both.")
+]
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Write nothing.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, one line per action.")]
+
+_OPTIONS: Mapping[str, Sequence[str]] = {
+    "src": ["srcip"],
+    "dst": ["dstip"],
+    "sport": ["sport"],
+    "dport": ["dport"],
+    "ip": ["ip"],
+    "client": ["ip_dst", "clientip"],
+    "query": ["dns_qry_name"],
+    "name": ["name"],
+    "uri": ["fulluri"],
+}
+"""Option -> what selectors call its value."""
+
+Selected = list[tuple[str, dict[str, str]]]
+"""Kinds of selectors with their values, one action each."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the console script."""
+    for command in (label, unlabel, undo, reset):
+        app.command()(command)
+    app.add_typer(labels, name="labels")
+
+
+def label(
+    pipeline: PipelineArgument,
+    *,
+    date: DateOption,
+    severity: Annotated[str, typer.Option("--severity", help="high, medium, low, or 1, 2, 3.")],
+    src: SrcOption = None,
+    dst: DstOption = None,
+    sport: SportOption = None,
+    dport: DportOption = None,
+    ip: IpOption = None,
+    client: ClientOption = None,
+    query: QueryOption = None,
+    name: NameOption = None,
+    uri: UriOption = None,
+    ranks: RanksOption = None,
+    each: EachOption = False,
+    note: NoteOption = "",
+    only_open: Annotated[
+        bool, typer.Option("--only-open", help="Leave rows alone that are scored already.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a severity on all rows of a published day that are selected; the latest wins."""
+    from analyst.actions import parse_severity  # noqa: PLC0415
+
+    level = parse_severity(severity)
+    options = _given(
+        src=src, dst=dst, sport=sport, dport=dport, ip=ip, client=client, query=query, name=name,
+        uri=uri,
+    )  # fmt: skip
+    day = _open(pipeline, date)
+    chosen = _numbers(ranks, options)
+    if chosen is not None:
+        replies = [day.label_ranks(chosen, level, note=note, only_open=only_open, dry_run=dry_run)]
+    else:
+        replies = [
+            day.label(kind, selector, level, note=note, only_open=only_open, dry_run=dry_run)
+            for kind, selector in select(day.triage, options, each=each)
+        ]
+    _answer(day, replies, as_json=as_json)
+
+
+def unlabel(
+    pipeline: PipelineArgument,
+    *,
+    date: DateOption,
+    src: SrcOption = None,
+    dst: DstOption = None,
+    sport: SportOption = None,
+    dport: DportOption = None,
+    ip: IpOption = None,
+    client: ClientOption = None,
+    query: QueryOption = None,
+    name: NameOption = None,
+    uri: UriOption = None,
+    ranks: RanksOption = None,
+    each: EachOption = False,
+    note: NoteOption = "",
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the severity off all rows of a published day that are selected."""
+    options = _given(
+        src=src, dst=dst, sport=sport, dport=dport, ip=ip, client=client, query=query, name=name,
+        uri=uri,
+    )  # fmt: skip
+    day = _open(pipeline, date)
+    chosen = _numbers(ranks, options)
+    if chosen is not None:
+        replies = [day.clear_ranks(chosen, note=note, dry_run=dry_run)]
+    else:
+        replies = [
+            day.clear(kind, selector, note=note, dry_run=dry_run)
+            for kind, selector in select(day.triage, options, each=each)
+        ]
+    _answer(day, replies, as_json=as_json)
+
+
+def undo(
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION|PIPELINE", help="The action, or with --date the day.")
+    ],
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Undo your own last action of this day.")
+    ] = None,
+    note: NoteOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take back one action whole; an undo can be undone too."""
+    if date is not None:
+        day = _open(action, date)
+        reply = day.undo(note=note)
+    else:
+        from analyst.store import open_store  # noqa: PLC0415
+
+        asked = open_store(_settings()).find(action)
+        day = _open(asked.pipeline, asked.day)
+        reply = day.undo(asked.action_id, note=note)
+    _answer(day, [reply], as_json=as_json)
+
+
+def reset(
+    pipeline: PipelineArgument,
+    *,
+    date: DateOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    with_stories: Annotated[
+        bool, typer.Option("--with-stories", help="Take back the day's stories too.")
+    ] = False,
+    note: NoteOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Take back all labels of a day; nothing is deleted, and it can be undone."""
+    day = _open(pipeline, date)
+    confirm = day.part.compact if yes else None
+    _answer(day, [day.reset(confirm, with_stories=with_stories, note=note)], as_json=as_json)
+
+
+@labels.command("show")
+def show(
+    pipeline: PipelineArgument,
+    *,
+    date: DateOption,
+    only_open: Annotated[bool, typer.Option("--open", help="Rows not scored.")] = False,
+    scored: Annotated[bool, typer.Option("--scored", help="Scored rows.")] = False,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Actions on rows that the day does not have now.")
+    ] = False,
+    history: Annotated[bool, typer.Option("--history", help="All actions, in order.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what holds at this moment, whatever the tables say yet."""
+    if only_open + scored + orphans + history > 1:
+        raise UsageError("--open, --scored, --orphans and --history: take one of them")
+    from analyst.actions import to_line  # noqa: PLC0415
+    from analyst.state import alive  # noqa: PLC0415
+
+    day = _open(pipeline, date)
+    if history or orphans:
+        actions = day.orphans() if orphans else day.actions()
+        holding = {each.action_id for each in alive(day.actions())}
+        for each in actions:
+            held = each.action_id in holding
+            _print(
+                to_line(each)
+                if as_json
+                else _history_line(each.recorded_at, each.short_id, each.author, each.kind)
+                + f" {each.severity if each.severity is not None else ''} "
+                f"{each.selector or each.refers_to or ''} {each.row_count} rows"
+                f"{'' if held else ' (taken back)'} {each.note or ''}".rstrip()
+            )
+        return
+    rows = [row for row in day.in_order() if _is_wanted(row, only_open=only_open, scored=scored)]
+    for row in rows:
+        _print(json.dumps(_row_json(row)) if as_json else _row_line(day, row))
+    if not as_json:
+        _print(f"{day.part}: {len(rows)} rows")
+
+
+@labels.command("export")
+def export(
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="One of them, or all.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Written anew.")],
+    date: Annotated[str | None, typer.Option(metavar="DATE", help="Of this day only.")] = None,
+) -> None:
+    """Write actions as lines of JSON, to keep them or to take them elsewhere."""
+    from analyst.store import open_store  # noqa: PLC0415
+    from spot_oa.pipelines import get_pipeline  # noqa: PLC0415
+
+    settings = _settings()
+    name = None if pipeline == "all" else get_pipeline(pipeline, settings.pipelines_dir).name
+    day = parse_date(date).isoformat() if date is not None else None
+    lines = list(open_store(settings).export(name, day))
+    try:
+        file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: {error}; take another file") from error
+    _print(f"{len(lines)} actions written to {file}")
+
+
+@labels.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote.")],
+) -> None:
+    """Take in exported actions; those that are here already are skipped."""
+    from analyst.store import open_store  # noqa: PLC0415
+
+    try:
+        # Only LF ends a line.
+        lines = file.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: {error}; take a file that `labels export` wrote") from error
+    added, known = open_store(_settings()).import_lines([line for line in lines if line], str(file))
+    _print(f"{added} actions imported, {known} were known")
+
+
+def select(triage: Triage, options: Mapping[str, str], *, each: bool = False) -> Selected:
+    """Which kinds of selectors the given options make.
+
+    Args:
+        triage: What rows of the pipeline can be selected by.
+        options: Option without its dashes -> value.
+        each: One action per value.
+
+    Raises:
+        UsageError: Nothing is selected, or the options do not go together.
+    """
+    kinds = triage.kinds
+    known = {value for match in kinds.values() for value in match.by}
+    given: dict[str, str] = {}
+    for option, text in options.items():
+        value = next((value for value in _OPTIONS[option] if value in known), None)
+        if value is None:
+            raise UsageError(f"--{option} does not select rows of this pipeline")
+        given[value] = text
+    # What is typed goes before what is chosen from lists.
+    for kind, match in kinds.items():
+        if match.typed and set(match.by) <= set(given):
+            return [(kind, {value: given[value] for value in match.by})]
+    if each:
+        return [_kind(triage, {value: text}) for value, text in given.items()]
+    return [_kind(triage, given)]
+
+
+def _kind(triage: Triage, given: dict[str, str]) -> tuple[str, dict[str, str]]:
+    for kind, match in triage.kinds.items():
+        if given and (set(given) == set(match.by) or (match.some and set(given) <= set(match.by))):
+            return kind, given
+    if not given:
+        raise UsageError("nothing selected: name rows by their values or with --ranks")
+    raise UsageError(f"{' and '.join(given)} alone select no rows of this pipeline")
+
+
+def _given(**options: str | None) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _numbers(ranks: str | None, options: Mapping[str, str]) -> list[int] | None:
+    """The ranks of `3,7-9`; None if none are asked for."""
+    if ranks is None:
+        return None
+    if options:
+        raise UsageError("--ranks names the rows already: leave the other selectors out")
+    numbers: list[int] = []
+    for part in ranks.split(","):
+        match = re.fullmatch(r"\s*([0-9]{1,9})(?:-([0-9]{1,9}))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first or last - first > _MOST_RANKS:
+            raise UsageError(f"--ranks {printable(ranks)!r}: write it as 3,7-9")
+        numbers += range(first, last + 1)
+    return numbers
+
+
+_MOST_RANKS = 1_000_000
+
+
+def _open(pipeline: str, date: object) -> Day:
+    from analyst.day import open_day  # noqa: PLC0415
+
+    return open_day(pipeline, date, settings=_settings(), made_with="cli")
+
+
+def _settings() -> Settings:
+    from spot_oa.settings import load_settings  # noqa: PLC0415
+
+    return load_settings()
+
+
+def _answer(day: Day, replies: Iterable[Reply], *, as_json: bool) -> None:
+    for reply in replies:
+        of_day = {"pipeline": day.part.pipeline, "date": day.part.date.isoformat()}
+        _print(json.dumps(of_day | reply.as_json()) if as_json else f"{day.part}: {reply}")
+
+
+def _history_line(when: str, action_id: str, author: str, kind: str) -> str:
+    return f"{when[:19].replace('T', ' ')} {action_id} {author} {kind}"
+
+
+def _is_wanted(row: LiveRow, *, only_open: bool, scored: bool) -> bool:
+    if only_open:
+        return row.is_open
+    return bool(row.severity) if scored else True
+
+
+def _row_line(day: Day, row: LiveRow) -> str:
+    rank = "-" if row.rank is None else row.rank
+    key = " ".join(str(row.row[name]) for name in day.triage.key)
+    who = f" ({row.action.author})" if row.action else ""
+    return f"{rank} {row.severity.title}{who}: {key[:_WIDTH]}"
+
+
+_WIDTH = 160
+
+
+def _row_json(row: LiveRow) -> dict[str, object]:
+    action = row.action
+    return {
+        "rank": row.rank,
+        "severity": int(row.severity),
+        **row.severities,
+        "is_open": row.is_open,
+        "scored_by": action.author if action else None,
+        "action_id": action.action_id if action else None,
+        "note": action.note if action else None,
+        "row": dict(row.row),
+    }
+
+
+def _print(text: str) -> None:
+    """A line for the terminal; JSON has no character in it that is not printable."""
+    print(printable(text))  # noqa: T201

@@ -1,0 +1,183 @@
+"""What analysts type, in processes of its own: replies, exit codes, the store left as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analyst.store import open_store
+from spot_oa.settings import load_settings
+from tests.support.labelled import day, publish, severities
+from tests.support.warm import Warm
+from tests.support.warm import warm as warm_parent
+
+SCRIPT = Path(sys.executable).with_name("spot-oa")
+DAY = ("--date", "2016-07-08")
+X = "198.51.100.7"
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with warm_parent(tmp_path_factory.mktemp("told")) as parent:
+        yield parent
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    settings = load_settings(home=tmp_path / "home")
+    publish(
+        settings, "flow", [{"srcip": X}, {"srcip": X, "dport": 80}, {"dstip": X, "dport": 80}, {}]
+    )
+    publish(settings, "dns", [{"dns_qry_name": n} for n in ("evil.com", "a.evil.com", "x.org")])
+    publish(settings, "proxy", [{}, {"clientip": "::1"}, {"fulluri": "x"}])
+    return settings.home
+
+
+def spot_oa(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPT, *arguments],
+        check=False,
+        cwd=home,
+        env=os.environ | {"SPOT_OA_HOME": str(home), "SPOT_OA_AUTHOR": "ann"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def now(home: Path, pipeline: str = "flow", column: str | None = None) -> list[int]:
+    return severities(day(load_settings(home=home), pipeline), column)
+
+
+def test_a_label_its_undo_and_the_undo_of_that(home: Path) -> None:
+    done = spot_oa(home, "label", "flow", *DAY, "--severity", "low", "--src", X, "--dport", "443",
+                   "--json")  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    reply = json.loads(done.stdout)
+    assert (reply["matched"], reply["changed"], reply["already_scored"]) == (1, 1, {})
+    assert now(home) == [3, 0, 0, 0]
+    # A typed address goes before what is chosen.
+    done = spot_oa(home, "label", "flow", *DAY, "--severity", "1", "--ip", X, "--src", "10.0.0.5",
+                   "--note", "o'brien; [red]")  # fmt: skip
+    assert "3 rows, 3 changed, 1 scored already (1 Low); action " in done.stdout
+    assert now(home) == [1, 1, 1, 0]
+    done = spot_oa(home, "undo", "flow", *DAY)
+    assert now(home) == [3, 0, 0, 0]
+    history = spot_oa(home, "labels", "show", "flow", *DAY, "--history")
+    assert history.stdout.count("\n") == 3
+    assert "(taken back) o'brien; [red]" in history.stdout
+    undone = history.stdout.splitlines()[-1].split()[2]
+    assert spot_oa(home, "undo", undone).returncode == 0
+    assert now(home) == [1, 1, 1, 0]
+    assert spot_oa(home, "unlabel", "flow", *DAY, "--ranks", "0,1-2").returncode == 0
+    assert now(home) == [0, 0, 0, 0]
+
+
+def test_reset_asks_first(home: Path) -> None:
+    spot_oa(home, "label", "flow", *DAY, "--severity", "low", "--ip", X)
+    asked = spot_oa(home, "reset", "flow", *DAY)
+    assert asked.returncode == 2
+    assert "would take back 1 labels of 1 authors" in asked.stderr
+    assert now(home) == [3, 3, 3, 0]
+    assert "reset 1 labels" in spot_oa(home, "reset", "flow", *DAY, "--yes").stdout
+    assert now(home) == [0, 0, 0, 0]
+
+
+def test_dns_pairs_and_each(home: Path) -> None:
+    pair = ("--client", "10.0.0.5", "--query", "EVIL.com.")
+    spot_oa(home, "label", "dns", *DAY, "--severity", "low", *pair)
+    assert now(home, "dns", "dns_sev") == now(home, "dns", "ip_sev") == [3, 0, 0]
+    done = spot_oa(home, "label", "dns", *DAY, "--severity", "2", *pair, "--each", "--json")
+    assert len({json.loads(line)["action_id"] for line in done.stdout.splitlines()}) == 2
+    assert now(home, "dns", "dns_sev") == [2, 0, 0]
+    assert now(home, "dns", "ip_sev") == [2, 2, 2]
+    spot_oa(home, "label", "dns", *DAY, "--severity", "1", "--name", "evil.com")
+    assert now(home, "dns", "dns_sev") == [1, 1, 0]
+
+
+def test_proxy_uris_and_clients(home: Path) -> None:
+    uri = ("--uri", "example.org/a")
+    spot_oa(home, "label", "proxy", *DAY, "--severity", "low", *uri, "--client", "0::1")
+    assert now(home, "proxy", "uri_sev") == [0, 3, 0]
+    spot_oa(home, "label", "proxy", *DAY, "--severity", "high", *uri, "--only-open")
+    assert now(home, "proxy", "uri_sev") == [1, 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["label", "flow", *DAY, "--severity", "low"], 2, "nothing selected"),
+        (["label", "flow", *DAY, "--ip", X], 2, "--severity"),
+        (["label", "flow", *DAY, "--severity", "4", "--ip", X], 2, "severity '4' is unknown"),
+        (["label", "flow", *DAY, "--severity", "1", "--ip", "abc"], 2, "'abc' is not an address"),
+        (["label", "flow", *DAY, "--severity", "1", "--sport", "65536"], 2, "is no port"),
+        (["label", "flow", *DAY, "--severity", "1", "--uri", "x"], 2, "--uri does not select"),
+        (["label", "proxy", *DAY, "--severity", "1", "--client", "::1"], 2, "alone select no rows"),
+        (["label", "flow", *DAY, "--severity", "1", "--ranks", "3-1"], 2, "write it as 3,7-9"),
+        (["label", "flow", *DAY, "--severity", "1", "--ranks", "99"], 2, "rank 99 is not in"),
+        (["label", "flow", *DAY, "--severity", "1", "--ranks", "1", "--ip", X], 2, "--ranks names"),
+        (["label", "nosuch", *DAY, "--severity", "1", "--ip", X], 2, "is unknown"),
+        (["label", "flow", "--date", "20160709", "--severity", "1", "--ip", X], 1,
+         "is not published: `spot-oa run flow --date 2016-07-09`"),
+        (["undo", "nosuch"], 2, "is no action"),
+        (["undo", "flow", *DAY], 2, "has no action"),
+        (["labels", "show", "flow", *DAY, "--open", "--scored"], 2, "take one of them"),
+        (["labels", "import", "/nowhere/x"], 1, "/nowhere/x"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_one_line_and_writes_nothing(
+    warm: Warm, home: Path, arguments: list[str], code: int, says: str
+) -> None:
+    done, output, errors = warm.run(home, *arguments)
+    assert (done, output) == (code, ""), errors
+    assert says in errors
+    assert errors.count("\n") == 1
+    assert list(open_store(load_settings(home=home)).export()) == []
+
+
+def test_no_match_and_dry_runs_are_no_error(warm: Warm, home: Path) -> None:
+    code, output, _ = warm.run(home, "label", "flow", *DAY, "--severity", "1", "--ip", "192.0.2.9")
+    assert (code, output) == (0, "flow 2016-07-08: 0 rows, 0 changed; no action\n")
+    code, output, _ = warm.run(
+        home, "label", "flow", *DAY, "--severity", "1", "--ip", X, "--dry-run"
+    )
+    assert (code, "3 rows, 3 changed; nothing written" in output) == (0, True)
+    assert list(open_store(load_settings(home=home)).export()) == []
+
+
+def test_live_state_is_shown(warm: Warm, home: Path) -> None:
+    warm.run(home, "label", "flow", *DAY, "--severity", "1", "--ip", X)
+    lists = {
+        option: [
+            json.loads(line)["rank"]
+            for line in warm.run(home, "labels", "show", "flow", *DAY, *option, "--json")[
+                1
+            ].splitlines()
+        ]
+        for option in [(), ("--open",), ("--scored",)]
+    }
+    assert lists == {(): [3, 0, 1, 2], ("--open",): [3], ("--scored",): [0, 1, 2]}
+    publish(load_settings(home=home), "flow", [{}], run_id="run2")
+    orphans = warm.run(home, "labels", "show", "flow", *DAY, "--orphans")[1]
+    assert orphans.count("\n") == 1
+
+
+def test_export_and_import(warm: Warm, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a file; $(x).jsonl"
+    for pipeline in ("flow", "proxy"):
+        warm.run(home, "label", pipeline, *DAY, "--severity", "2", "--ranks", "0")
+    assert warm.run(home, "labels", "export", "flow", str(file))[1].startswith("1 actions written")
+    assert warm.run(home, "labels", "export", "all", str(file))[1].startswith("2 actions written")
+    elsewhere = {"SPOT_OA_ANALYST_DB": str(tmp_path / "other.sqlite")}
+    for says in ("2 actions imported, 0 were known\n", "0 actions imported, 2 were known\n"):
+        assert warm.run(home, "labels", "import", str(file), **elsewhere)[1] == says
+    shown = warm.run(home, "labels", "show", "flow", *DAY, "--scored", "--json", **elsewhere)[1]
+    assert json.loads(shown)["severity"] == 2
