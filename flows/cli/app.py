@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import label_commands
+from flows.cli import labels as label_commands
 from spot_oa.dates import date_range, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 
@@ -117,6 +117,7 @@ def demo(
     console.print(f"demo data: {made.home}", markup=False, highlight=False, soft_wrap=True)
     if not generate_only:
         _run_days(_pipelines("all"), DEMO_DATES, None, settings=settings)
+        label_commands.show_labels_of_demo(settings, DEMO_DATES[0])
 
 
 @geo.command("fetch")
