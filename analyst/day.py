@@ -299,9 +299,9 @@ class Day:
 
     # -- what an analyst sees ---------------------------------------------------------------
 
-    def rows(self) -> list[LiveRow]:
-        """The rows by rank, with what holds at this moment."""
-        marks = state.marks(self.actions())
+    def rows(self, actions: Sequence[Action] | None = None) -> list[LiveRow]:
+        """The rows by rank, with what holds at this moment, or held after these actions."""
+        marks = state.marks(self.actions() if actions is None else actions)
         published = self._published
         return [
             self._live(row, key, rank, marks)
@@ -355,11 +355,11 @@ class Day:
         """The day's own rows for the scorer, by rank."""
         return write_rows(self.part.pipeline, self.judged())
 
-    def judged(self) -> list[Judged]:
-        """The scored rows by rank, with their current severities."""
+    def judged(self, actions: Sequence[Action] | None = None) -> list[Judged]:
+        """The scored rows by rank, with their current severities; see `rows`."""
         return [
             Judged(each.row, each.severities)
-            for each in self.rows()
+            for each in self.rows(actions)
             if any(each.severities.values())
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,7 +59,7 @@ Selected = list[tuple[str, dict[str, str]]]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the console script."""
-    for command in (label, unlabel, undo, reset):
+    for command in (label, unlabel, undo, reset, refresh, feedback):
         app.command()(command)
     app.add_typer(labels, name="labels")
 
@@ -180,6 +181,70 @@ def reset(
     day = _open(pipeline, date)
     confirm = day.part.compact if yes else None
     _answer(day, [day.reset(confirm, with_stories=with_stories, note=note)], as_json=as_json)
+
+
+def show_labels_of_demo(settings: Settings, date: dt.date) -> None:
+    """Label a few rows of the demo, make its triage anew, and show the head of it."""
+    from analyst.day import open_day  # noqa: PLC0415
+
+    day = open_day("flow", date, settings=settings, author="demo", made_with="cli")
+    exfiltration = str(day.published.rows[0]["dstip"])
+    replies = [
+        day.label("ip", {"ip": exfiltration}, "high", note="exfiltration", only_open=True),
+        day.label_ranks([len(day.published.rows) - 1], "low", note="backup", only_open=True),
+    ]
+    _answer(day, replies, as_json=False)
+    _refresh(settings, "flow", date)
+    for row in [row for row in day.in_order() if row.severity][:_SHOWN]:
+        _print(f"  {_row_line(day, row)}")
+
+
+_SHOWN = 5
+
+
+def refresh(
+    pipeline: PipelineArgument,
+    date: DateOption,
+    accept_store: Annotated[
+        bool,
+        typer.Option("--accept-store", help="Take a store that has lost what was published."),
+    ] = False,
+) -> None:
+    """Make a published day's triage tables and feedback anew from what analysts did."""
+    _refresh(_settings(), pipeline, parse_date(date), accept_store=accept_store)
+
+
+def _refresh(
+    settings: Settings, pipeline: str, date: dt.date, *, accept_store: bool = False
+) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.cli.report import reporter  # noqa: PLC0415
+    from flows.run.runner import refresh_day  # noqa: PLC0415
+    from spot_oa.dates import Slice  # noqa: PLC0415
+
+    with reporter(Console(), Slice(pipeline, date)) as told:
+        summary = refresh_day(settings, pipeline, date, told, accept_store=accept_store)
+    for warning in summary.warnings:
+        _print(f"warning: {warning}")
+    _print(f"triage: {summary.triage_folder}")
+
+
+def feedback(pipeline: PipelineArgument, date: DateOption) -> None:
+    """Hand the judged rows of a day to the scorer, as SPOT_OA_FEEDBACK_URI says."""
+    from flows.run.labels import deliver_feedback  # noqa: PLC0415
+
+    day, settings = _open(pipeline, date), _settings()
+    own = day.feedback()
+    _print(f"{day.part}: {len(own.lines)} rows, left out: {own.left_out}")
+    delivered = deliver_feedback(settings, day.pipeline, day.part.date)
+    for uri, sent in delivered:
+        _print(f"{uri}: {len(sent.lines)} rows, left out: {sent.left_out}, cut: {sent.cut}")
+    if not delivered:
+        _print(
+            "delivered nowhere: set SPOT_OA_FEEDBACK_URI, and name the pipeline in "
+            "SPOT_OA_FEEDBACK_PIPELINES"
+        )
 
 
 @labels.command("show")

@@ -83,8 +83,10 @@ def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
     ]
 
 
-def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
-    """The build of a pipeline's marts and all they stand on.
+def build_command(
+    pipeline: str, dates: Sequence[dt.date], parts: Sequence[str] = ("marts",)
+) -> list[str]:
+    """The build of a pipeline's marts, or other parts, and all they stand on.
 
     Unit tests are left out: they test the SQL and not the day. So are the tests that read the
     telemetry again to compare it with the marts: a run reads it no more often than it has to.
@@ -92,6 +94,7 @@ def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     Args:
         pipeline: Its marts lie in models/marts/<pipeline>.
         dates: Consecutive days.
+        parts: The folders of models: `marts`, `triage`.
 
     Returns:
         The dbt command.
@@ -99,8 +102,27 @@ def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     return [
         "build",
         "--select",
-        f"+path:models/marts/{pipeline}",
+        *(f"+path:models/{part}/{pipeline}" for part in parts),
         *_dates_option(dates),
+        "--exclude-resource-type",
+        "unit_test",
+        "--exclude",
+        "tag:reconciliation",
+    ]
+
+
+def triage_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
+    """The build of what analysts made of a day, on marts that are there: no telemetry is read."""
+    return [
+        "build",
+        "--select",
+        f"path:models/staging/landed/stg_landed__{pipeline}_*",
+        f"path:models/intermediate/{pipeline}/triage",
+        f"path:models/triage/{pipeline}",
+        *_dates_option(dates),
+        # Only tests of these models: those of the marts have passed.
+        "--indirect-selection",
+        "cautious",
         "--exclude-resource-type",
         "unit_test",
         "--exclude",
@@ -113,7 +135,13 @@ def _dates_option(dates: Sequence[dt.date]) -> list[str]:
     return ["--vars", f'{{date_from: "{first}", date_to: "{last}"}}']
 
 
-def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: OnNode) -> Built:
+def build(
+    settings: Settings,
+    pipeline: str,
+    dates: Sequence[dt.date],
+    on_node: OnNode,
+    command: Sequence[str] | None = None,
+) -> Built:
     """Build and test the pipeline's marts for the dates.
 
     Args:
@@ -121,6 +149,7 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
         pipeline: The pipeline.
         dates: Consecutive days whose slices are replaced.
         on_node: Told of each model and test that finishes.
+        command: Another build, as `triage_command` gives; that of the marts if None.
 
     Returns:
         Counts and warned tests.
@@ -128,7 +157,7 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
     Raises:
         BuildError: A model or a test failed; the message names the first.
     """
-    command = build_command(pipeline, dates)
+    command = command or build_command(pipeline, dates)
     outcome = invoke(settings, command, lambda event: _tell(event, on_node))
     # One retry too many does no harm if something else has failed as well.
     transient = any(error.transient for error in outcome.engine_errors)

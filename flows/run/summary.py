@@ -47,6 +47,11 @@ class Summary:
     """Steps, in the order in which they began."""
     unaudited: str = ""
     """Why the run could not be written to oa.run_audit."""
+    unlabelled: str = ""
+    """Why the labels were not landed, built or published; then the triage is that of before."""
+    triage_folder: Path | None = None
+    refreshed: bool = False
+    """Only the triage was made anew: the day's results are as they were."""
     unchanged: bool = False
     """The published day was left alone: its inputs and settings are what they were."""
 
@@ -61,8 +66,17 @@ class Summary:
         return self.published.rows if self.published else {}
 
     @property
+    def ended(self) -> str:
+        """How a run ended that went well, in one word."""
+        if self.refreshed:
+            return "refreshed"
+        return "unchanged" if self.unchanged else "done"
+
+    @property
     def headline(self) -> str:
         """The run in a few words."""
+        if self.refreshed:
+            return f"triage refreshed, {len(self.warnings)} warnings"
         if self.unchanged:
             return "unchanged, left as published"
         rows = self.landed.rows if self.landed else 0
@@ -109,6 +123,8 @@ class Summary:
         if self.built:
             yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)
         yield from self._without_edges()
+        if self.unlabelled:
+            yield f"triage is as it was: {self.unlabelled}"
         if self.unaudited:
             yield self.unaudited
 

@@ -108,6 +108,62 @@ LOOKUPS: Mapping[str, Table] = {
 }
 
 
+_TRIAGE_COLUMNS: Mapping[str, Mapping[str, Type]] = {
+    "labels": {
+        "rank": "int",
+        "row_key": "string",
+        "target": "string",
+        "action_id": "string",
+        "action_seq": "bigint",
+        "kind": "string",
+        "severity": "int",
+        "via": "string",
+        "rule_id": "string",
+        "match_kind": "string",
+        "selector": "string",
+        "note": "string",
+        "author": "string",
+        "recorded_at": "timestamp",
+        "alive": "int",
+    },
+    "rule_hits": {
+        "rank": "int",
+        "rule_id": "string",
+        "rule_version": "string",
+        "severity": "int",
+        "reason": "string",
+    },
+    "suppressed": {
+        "rank": "int",
+        "suppression_id": "string",
+        "reason": "string",
+        "author": "string",
+    },
+    "stories": {
+        "action_id": "string",
+        "action_seq": "bigint",
+        "anchor_kind": "string",
+        "anchor": "string",
+        "title": "string",
+        "text": "string",
+        "top_results": "int",
+        "author": "string",
+        "recorded_at": "timestamp",
+        "alive": "int",
+    },
+}
+
+
+def triage_tables(pipeline: Pipeline) -> dict[str, Table]:
+    """What analysts did, resolved to the landed rows: labels, rule_hits, suppressed, stories."""
+    if pipeline.triage is None:
+        return {}
+    return {
+        name: Table("raw", f"{pipeline.name}_{name}", {**columns, **YMD})
+        for name, columns in _TRIAGE_COLUMNS.items()
+    }
+
+
 RUN_AUDIT = Table(
     "oa",
     "run_audit",
@@ -147,7 +203,8 @@ RUN_AUDIT = Table(
 def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
     """Every table that Python writes, for the given pipelines."""
     results = [results_table(pipeline) for pipeline in pipelines.values()]
-    return [*results, REJECTS, *LOOKUPS.values(), RUN_AUDIT]
+    triage = [t for pipeline in pipelines.values() for t in triage_tables(pipeline).values()]
+    return [*results, REJECTS, *triage, *LOOKUPS.values(), RUN_AUDIT]
 
 
 def name_key(name: str) -> str:
