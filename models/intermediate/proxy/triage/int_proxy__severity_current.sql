@@ -5,7 +5,7 @@ with results as (
 judgements as (
     {{ rows_of_run(
         ref('stg_landed__proxy_labels'),
-        "alive = 1 and rank is not null and kind in ('label', 'clear')"
+        "alive = 1 and target = 'row' and kind in ('label', 'clear')"
     ) }}
 ),
 
@@ -18,8 +18,8 @@ judgements_in_line as (
     select
         *,
         row_number() over (
-            partition by run_date, rank, target
-            order by case when via = 'hand' then 0 else 1 end, action_seq desc
+            partition by run_date, rank
+            order by case when via = 'rule' then 1 else 0 end, action_seq desc
         ) as place_in_line
     from judgements
 ),
