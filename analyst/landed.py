@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from analyst import state
 from analyst.actions import Action
+from analyst.selectors import Row
+from analyst.standing import StandingRule, hits
 from spot_oa.warehouse.tables import Table
 
 
@@ -55,15 +58,47 @@ def label_rows(table: Table, actions: Sequence[Action], keys: Sequence[str]) -> 
             "selector": action.selector,
             "note": action.note,
             "author": action.author,
-            "recorded_at": dt.datetime.fromisoformat(action.recorded_at).replace(tzinfo=None),
+            "recorded_at": _moment(action),
             "alive": int(action.seq in living),
         }
         for action in actions
         for key, target in sorted(action.rows)
         for rank in ranks.get(key, absent)
     ]
+    return _of(table, rows)
+
+
+def hit_rows(
+    table: Table, rules: Sequence[StandingRule], day: dt.date, rows: Sequence[Row]
+) -> pa.Table:
+    """What standing rules say of the landed results.
+
+    Args:
+        table: `raw.<pipeline>_rule_hits`.
+        rules: Those of the pipeline.
+        day: The day of the results.
+        rows: The results by rank, with all columns that rules may speak of.
+    """
+    found = [
+        {
+            "rank": hit.place,
+            "rule_id": hit.rule.id,
+            "rule_version": str(hit.rule.version),
+            "severity": int(hit.rule.severity),
+            "reason": hit.rule.reason_for(rows[hit.place]),
+        }
+        for hit in hits(rules, day, rows)
+    ]
+    return _of(table, found)
+
+
+def _of(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
     fields = [field for field in table.arrow_schema if field.name not in ("y", "m", "d")]
     return pa.Table.from_pylist(rows, pa.schema(fields))
+
+
+def _moment(action: Action) -> dt.datetime:
+    return dt.datetime.fromisoformat(action.recorded_at).astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def orphans(actions: Iterable[Action], keys: Iterable[str]) -> int:

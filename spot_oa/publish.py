@@ -41,8 +41,13 @@ def published_folder(data_dir: Path, part: Slice) -> Path:
 
 def newest_published(data_dir: Path, pipeline: str) -> dt.date | None:
     """The newest day that is published; None if there is none."""
+    return max(published_days(data_dir, pipeline), default=None)
+
+
+def published_days(data_dir: Path, pipeline: str) -> list[dt.date]:
+    """The days that are published, the first one first."""
     manifests = (data_dir / pipeline).glob(f"{'[0-9]' * 8}/{MANIFEST}")
-    return max((parse_date(manifest.parent.name) for manifest in manifests), default=None)
+    return sorted(parse_date(manifest.parent.name) for manifest in manifests)
 
 
 def publish(

@@ -1,10 +1,11 @@
-"""What analysts type: `label`, `unlabel`, `labels`, `undo` and `reset`."""
+"""What analysts type: `label`, `unlabel`, `labels`, `undo`, `reset`, `refresh`, `feedback`."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spot_oa.dates import parse_date
-from spot_oa.errors import ConfigError, UsageError, printable
+from spot_oa.errors import ConfigError, SpotOaError, UsageError, printable
 
 if TYPE_CHECKING:
     from analyst.day import Day, LiveRow, Reply
+    from spot_oa.dates import Slice
     from spot_oa.pipelines import Triage
     from spot_oa.settings import Settings
 
@@ -59,7 +61,7 @@ Selected = list[tuple[str, dict[str, str]]]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the console script."""
-    for command in (label, unlabel, undo, reset, refresh, feedback):
+    for command in (label, unlabel, undo, reset, rules, refresh, feedback):
         app.command()(command)
     app.add_typer(labels, name="labels")
 
@@ -183,9 +185,44 @@ def reset(
     _answer(day, [day.reset(confirm, with_stories=with_stories, note=note)], as_json=as_json)
 
 
+def rules(
+    pipeline: PipelineArgument,
+    *,
+    date: DateOption,
+    apply: Annotated[
+        list[str] | None,
+        typer.Option("--apply", metavar="ID", help="Score the open rows of this rule for good."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the rules of the rule file would score on a published day, or apply some."""
+    day = _open(pipeline, date)
+    if apply:
+        _answer(day, [day.apply_standing(rule_id) for rule_id in apply], as_json=as_json)
+        return
+    for rule, meant, reply in day.try_standing():
+        on = "on" if rule.holds_on(day.part.date) else "off"
+        told = {"id": rule.id, "version": str(rule.version), "on": on == "on", "rows": meant,
+                "would_score": reply.changed, "severity": rule.severity.title}  # fmt: skip
+        _print(
+            json.dumps(told)
+            if as_json
+            else f"{rule.id} {rule.version} ({on}): {meant} rows, {reply.changed} of them would be "
+            f"{rule.severity.title}  {printable(rule.title)}".rstrip()
+        )
+    if not day.rules and not as_json:
+        _print(f"{day.part}: no rules")
+
+
 def show_labels_of_demo(settings: Settings, date: dt.date) -> None:
     """Label a few rows of the demo, make its triage anew, and show the head of it."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     from analyst.day import open_day  # noqa: PLC0415
+    from spot_oa.publish import published_folder  # noqa: PLC0415
+    from spot_oa.warehouse.published import read_rows  # noqa: PLC0415
 
     day = open_day("flow", date, settings=settings, author="demo", made_with="cli")
     exfiltration = str(day.published.rows[0]["dstip"])
@@ -194,37 +231,78 @@ def show_labels_of_demo(settings: Settings, date: dt.date) -> None:
         day.label_ranks([len(day.published.rows) - 1], "low", note="backup", only_open=True),
     ]
     _answer(day, replies, as_json=False)
-    _refresh(settings, "flow", date)
-    for row in [row for row in day.in_order() if row.severity][:_SHOWN]:
-        _print(f"  {_row_line(day, row)}")
+    _refresh(settings, day.part)
+    rows = read_rows(published_folder(settings.triage_dir, day.part) / "flow_triage.parquet")
+    scored = [row for row in rows if row["severity"]]
+    # Open rows come first, most suspicious first.
+    table = Table(*_SHOWN, title="flow_triage: what is left to do, and what is done", box=None)
+    for row in [*rows[:3], *scored[:3]]:
+        table.add_row(*(escape(printable(row[name])) for name in _SHOWN))
+    Console(width=100).print(table)
 
 
-_SHOWN = 5
+_SHOWN = ("sort_order", "srcip", "dstip", "dport", "rank", "severity_name", "scored_by", "note")
+"""Columns of flow_triage that the demo shows."""
 
 
 def refresh(
-    pipeline: PipelineArgument,
-    date: DateOption,
+    pipeline: Annotated[
+        str, typer.Argument(metavar="PIPELINE|all", help="flow, proxy, dns or all.")
+    ] = "all",
+    *,
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")
+    ] = None,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Every day with actions that its triage lacks.")
+    ] = False,
     accept_store: Annotated[
         bool,
         typer.Option("--accept-store", help="Take a store that has lost what was published."),
     ] = False,
 ) -> None:
     """Make a published day's triage tables and feedback anew from what analysts did."""
-    _refresh(_settings(), pipeline, parse_date(date), accept_store=accept_store)
+    from flows.run import labels as landing  # noqa: PLC0415
+    from spot_oa.dates import Slice  # noqa: PLC0415
+    from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415
+
+    settings = _settings()
+    described = load_pipelines(settings.pipelines_dir)
+    if pipeline != "all":
+        described = {pipeline: get_pipeline(pipeline, settings.pipelines_dir)}
+    if pending == (date is not None):
+        raise UsageError("give --date, or --pending for all days that need it")
+    if date is not None:
+        day = parse_date(date)
+        with_triage = [
+            name for name, each in described.items() if each.triage or len(described) == 1
+        ]
+        parts = [Slice(name, day) for name in with_triage]
+    else:
+        parts = landing.pending(settings, described.values())
+    failed = []
+    for part in parts:
+        try:
+            _refresh(settings, part, accept_store=accept_store)
+        except SpotOaError as error:
+            if len(parts) == 1:
+                raise
+            failed.append(str(part))
+            print(f"spot-oa: {printable(error)}", file=sys.stderr)  # noqa: T201
+    if failed:
+        raise SpotOaError(f"{len(failed)} of {len(parts)} days failed: {', '.join(failed)}")
+    if not parts:
+        _print("no day has actions that its triage lacks")
 
 
-def _refresh(
-    settings: Settings, pipeline: str, date: dt.date, *, accept_store: bool = False
-) -> None:
+def _refresh(settings: Settings, part: Slice, *, accept_store: bool = False) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from flows.cli.report import reporter  # noqa: PLC0415
     from flows.run.runner import refresh_day  # noqa: PLC0415
-    from spot_oa.dates import Slice  # noqa: PLC0415
 
-    with reporter(Console(), Slice(pipeline, date)) as told:
-        summary = refresh_day(settings, pipeline, date, told, accept_store=accept_store)
+    with reporter(Console(), part) as told:
+        summary = refresh_day(settings, part.pipeline, part.date, told, accept_store=accept_store)
     for warning in summary.warnings:
         _print(f"warning: {warning}")
     _print(f"triage: {summary.triage_folder}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from analyst.actions import to_line
 from analyst.day import Day
 from analyst.feedback import COLUMNS, FILE, Feedback, Judged, deliver, delivered_to, write_rows
 from analyst.landed import Snapshot
-from analyst.published import read_manifest
-from analyst.selectors import key_of
+from analyst.published import read_manifest, triage_of
+from analyst.selectors import Row, key_of
+from analyst.standing import columns, load_rules
 from analyst.store import SqliteStore, open_store
 from flows.run.steps import Run
 from spot_oa import publish as publishing
 from spot_oa.dates import Slice
 from spot_oa.errors import StoreError
 from spot_oa.pipelines import Pipeline
-from spot_oa.publish import Published, published_folder
+from spot_oa.publish import Published, published_days, published_folder
 from spot_oa.settings import Settings
 from spot_oa.warehouse.published import read_rows
 from spot_oa.warehouse.tables import results_table, triage_tables
@@ -46,25 +48,36 @@ def land(run: Run, *, accept_store: bool = False) -> Labelled:
 
     Raises:
         StoreError: The store cannot be read, or has lost what was published; nothing is replaced.
+        ConfigError: The rule file cannot be meant; nothing is replaced.
         WarehouseError: The labels could not be written; the slice is as it was.
     """
     snapshot = read_store(open_store(run.settings), run.part)
     if not accept_store:
         check_store(run.settings, run.part, snapshot)
+    rules = [r for r in load_rules(run.settings, run.pipeline) if r.holds_on(run.part.date)]
     tables = triage_tables(run.pipeline)
-    labels = tables["labels"]
-    if not snapshot.actions:
+    if not snapshot.actions and not rules:
         # Most days have none, and are to lose no time by it.
-        if run.warehouse.distinct(labels, "action_id", run.part):
+        if any(run.warehouse.distinct(tables[t], id_, run.part) for t, id_ in _IDS.items()):
             with run.warehouse.replacing(run.part, *tables.values()):
                 pass
         return Labelled(snapshot, 0, 0)
     keys = landed_keys(run)
-    rows = landed.label_rows(labels, snapshot.actions, keys)
+    made = {
+        "labels": landed.label_rows(tables["labels"], snapshot.actions, keys),
+        "rule_hits": landed.hit_rows(
+            tables["rule_hits"], rules, run.part.date, landed_rows(run, columns(run.pipeline))
+        ),
+    }
     with run.warehouse.replacing(run.part, *tables.values()) as writer:
-        if rows.num_rows:
-            writer.append(labels, rows)
-    return Labelled(snapshot, rows.num_rows, landed.orphans(snapshot.actions, keys))
+        for name, rows in made.items():
+            if rows.num_rows:
+                writer.append(tables[name], rows)
+    return Labelled(snapshot, made["labels"].num_rows, landed.orphans(snapshot.actions, keys))
+
+
+_IDS = {"labels": "action_id", "rule_hits": "rule_id"}
+"""What tells whether a day has rows, by table."""
 
 
 def read_store(store: SqliteStore, part: Slice) -> Snapshot:
@@ -78,11 +91,14 @@ def check_store(settings: Settings, part: Slice, snapshot: Snapshot) -> None:
     Raises:
         StoreError: It has not: an emptied or forgotten store must not unlabel a day.
     """
-    manifest = read_manifest(published_folder(settings.triage_dir, part)) or {}
+    folder = published_folder(settings.triage_dir, part)
+    manifest = read_manifest(folder) or {}
     known = int(manifest.get("last_seq") or 0)
-    same = snapshot.store_id == manifest.get("store_id")
-    if known and not (same and snapshot.last_seq >= known):
-        what = "has fewer actions than" if same else "is not the store of"
+    other = known and snapshot.store_id != manifest.get("store_id")
+    # A backup that was put back may have been written to since: its numbers say nothing then.
+    lost = _published_ids(folder) - {action.action_id for action in snapshot.actions}
+    if other or lost or snapshot.last_seq < known:
+        what = "is not the store of" if other else "lacks actions of"
         raise StoreError(
             f"store {settings.analyst_db} {what} the published triage of {part}, which keeps its "
             "labels; correct SPOT_OA_ANALYST_DB, or take it with "
@@ -90,21 +106,35 @@ def check_store(settings: Settings, part: Slice, snapshot: Snapshot) -> None:
         )
 
 
+def _published_ids(folder: Path) -> set[str]:
+    """The actions that a published triage was made of; none where nothing can be read."""
+    try:
+        lines = (folder / ACTIONS).read_text("utf-8").splitlines()
+        return {str(json.loads(line)["action_id"]) for line in lines}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
 def landed_keys(run: Run) -> list[str]:
     """The row keys of the landed results, by rank."""
-    triage = run.pipeline.triage
-    if triage is None:
-        return []
-    columns = [triage.landed.get(name, name) for name in triage.key]
-    rows = run.warehouse.rows(results_table(run.pipeline), columns, run.part)
-    return [key_of(row) for row in rows]
+    key = triage_of(run.pipeline).key
+    return [key_of(list(row.values())) for row in landed_rows(run, key)]
+
+
+def landed_rows(run: Run, names: Iterable[str]) -> list[Row]:
+    """Columns of the landed results, by the names that the scores have, by rank."""
+    renamed = triage_of(run.pipeline).landed
+    wanted = list(names)
+    fields = [renamed.get(name, name) for name in wanted]
+    rows = run.warehouse.rows(results_table(run.pipeline), fields, run.part)
+    return [dict(zip(wanted, row, strict=True)) for row in rows]
 
 
 def publish(run: Run, labelled: Labelled) -> Path:
-    """Publish the day's triage as one folder, and hand the judged rows to the scorer.
+    """Publish the day's triage as one folder.
 
     Raises:
-        SpotOaError: The old triage stands, or the feedback could not be delivered.
+        SpotOaError: The old triage stands.
     """
     triage = run.pipeline.triage
     if triage is None:
@@ -142,18 +172,47 @@ def publish(run: Run, labelled: Labelled) -> Path:
         manifest=manifest,
         texts=texts,
     )
-    for _ in deliver_feedback(run.settings, run.pipeline, run.part.date):
-        pass
     return published.folder
 
 
 def is_behind(settings: Settings, pipeline: Pipeline, part: Slice) -> bool:
-    """Whether the store has actions of the day that its published triage does not have."""
+    """Whether the published triage of a day is older than its scores, or than its last action."""
     if pipeline.triage is None or not pipeline.triage.tables:
         return False
     last = open_store(settings).last_seq(part.pipeline, part.date.isoformat())
-    manifest = read_manifest(published_folder(settings.triage_dir, part)) or {}
-    return last > int(manifest.get("last_seq") or 0)
+    return _older_than(last, settings, part)
+
+
+def pending(settings: Settings, pipelines: Iterable[Pipeline]) -> list[Slice]:
+    """The published days whose triage is behind; not those that never had one and need none.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    found = []
+    for pipeline in pipelines:
+        if pipeline.triage is None or not pipeline.triage.tables:
+            continue
+        last = open_store(settings).last_seqs(pipeline.name)
+        for date in published_days(settings.data_dir, pipeline.name):
+            part, seq = Slice(pipeline.name, date), last.get(date.isoformat(), 0)
+            there = published_folder(settings.triage_dir, part).is_dir()
+            if (seq or there) and _older_than(seq, settings, part):
+                found.append(part)
+    return found
+
+
+def _older_than(last: int, settings: Settings, part: Slice) -> bool:
+    triage = read_manifest(published_folder(settings.triage_dir, part)) or {}
+    scores = read_manifest(published_folder(settings.data_dir, part)) or {}
+    return last > int(triage.get("last_seq") or 0) or (
+        triage.get("scores_run_id") != scores.get("run_id")
+    )
+
+
+def delivers(settings: Settings, pipeline: Pipeline) -> bool:
+    """Whether the scorer of a pipeline is to be handed what analysts judged."""
+    return bool(settings.feedback_uri) and pipeline.name in settings.feedback_pipelines
 
 
 def deliver_feedback(
@@ -169,7 +228,7 @@ def deliver_feedback(
     Raises:
         ConfigError: A file cannot be written.
     """
-    if not settings.feedback_uri or pipeline.name not in settings.feedback_pipelines:
+    if not settings.feedback_uri or not delivers(settings, pipeline):
         return []
     delivered = []
     for target in (date, date + dt.timedelta(days=1)):

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from analyst.published import read_manifest, triage_of
 from flows.run import labels, steps
 from flows.run.audit import audited
+from flows.run.dbt_runner import what_failed
 from flows.run.labels import Labelled
 from flows.run.steps import Run
 from flows.run.summary import Enriched, Summary
@@ -151,8 +152,10 @@ def run_day(
             summary.unchanged = True
             rows = {name: table["rows"] for name, table in manifest["tables"].items()}
             summary.published = Published(published_folder(settings.data_dir, part), rows)
-            if labels.is_behind(settings, run.pipeline, part):
-                _refresh(run, summary, _Timer(summary, caller, reporter, audit.keep))
+            timer = _Timer(summary, caller, reporter, audit.keep)
+            _kept(summary, partial(_refresh_if_behind, run, summary, timer))
+            for warning in summary.of_labels:
+                reporter.note(f"warning: {warning}")
     return summary
 
 
@@ -293,10 +296,11 @@ def _run_steps(
         name: timer.timed(name, partial(steps.enrich, run, name, enricher), _describe_enriched)
         for name, enricher in prepared.enrichers.items()
     }
-    landing = timer.timed("labels", partial(_labels_or_why, run, summary), _describe_labels)
     together: dict[str, Callable[[], Enriched | Labelled | None]] = {**enrichment}
     if steps.has_triage(run.pipeline):
-        together["labels"] = landing
+        landing = partial(_kept, summary, partial(labels.land, run))
+        labelling = timer.timed("labels", landing, _describe_labels)
+        together["labels"] = labelling
     done = caller.call_together(together)
     summary.enriched.update(
         {name: made for name, made in done.items() if isinstance(made, Enriched)}
@@ -313,14 +317,26 @@ def _run_steps(
         partial(steps.publish, run, summary),
         lambda published: f"to {published.folder}",
     )
-    if isinstance(labelled, Labelled):
-        try:
-            _publish_triage(run, summary, timer, labelled)
-            # Somebody may have scored while the run held the lock: once more, but no oftener.
-            if labels.is_behind(run.settings, run.pipeline, run.part):
-                _refresh(run, summary, timer)
-        except SpotOaError as error:
-            summary.unlabelled = printable(error)
+    if summary.built.failed:
+        summary.unlabelled = what_failed(summary.built.failed, run.settings)
+    elif isinstance(labelled, Labelled):
+        _kept(summary, partial(_publish_triage, run, summary, timer, labelled))
+        # Somebody may have scored while the run held the lock: once more, but no oftener.
+        _kept(summary, partial(_refresh_if_behind, run, summary, timer))
+
+
+def _kept(summary: Summary, step: Callable[[], T]) -> T | None:
+    """What a step about labels gives, or None and a warning: a day does not fail for them."""
+    try:
+        return step()
+    except SpotOaError as error:
+        summary.unlabelled = printable(error)
+        return None
+
+
+def _refresh_if_behind(run: Run, summary: Summary, timer: _Timer) -> None:
+    if labels.is_behind(run.settings, run.pipeline, run.part):
+        _refresh(run, summary, timer)
 
 
 def _refresh(run: Run, summary: Summary, timer: _Timer, *, accept_store: bool = False) -> None:
@@ -341,15 +357,16 @@ def _publish_triage(run: Run, summary: Summary, timer: _Timer, labelled: Labelle
     summary.triage_folder = timer.call(
         "publish triage", partial(labels.publish, run, labelled), lambda folder: f"to {folder}"
     )
-
-
-def _labels_or_why(run: Run, summary: Summary) -> Labelled | None:
-    """The labels, or a warning: a run does not fail for what it only copies."""
+    if not labels.delivers(run.settings, run.pipeline):
+        return
     try:
-        return labels.land(run)
+        timer.call(
+            "feedback",
+            partial(labels.deliver_feedback, run.settings, run.pipeline, run.part.date),
+            lambda delivered: f"to {' and '.join(uri for uri, _ in delivered)}",
+        )
     except SpotOaError as error:
-        summary.unlabelled = printable(error)
-        return None
+        summary.undelivered = printable(error)
 
 
 def _describe_labels(labelled: Labelled | None) -> str:

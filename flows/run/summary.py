@@ -49,6 +49,8 @@ class Summary:
     """Why the run could not be written to oa.run_audit."""
     unlabelled: str = ""
     """Why the labels were not landed, built or published; then the triage is that of before."""
+    undelivered: str = ""
+    """Why the scorer was not handed what analysts judged."""
     triage_folder: Path | None = None
     refreshed: bool = False
     """Only the triage was made anew: the day's results are as they were."""
@@ -89,11 +91,22 @@ class Summary:
         return [step for step in dict.fromkeys(self.begun) if step not in self.seconds]
 
     @property
+    def of_labels(self) -> list[str]:
+        """Why the triage or the scorer's feedback is not of this run."""
+        told = {
+            "THE TRIAGE IS AS IT WAS": self.unlabelled,
+            "the scorer has not got the feedback": self.undelivered,
+        }
+        return [f"{what}: {why}" for what, why in told.items() if why]
+
+    @property
     def warnings(self) -> list[str]:
         """What an operator should look at, one line each."""
         return list(self._warnings())
 
     def _warnings(self) -> Iterator[str]:
+        # First of all: what analysts see is not of this run.
+        yield from self.of_labels
         yield from self.prepared
         if self.landed:
             if self.landed.rejected:
@@ -123,8 +136,6 @@ class Summary:
         if self.built:
             yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)
         yield from self._without_edges()
-        if self.unlabelled:
-            yield f"triage is as it was: {self.unlabelled}"
         if self.unaudited:
             yield self.unaudited
 
