@@ -10,12 +10,13 @@ import duckdb
 import pyarrow.csv
 
 from benchmarks.bench import DATE, LIMIT, Bench, seconds, size
+from flows.run.tables import python_tables
 from spot_oa.dates import Slice
 from spot_oa.landing import land
 from spot_oa.pipelines import Pipeline, get_pipeline
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.duckdb.warehouse import SQL_TYPES
-from spot_oa.warehouse.tables import ARROW_TYPES, python_tables
+from spot_oa.warehouse.tables import ARROW_TYPES
 
 LINES = {1_000_000: 0, 10_000_000: 10_000_001}
 """Lines of a results file, and from which size of day on it is measured."""

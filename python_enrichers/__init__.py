@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 from spot_oa.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from python_enrichers.base import Enricher
     from spot_oa.settings import Settings
+    from spot_oa.warehouse.tables import Table
 
 STEPS = ("geo", "network_context", "reputation", "domain")
-"""The enrichment steps; each is a module of this package with a function `load`."""
+"""The enrichment steps; each is a module of this package with a function `load`, and `TABLES`, the
+lookup tables that it writes."""
 
 
 def load_enricher(step: str, settings: Settings, *, fresh: bool = False) -> Enricher:
@@ -37,3 +41,11 @@ def load_enricher(step: str, settings: Settings, *, fresh: bool = False) -> Enri
         raise ConfigError(f"enrichment step {step!r} is unknown: take one of {', '.join(STEPS)}")
     enricher: Enricher = import_module(f"{__name__}.{step}").load(settings, fresh=fresh)
     return enricher
+
+
+def lookup_tables(*steps: str) -> list[Table]:
+    """The lookup tables that the steps write; those of all steps if none is given."""
+    written: list[Sequence[Table]] = [
+        import_module(f"{__name__}.{step}").TABLES for step in steps or STEPS
+    ]
+    return [table for tables in written for table in tables]

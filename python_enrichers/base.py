@@ -14,7 +14,7 @@ from typing import Protocol
 import pandas as pd
 
 from spot_oa.pipelines import IndicatorType, Type
-from spot_oa.warehouse.tables import LOOKUPS, YMD
+from spot_oa.warehouse.tables import YMD, Table, declared
 
 Indicators = Mapping[IndicatorType, Sequence[str]]
 """Distinct indicators of a slice by kind, most suspicious first, never NULL."""
@@ -29,11 +29,29 @@ _DTYPES: Mapping[Type, str] = {
 }
 
 
-def lookup_frame(table: str, columns: Mapping[str, Iterable[object]]) -> pd.DataFrame:
+def lookup_table(
+    name: str,
+    description: str,
+    columns: Mapping[str, Type | tuple[Type, str]],
+    *,
+    key: Sequence[str],
+) -> Table:
+    """Declare a lookup table; see `declared`.
+
+    Args:
+        name: What it is called in schema lookups.
+        description: Begins with the grain: `One row per ...`.
+        columns: Column -> type, or type and description.
+        key: What a slice has one row of: marts join on it.
+    """
+    return declared("lookups", name, description, columns, key)
+
+
+def lookup_frame(table: Table, columns: Mapping[str, Iterable[object]]) -> pd.DataFrame:
     """Make rows of a lookup table with the types that the table has, also where there are none.
 
     Args:
-        table: Name of the table in schema lookups.
+        table: The table.
         columns: Values by column, equally many; None is NULL, and so is a column left out.
 
     Returns:
@@ -44,7 +62,7 @@ def lookup_frame(table: str, columns: Mapping[str, Iterable[object]]) -> pd.Data
     return pd.DataFrame(
         {
             name: pd.Series(given.get(name), index=index, dtype=_DTYPES[kind])
-            for name, kind in LOOKUPS[table].columns.items()
+            for name, kind in table.columns.items()
             if name != "pipeline" and name not in YMD
         }
     )

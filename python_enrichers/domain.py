@@ -6,8 +6,21 @@ from urllib.parse import SplitResult
 
 import tldextract
 
-from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
+from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame, lookup_table
 from spot_oa.settings import Settings
+from spot_oa.warehouse.tables import doc
+
+DOMAIN = lookup_table(
+    "domain",
+    "One row per distinct name of the slice.",
+    {
+        "name": ("string", doc("looked_up_name")),
+        "registered_domain": "string",
+        "public_suffix": ("string", "The public suffix. Empty if there is none."),
+    },
+    key=["name"],
+)
+TABLES = (DOMAIN,)
 
 # With the list's private part: under cloudfront.net or github.io every customer is a domain.
 _EXTRACT = tldextract.TLDExtract(
@@ -40,7 +53,7 @@ class Domains:
         split = [split_name(name) for name in names]
         registered = [domain for domain, _ in split]
         rows = lookup_frame(
-            "domain",
+            DOMAIN,
             {
                 "name": names,
                 "registered_domain": registered,

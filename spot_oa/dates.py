@@ -34,7 +34,7 @@ def parse_date(text: object) -> dt.date:
             return dt.date(int(match[1]), int(match[3]), int(match[4]))
         except ValueError:
             pass
-    raise UsageError(f"date {printable(text)!r} is no day: write it as 2016-07-08 or 20160708")
+    raise UsageError(f"{printable(text)!r} is not a valid date; use 2016-07-08 or 20160708")
 
 
 def date_range(first: dt.date, last: dt.date) -> list[dt.date]:

@@ -23,7 +23,7 @@ PROJECT_PARTS = ("dbt_project.yml", "macros", "models", "profiles", "seeds", "te
 PACKAGES = ("analyst", "flows", "python_enrichers", "spot_oa")
 """The project's Python, as far as it is installed."""
 CODE = Path(__file__).resolve().parent.parent
-LIBRARIES = ("dbt-core", "duckdb", "maxminddb", "tldextract")
+LIBRARIES = ("dbt-core", "duckdb", "geoip2", "maxminddb", "tldextract")
 """Others' code and data that change what a run gives."""
 WITHOUT_EFFECT = {
     *("lock_timeout", "memory_limit", "threads", "retry_delays"),
@@ -32,6 +32,7 @@ WITHOUT_EFFECT = {
     # The triage is told apart by its own manifest.
     *("analyst_db", "analyst_journal", "triage_dir", "rules_dir", "author"),
     *("feedback_uri", "feedback_pipelines", "feedback_days", "feedback_rows"),
+    *("ingest", "ingest_uri", "sources_dir"),
     # Counted by what is given or stands there, wherever that came from.
     *("limit", "pipelines_dir", "project_dir"),
 }

@@ -181,10 +181,10 @@ def _streams(files: ResultsFiles, where: str) -> Generator[SupportsRead]:
         with _faults(place):
             stream = files.system.open(path, "rb")
         with closing(stream):
-            yield _Source(stream, place).unpacked()
+            yield Source(stream, place).unpacked()
 
 
-class _Source:
+class Source:
     """An open results file, every fault of which is a LandingError that names it."""
 
     closed = False
@@ -195,6 +195,7 @@ class _Source:
         self._begun = b""
 
     def read(self, size: int) -> bytes:
+        """Read so many bytes; fewer at the end."""
         with _faults(self.where):
             begun, self._begun = self._begun[:size], self._begun[size:]
             return begun + self._stream.read(size - len(begun))
@@ -214,7 +215,7 @@ class _Source:
 class _Unpacked:
     """What a compressed file holds, unpacked as it is read."""
 
-    def __init__(self, source: _Source, codec: str) -> None:
+    def __init__(self, source: Source, codec: str) -> None:
         self.where = source.where
         self._codec = codec
         self._stream = pa.CompressedInputStream(pa.PythonFile(source, "r"), codec)

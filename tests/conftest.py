@@ -12,6 +12,7 @@ os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
 import pytest
 
 from spot_oa.settings import Settings, load_settings
+from tests.support.project import PROJECT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,8 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-PROJECT = Path(__file__).resolve().parent.parent
-
 LONG = (
     "browser",
     "engines",
@@ -37,6 +36,7 @@ LONG = (
     "integration/deployments/test_adding_a_pipeline.py",
     "integration/deployments/test_crash.py",
     "integration/deployments/test_deployments.py",
+    "integration/deployments/test_ingest.py",
     "integration/deployments/test_secrets.py",
     "integration/test_contributing.py",
     "mutation",

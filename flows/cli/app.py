@@ -161,6 +161,9 @@ def ingest(  # noqa: PLR0917 - typer calls it by name
     any_time: Annotated[
         bool, typer.Option("--any-time", help="Take rows of any time, plausible or not.")
     ] = False,
+    drop_query: Annotated[
+        bool, typer.Option("--drop-query", help="Leave queries of URIs out.")
+    ] = False,
     max_refused: Annotated[
         float, typer.Option(metavar="SHARE", help="How many lines of a file may be refused.")
     ] = 0.1,
@@ -197,6 +200,7 @@ def ingest(  # noqa: PLR0917 - typer calls it by name
             growing=growing,
             again=again,
             any_time=any_time,
+            drop_query=drop_query,
             max_refused=max_refused,
             dry_run=dry_run,
             threads=threads,

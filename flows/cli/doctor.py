@@ -14,6 +14,7 @@ from analyst.standing import load_rules
 from analyst.store import open_store
 from flows.cli.ingest import configured
 from flows.run.labels import pending
+from flows.run.tables import python_tables
 from python_enrichers.base import Indicators, Outcome, Status
 from spot_oa.errors import SpotOaError
 from spot_oa.ingest.status import sensors
@@ -24,7 +25,6 @@ from spot_oa.publish import newest_published
 from spot_oa.settings import Settings
 from spot_oa.sources import load_sources
 from spot_oa.warehouse import Warehouse, open_warehouse
-from spot_oa.warehouse.tables import python_tables
 
 
 class State(StrEnum):

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from spot_oa.errors import IngestError, SpotOaError, UsageError, printable
 from spot_oa.ingest import Ingest, Ingested, Options, forget, hour_text
+from spot_oa.ingest.delivery import Delivered, deliver
 from spot_oa.ingest.status import Sensor, sensors
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def run(
             _show(console, f"{unused} {'file is' if unused == 1 else 'files are'} not of use here")
         for line in late(found):
             _show(console, line)
+    if not options.dry_run:
+        _deliver(settings, console, as_json=as_json)
     judge(found, source)
     return found
 
@@ -103,6 +106,7 @@ def forget_files(
     for path in paths:
         rows = forget(settings, path, source, sensor)
         _show(console, f"{path}: {rows:,} rows are gone")
+    _deliver(settings, console)
 
 
 def show_status(settings: Settings, console: Console, *, as_json: bool = False) -> None:
@@ -121,6 +125,22 @@ def show_status(settings: Settings, console: Console, *, as_json: bool = False) 
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
+
+
+def _deliver(settings: Settings, console: Console, *, as_json: bool = False) -> None:
+    done = deliver(settings)
+    for line in delivered(done) if done and not as_json else ():
+        _show(console, line)
+
+
+def delivered(done: Delivered) -> Iterator[str]:
+    """What was brought to the cluster, a line per pipeline."""
+    for pipeline, hours in sorted(done.hours.items()):
+        removed = done.removed[pipeline]
+        yield (
+            f"{pipeline}: {done.files[pipeline]:,} files delivered"
+            f"{f', {removed:,} removed' if removed else ''}, {len(hours):,} hours"
+        )
 
 
 def judge(found: Sequence[Ingested], source: str) -> None:
@@ -242,6 +262,7 @@ def options_of(given: IngestInput, *, again: bool = False) -> Options:
         timezone=given.timezone,
         log=given.log,
         growing=given.open,
+        drop_query=given.drop_query,
         again=again,
     )
 

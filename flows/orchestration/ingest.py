@@ -16,6 +16,7 @@ from flows.cli import ingest as shown
 from flows.orchestration.secret_blocks import settings_with_secrets
 from spot_oa.errors import SpotOaError, printable
 from spot_oa.ingest import Ingest
+from spot_oa.ingest.delivery import deliver
 from spot_oa.ingest.status import sensors
 
 Again = Annotated[bool, Field(description="Take what is known once more, in its place.")]
@@ -45,17 +46,21 @@ def ingest_hourly(
     """
     settings = settings_with_secrets()
     delays = list(settings.retry_delays)
+    retried: dict[str, Any] = {
+        "retries": len(delays),
+        "retry_delay_seconds": delays or 0,
+        "retry_condition_fn": _is_transient,
+    }
     failed = []
     for name in names or settings.ingest:
-        take = _take.with_options(
-            task_run_name=name,
-            retries=len(delays),
-            retry_delay_seconds=delays or 0,
-            retry_condition_fn=_is_transient,
-        )
+        take = _take.with_options(task_run_name=name, **retried)
         state = take(name, again=again, return_state=True)
         if not state.is_completed():
             failed.append(f"{name}: {state.message}")
+    if settings.ingest_uri:
+        state = _deliver.with_options(task_run_name="delivery", **retried)(return_state=True)
+        if not state.is_completed():
+            failed.append(f"delivery: {state.message}")
     rows = shown.status_rows(sensors(settings), dt.datetime.now(dt.UTC))
     create_table_artifact(
         [dict(zip(shown.STATUS_COLUMNS, row, strict=True)) for row in rows],
@@ -63,7 +68,7 @@ def ingest_hourly(
         description="How far the logs of each sensor reach",
     )
     if failed:
-        return Failed(message=printable(f"{len(failed)} inputs failed: {' | '.join(failed)}"))
+        return Failed(message=printable(f"{len(failed)} failed: {' | '.join(failed)}"))
     return Completed(message=f"{len(names or settings.ingest)} inputs taken")
 
 
@@ -85,6 +90,13 @@ def _take(name: str, *, again: bool) -> None:
         if told.status == "failed":
             logger.error("%s: %s", name, printable(told.error))
     shown.judge(found, given.source)
+
+
+@task(name="ingest-delivery")
+def _deliver() -> None:
+    done = deliver(settings_with_secrets())
+    for line in shown.delivered(done) if done else ():
+        get_run_logger().info("%s", line)
 
 
 def _is_transient(_task: object, _run: object, state: State[Any]) -> bool:

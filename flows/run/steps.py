@@ -12,10 +12,12 @@ import python_enrichers
 from flows.run import dbt_runner
 from flows.run.dbt_runner import Built, OnNode
 from flows.run.summary import Enriched, Summary, versions
-from python_enrichers.base import Enricher, Indicators
+from flows.run.tables import python_tables
+from python_enrichers.base import Enricher, Enrichment, Indicators
 from spot_oa import landing
 from spot_oa import publish as publishing
 from spot_oa.dates import Slice
+from spot_oa.errors import EnrichmentError, printable
 from spot_oa.ingest import telemetry_root
 from spot_oa.ingest.status import ended_early
 from spot_oa.ingest.store import Store
@@ -24,7 +26,7 @@ from spot_oa.pipelines import IndicatorType, Pipeline, load_pipelines
 from spot_oa.publish import Published
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse
-from spot_oa.warehouse.tables import LOOKUPS, python_tables, results_table
+from spot_oa.warehouse.tables import Table, results_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,13 @@ def enrich(run: Run, step: str, enricher: Enricher) -> Enriched:
     """Look up the distinct indicators of the slice and replace it in the step's lookups.
 
     Raises:
-        EnrichmentError: A local source is unusable.
+        EnrichmentError: A local source is unusable, or an indicator has two rows.
         WarehouseError: The lookups could not be written; the slice is as it was.
     """
     enrichment = enricher.enrich(_indicators(run, step))
-    tables = [LOOKUPS[name] for name in enrichment.tables]
+    tables = python_enrichers.lookup_tables(step)
+    for table in tables:
+        _check_key(step, table, enrichment)
     with run.warehouse.replacing(run.part, *tables) as writer:
         for table in tables:
             frame = enrichment.tables[table.name]
@@ -116,6 +120,14 @@ def enrich(run: Run, step: str, enricher: Enricher) -> Enriched:
             writer.append(table, pa.Table.from_pandas(frame, schema, preserve_index=False))
     rows = {name: len(frame) for name, frame in enrichment.tables.items()}
     return Enriched(rows, enrichment.outcomes)
+
+
+def _check_key(step: str, table: Table, enrichment: Enrichment) -> None:
+    """Marts join lookups on their key: a second row would double theirs."""
+    keys = enrichment.tables[table.name][list(table.key)]
+    for row in keys[keys.duplicated()].to_dict("records"):
+        key = ", ".join(f"{name}={printable(value)}" for name, value in row.items())
+        raise EnrichmentError(f"enrichment step {step}: two rows of {key} for {table}; return one")
 
 
 def build(run: Run, on_node: OnNode, *, triage: bool = True) -> Built:

@@ -136,6 +136,7 @@ class Summary:
         if self.built:
             yield from (f"test {node.name}: {node.message}" for node in self.built.tests_warned)
         yield from self._without_edges()
+        yield from self._without_events()
         if self.unaudited:
             yield self.unaudited
 
@@ -149,6 +150,16 @@ class Summary:
                 "one; check that results and telemetry are of the same day in UTC, that the "
                 "partition h is the event's hour, and that no column is NULL that edges are "
                 'matched by: README, "When edges are empty"'
+            )
+
+    def _without_events(self) -> Iterator[str]:
+        """Telemetry of which not a single event is counted: it lacks what time they have."""
+        events = f"{self.part.pipeline}_ingest_summary"
+        if self.tables.get(events) == 0 and self.has_telemetry:
+            yield (
+                f"{events} is empty although there is telemetry: its files have no rows, or no row "
+                "has the columns that events are counted by; look at its times: README, "
+                '"Telemetry"'
             )
 
 

@@ -1,5 +1,6 @@
 """Where addresses are, by `iploc.csv` and geo databases."""
 
 from python_enrichers.geo.enricher import load
+from python_enrichers.geo.tables import TABLES
 
-__all__ = ["load"]
+__all__ = ["TABLES", "load"]

@@ -9,10 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, cast
 
+import geoip2.database
+import geoip2.errors
+import geoip2.models
 import maxminddb
 import pandas as pd
 
@@ -30,6 +33,7 @@ from python_enrichers.addresses import (
 from python_enrichers.base import Enrichment, Indicators, Outcome, lookup_frame
 from python_enrichers.context_files import ContextFile, naive_utc, read_context_file
 from python_enrichers.geo.licences import DBIP, MAXMIND
+from python_enrichers.geo.tables import IP_GEO
 from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
 
@@ -40,6 +44,21 @@ TEXTS = ("country_code", "country", "region", "city", "domain", "isp", "as_org")
 NUMBERS = ("latitude", "longitude", "asn")
 ATTRIBUTIONS = (("DBIP", DBIP.attribution), ("GeoLite2", MAXMIND.attribution))
 """What the licences of databases want said, by a part of their type."""
+Model = (
+    geoip2.models.Country  # of which City and Enterprise are kinds
+    | geoip2.models.ISP
+    | geoip2.models.ASN
+    | geoip2.models.Domain
+)
+MODELS: Mapping[str, Callable[[geoip2.database.Reader, str], Model]] = {
+    "Enterprise": geoip2.database.Reader.enterprise,
+    "City": geoip2.database.Reader.city,
+    "Country": geoip2.database.Reader.country,
+    "GeoIP2-ISP": geoip2.database.Reader.isp,
+    "GeoIP2-Domain": geoip2.database.Reader.domain,
+    "GeoLite2-ASN": geoip2.database.Reader.asn,
+}
+"""What geoip2 reads, by the part of a database's type that it asks for."""
 V4_SHIFT = int.from_bytes(V4_FIRST)
 MAX_DIGITS = 39
 """Of an IPv6 address as an integer."""
@@ -105,19 +124,21 @@ class IpLocation:
 
 
 class MaxMindDatabase:
-    """One `.mmdb` file of any layout."""
+    """One `.mmdb` file: of MaxMind's layout through geoip2, of any other through maxminddb."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
         self._path = path
         try:
-            self._reader = maxminddb.open_database(path)
-            metadata = self._reader.metadata()
+            self._records = maxminddb.open_database(path)
+            metadata = self._records.metadata()
             self.built_at = naive_utc(metadata.build_epoch)
+            self._type = metadata.database_type
+            self._v4_only = metadata.ip_version == 4  # noqa: PLR2004 - the field's own value
+            self._model = next((read for kind, read in MODELS.items() if kind in self._type), None)
+            self._models = geoip2.database.Reader(path) if self._model else None
         except (OSError, OverflowError, ValueError, maxminddb.InvalidDatabaseError) as error:
             raise self._unusable(error) from error
-        self._type = metadata.database_type
-        self._v4_only = metadata.ip_version == 4  # noqa: PLR2004 - the field's own value
 
     def lookup(self, addresses: Sequence[Packed | None]) -> list[Known]:
         """See `Source.lookup`; an IPv4 database knows nothing of IPv6.
@@ -125,16 +146,27 @@ class MaxMindDatabase:
         Raises:
             EnrichmentError: A record is corrupt.
         """
-        get = self._reader.get
         try:
             return [
                 Known()
                 if address is None or (self._v4_only and not is_v4(address))
-                else place_in_record(get(unpack(address)))
+                else self._known(unpack(address))
                 for address in addresses
             ]
         except (ValueError, maxminddb.InvalidDatabaseError) as error:
             raise self._unusable(error) from error
+
+    def _known(self, address: str) -> Known:
+        if self._models and self._model:
+            try:
+                if known := place_in_model(self._model(self._models, address)):
+                    return known
+            except geoip2.errors.AddressNotFoundError:
+                return Known()
+            except (TypeError, AttributeError):
+                pass
+            # The type is MaxMind's, the record is not: it is read as what it is.
+        return place_in_record(self._records.get(address))
 
     def outcome(self, asked: int, found: int) -> Outcome:
         """See `Source.outcome`."""
@@ -190,15 +222,38 @@ def load(settings: Settings, *, fresh: bool = False) -> Geo:  # noqa: ARG001 - a
     return Geo([*([IpLocation(iploc)] if iploc else []), *databases])
 
 
+def place_in_model(model: Model) -> Known:
+    """Read what geoip2 makes of a record.
+
+    Raises:
+        TypeError: A part of it is not what MaxMind's layout says.
+        AttributeError: Likewise.
+    """
+    if not isinstance(model, geoip2.models.Country):
+        return _known(**_owner(vars(model)))
+    owner = _owner(vars(model.traits))
+    if model.traits.is_anycast:
+        # Announced from many places: the one that stands there is not where anybody is.
+        return _known(**owner)
+    known = {"country_code": model.country.iso_code, "country": model.country.name} | owner
+    if isinstance(model, geoip2.models.City):
+        known |= {
+            "region": model.subdivisions[0].name if model.subdivisions else None,
+            "city": model.city.name,
+            "latitude": model.location.latitude,
+            "longitude": model.location.longitude,
+        }
+    return _known(**known)
+
+
 def place_in_record(record: object) -> Known:
-    """Read a record of a MaxMind database, nested as MaxMind's or flat as @ip-location-db's."""
+    """Read a record that geoip2 has no model for: flat as @ip-location-db's, nested, or between."""
     if not isinstance(record, dict):
         return {}
     country, subdivisions = record.get("country"), record.get("subdivisions")
     # In the flat layout a record is its own location and its own traits.
     location, traits = record.get("location", record), record.get("traits", record)
     if _item(traits, "is_anycast"):
-        # Announced from many places: the one that stands there is not where anybody is.
         return _known(**_owner(traits))
     return _known(
         latitude=_item(location, "latitude"),
@@ -278,7 +333,7 @@ def _rows(
     addresses: Sequence[str], places: Sequence[Known], contributors: Sequence[Sequence[Source]]
 ) -> pd.DataFrame:
     return lookup_frame(
-        "ip_geo",
+        IP_GEO,
         {
             "ip": addresses,
             "geoloc": map(geoloc, places),

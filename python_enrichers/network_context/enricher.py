@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Sequence
 
 from python_enrichers.addresses import (
     RangeIndex,
     Span,
-    is_public,
     pack,
     parse_address,
     parse_span,
     span,
-    unpack,
 )
-from python_enrichers.base import Enrichment, Indicators, lookup_frame
+from python_enrichers.base import Enrichment, Indicators, lookup_frame, lookup_table
 from python_enrichers.context_files import ContextFile, read_context_file
-from python_enrichers.network_context.netbox import Labelled, read_netbox
-from python_enrichers.network_context.reverse_dns import ReverseDns, open_reverse_dns
+from python_enrichers.network_context.netbox import open_netbox
+from python_enrichers.network_context.reverse_dns import open_reverse_dns
+from python_enrichers.network_context.sources import Asked, Labelled, NameSource, Networks
+from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
+from spot_oa.warehouse.tables import doc
 
+IPRANGES_FORM = "start,end,label or network/bits,label"
 RANGE_COLUMNS = 3
 LABEL_COLUMNS = 2
+
+NETWORK_CONTEXT = lookup_table(
+    "network_context",
+    "One row per distinct address of the slice: is it ours, and what is it called.",
+    {"ip": ("string", doc("looked_up_ip")), "is_internal": "int", "label": "string"},
+    key=["ip"],
+)
+TABLES = (NETWORK_CONTEXT,)
 
 
 class NetworkContext:
@@ -32,32 +39,13 @@ class NetworkContext:
 
     Args:
         internal: `ipranges.csv`, if it is there.
-        labelled: Networks with labels; the first that knows an address wins.
-        reverse_dns: Asked for the names of addresses without a label.
-        ask_public: Whether it is also asked for addresses that are not internal.
+        sources: What gives names; the first that knows an address wins.
     """
 
-    def __init__(
-        self,
-        internal: ContextFile[Span] | None,
-        labelled: Sequence[ContextFile[Labelled]],
-        reverse_dns: ReverseDns | None = None,
-        *,
-        ask_public: bool = False,
-    ) -> None:
+    def __init__(self, internal: ContextFile[Span] | None, sources: Sequence[NameSource]) -> None:
         self._internal = internal
         self._internal_index = RangeIndex(internal.entries if internal else [])
-        self._labelled = [
-            # The last label is the one for position -1, not found.
-            (
-                file,
-                RangeIndex([network for network, _ in file.entries]),
-                np.array([*(label for _, label in file.entries), ""], dtype=object),
-            )
-            for file in labelled
-        ]
-        self._reverse_dns = reverse_dns
-        self._ask_public = ask_public
+        self._sources = sources
 
     def enrich(self, indicators: Indicators) -> Enrichment:
         """Look addresses up; see `Enricher.enrich`.
@@ -67,56 +55,46 @@ class NetworkContext:
         addresses = indicators.get("address", ())
         packed = [pack(address) for address in addresses]
         asked = len(packed) - packed.count(None)
-        internal = self._internal_index.lookup(packed) >= 0
-        outcomes = [self._internal.outcome(asked, int(internal.sum()))] if self._internal else []
-        label: NDArray[np.object_] = np.full(len(packed), "", dtype=object)
-        for file, index, labels in self._labelled:
-            at = index.lookup(packed)
-            label = np.where(label == "", labels[at], label)
-            outcomes.append(file.outcome(asked, int((at >= 0).sum())))
-        if self._reverse_dns:
-            forms = [
-                unpack(address)
-                if address and not named and (self._ask_public or ours or not is_public(address))
-                else ""
-                for address, named, ours in zip(packed, label, internal, strict=True)
-            ]
-            names, outcome = self._reverse_dns.names([*dict.fromkeys(filter(None, forms))])
-            label = np.where(label == "", [names.get(form, "") for form in forms], label)
+        internal = (self._internal_index.lookup(packed) >= 0).tolist()
+        outcomes = [self._internal.outcome(asked, sum(internal))] if self._internal else []
+        labels = [""] * len(packed)
+        for source in self._sources:
+            to_name = map(Asked, packed, internal, map(bool, labels))
+            names, outcome = source.names([*to_name])
+            labels = [label or name for label, name in zip(labels, names, strict=True)]
             outcomes.append(outcome)
         rows = lookup_frame(
-            "network_context",
-            {"ip": addresses, "is_internal": internal.astype(int), "label": label},
+            NETWORK_CONTEXT, {"ip": addresses, "is_internal": map(int, internal), "label": labels}
         )
-        return Enrichment({"network_context": rows}, outcomes)
+        return Enrichment({NETWORK_CONTEXT.name: rows}, outcomes)
 
 
 def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:
-    """Read the context files and the NetBox export.
+    """Read the context files and open every configured source of names.
 
     Raises:
         EnrichmentError: One is there and cannot be read, or none of its lines can be used.
         ConfigError: The resolver's address is none.
     """
-    path = settings.context_dir / "networkcontext.csv"
-    own = read_context_file(path, _labelled, "address,label or a/b,label or a-b,label")
-    files = (_exact_last(own) if own else None, read_netbox(settings))
-    return NetworkContext(
-        internal_ranges(settings),
-        [file for file in files if file],
-        open_reverse_dns(settings, fresh=fresh),
-        ask_public=settings.dns_public,
-    )
+    sources = (open_source(settings, fresh) for open_source in SOURCES)
+    return NetworkContext(internal_ranges(settings), [source for source in sources if source])
 
 
 def internal_ranges(settings: Settings) -> ContextFile[Span] | None:
     """Read `ipranges.csv`, the operator's own addresses; None if there is no such file.
 
     Raises:
-        EnrichmentError: It is there and cannot be read, or has lines and no range.
+        EnrichmentError: It is there and cannot be read, or has no range: nobody would be internal,
+            and the operator's own addresses would go to services.
     """
     path = settings.context_dir / "ipranges.csv"
-    return read_context_file(path, _internal, "start,end,label or network/bits,label")
+    file = read_context_file(path, _internal, IPRANGES_FORM)
+    if file and not file.entries:
+        raise EnrichmentError(
+            f"context file {printable(path)} has no range, so that nobody would be internal; "
+            f"write lines as {IPRANGES_FORM}, or remove the file"
+        )
+    return file
 
 
 def _internal(columns: list[str]) -> Span:
@@ -128,6 +106,25 @@ def _internal(columns: list[str]) -> Span:
     if len(columns) < RANGE_COLUMNS:
         raise ValueError(f"{RANGE_COLUMNS} columns are needed, found {len(columns)}")
     return span(parse_address(first), parse_address(others[0]))
+
+
+def open_labels(settings: Settings, fresh: bool) -> Networks | None:  # noqa: ARG001 - as every source
+    """Read `networkcontext.csv`; None if there is no such file.
+
+    Raises:
+        EnrichmentError: It is there and cannot be read, or none of its lines can be used.
+    """
+    path = settings.context_dir / "networkcontext.csv"
+    file = read_context_file(path, _labelled, "address,label or a/b,label or a-b,label")
+    return Networks(_exact_last(file)) if file else None
+
+
+SOURCES: Sequence[Callable[[Settings, bool], NameSource | None]] = (
+    open_labels,
+    open_netbox,
+    open_reverse_dns,
+)
+"""Open a source of names from the settings and `fresh`, if it is configured. Earlier ones count."""
 
 
 def _exact_last(file: ContextFile[tuple[bool, Labelled]]) -> ContextFile[Labelled]:

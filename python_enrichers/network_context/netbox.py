@@ -15,15 +15,15 @@ from typing import Any
 
 from python_enrichers.addresses import Span, parse_address, parse_span
 from python_enrichers.context_files import ContextFile, naive_utc, open_text, split_lines
+from python_enrichers.network_context.sources import Labelled, Networks
 from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
 
-Labelled = tuple[Span, str]
 Record = Mapping[str, Any]
 FIELDS_SHOWN = 10
 
 
-def read_netbox(settings: Settings) -> ContextFile[Labelled] | None:
+def open_netbox(settings: Settings, fresh: bool) -> Networks | None:  # noqa: ARG001 - as every source
     """Read an export.
 
     The name of an address counts before that of its prefix, that of a narrow prefix before that
@@ -45,7 +45,7 @@ def read_netbox(settings: Settings) -> ContextFile[Labelled] | None:
     if not paths:
         return None
     exports = [_read(path, labels) for path, labels in paths]
-    return ContextFile(
+    whole = ContextFile(
         "netbox",
         [entry for export in exports for entry in export.entries],
         sum(export.skipped for export in exports),
@@ -53,6 +53,7 @@ def read_netbox(settings: Settings) -> ContextFile[Labelled] | None:
         next((export.first_skipped for export in exports if export.skipped), ""),
         ", ".join(export.incomplete for export in exports if export.incomplete),
     )
+    return Networks(whole)
 
 
 def _read(path: Path, labels: Callable[[Record], Iterable[Labelled]]) -> ContextFile[Labelled]:

@@ -13,9 +13,10 @@ import dns.name
 import dns.resolver
 import dns.reversename
 
-from python_enrichers.addresses import pack, unpack
+from python_enrichers.addresses import is_public, pack, unpack
 from python_enrichers.base import Outcome, Status
 from python_enrichers.bounded import work_off
+from python_enrichers.network_context.sources import Asked
 from spot_oa.errors import ConfigError, printable
 from spot_oa.settings import Settings
 
@@ -38,10 +39,24 @@ class ReverseDns:
         self._budget = settings.dns_budget
         self._seconds = settings.dns_seconds
         self._threads = settings.service_threads
+        self._ask_public = settings.dns_public
         self._folder = settings.cache_dir / "dns"
 
-    def names(self, addresses: Sequence[str]) -> tuple[Mapping[str, str], Outcome]:
-        """Find names.
+    def names(self, addresses: Sequence[Asked]) -> tuple[Sequence[str], Outcome]:
+        """See `NameSource.names`; of addresses without a name that may be asked for."""
+        forms = [self._form(address) for address in addresses]
+        names, outcome = self._found([*dict.fromkeys(filter(None, forms))])
+        return [names.get(form, "") for form in forms], outcome
+
+    def _form(self, address: Asked) -> str:
+        """The address as the resolver is asked for it; empty if it is not."""
+        if address.packed is None or address.has_name:
+            return ""
+        ours = address.is_internal or not is_public(address.packed)
+        return unpack(address.packed) if ours or self._ask_public else ""
+
+    def _found(self, addresses: Sequence[str]) -> tuple[Mapping[str, str], Outcome]:
+        """Ask for names, from the resolver or today's snapshot.
 
         What was found out today is not asked for again, whatever a run's date, unless `fresh`.
 
@@ -99,7 +114,7 @@ class ReverseDns:
         )
 
 
-def open_reverse_dns(settings: Settings, *, fresh: bool = False) -> ReverseDns | None:
+def open_reverse_dns(settings: Settings, fresh: bool) -> ReverseDns | None:
     """Make the lookup if a resolver is configured.
 
     Raises:

@@ -1,5 +1,6 @@
 """What reputation services and lists say of addresses, names and URIs."""
 
 from python_enrichers.reputation.enricher import load
+from python_enrichers.reputation.tables import TABLES
 
-__all__ = ["load"]
+__all__ = ["TABLES", "load"]

@@ -25,6 +25,7 @@ from python_enrichers.base import Indicators, Outcome, SourceError, Status, look
 from python_enrichers.budget import Limits, Meter
 from python_enrichers.context_files import ContextFile
 from python_enrichers.http import Client, Marks
+from python_enrichers.reputation.tables import VERDICTS
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
 
@@ -306,7 +307,7 @@ def verdict_rows(
     """
     said = [*zip(*((verdict or _NOTHING) for verdict in verdicts), strict=True)]
     return lookup_frame(
-        "reputation_verdicts",
+        VERDICTS,
         {
             "indicator": [text for _, text in asked],
             "indicator_type": [kind for kind, _ in asked],

@@ -25,6 +25,7 @@ from python_enrichers.reputation.lists.store import synchronise
 from python_enrichers.reputation.live import Live
 from python_enrichers.reputation.registry import load_services
 from python_enrichers.reputation.sendable import Sendable
+from python_enrichers.reputation.tables import REPUTATION, VERDICTS
 from python_enrichers.reputation.verdict_cache import VerdictCache
 from spot_oa.errors import ConfigError, printable
 from spot_oa.settings import Settings
@@ -55,11 +56,11 @@ class Reputation:
             said |= zip((service.name for service in live), pool.map(ask, live), strict=True)
         verdicts = [said[service.name] for service in self._services]
         rows = pd.concat(
-            [lookup_frame("reputation_verdicts", {}), *(verdict.rows for verdict in verdicts)],
+            [lookup_frame(VERDICTS, {}), *(verdict.rows for verdict in verdicts)],
             ignore_index=True,
         )
         return Enrichment(
-            {"reputation": combine(indicators, rows, started), "reputation_verdicts": rows},
+            {REPUTATION.name: combine(indicators, rows, started), VERDICTS.name: rows},
             [verdict.outcome for verdict in verdicts],
         )
 
@@ -135,7 +136,7 @@ def combine(
     asked = every(indicators)
     answers = [said.get(key, ("", None)) for key in asked]
     return lookup_frame(
-        "reputation",
+        REPUTATION,
         {
             "indicator": [text for _, text in asked],
             "indicator_type": [kind for kind, _ in asked],

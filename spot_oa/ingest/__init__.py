@@ -66,6 +66,7 @@ class Options:
         any_time: Take rows of any time.
         max_refused: The share of lines that may be refused.
         dry_run: Write nothing.
+        drop_query: Leave queries of URIs out, which may hold secrets.
         threads: How many threads map rows.
         block: About how many bytes are read at a time.
     """
@@ -78,6 +79,7 @@ class Options:
     any_time: bool = False
     max_refused: float = 0.1
     dry_run: bool = False
+    drop_query: bool = False
     threads: int = 1
     block: int = blocks.BLOCK
 
@@ -230,7 +232,10 @@ class Ingest:
         self.settings = settings
         self.source, self._described = get_source(source, settings.sources_dir)
         self.options = options or Options()
-        self.store = Store(telemetry_root(settings))
+        if self.options.drop_query:
+            self.source = self.source.model_copy(update={"drop_query": True})
+        # Not every Impala reads zstd.
+        self.store = Store(telemetry_root(settings), "snappy" if settings.ingest_uri else "zstd")
         self._progress = progress
         self._pipelines = load_pipelines(settings.pipelines_dir)
         zoned = any(

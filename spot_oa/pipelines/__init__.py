@@ -75,6 +75,8 @@ class Telemetry(_Model):
     """
 
     columns: dict[Name, Type]
+    description: str = "One row per raw event."
+    """Begins with the grain: `One row per ...`."""
     needed: tuple[Name, ...] = ()
     unused: tuple[Name, ...] = ()
     digits: int = Field(default=1, ge=1, le=2)
@@ -180,6 +182,8 @@ class Pipeline(_Model):
     related: dict[Name, Related] = {}
     """Enrichment step -> further indicators, from the telemetry."""
     tables: dict[Name, Published]
+    docs: dict[Name, Name] = {}
+    """Column of results or telemetry -> dbt's doc block of it, where that has another name."""
     triage: Triage | None = None
     """What analysts can say of its rows; nothing if it is not described."""
 
@@ -200,6 +204,9 @@ class Pipeline(_Model):
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
+        for column in self.docs:
+            if column not in self.results.fields and column not in self.telemetry.columns:
+                raise ValueError(f"docs: {column!r} is neither a results field nor telemetry")
         for step, columns in self.enrich.items():
             for column in columns:
                 if column not in self.results.fields:

@@ -13,7 +13,7 @@ class IngestInput(BaseModel):
     """Logs that the deployment takes: `SPOT_OA_INGEST__<NAME>__<OPTION>`.
 
     `paths` are files, folders and patterns as a shell has them; `open` says whether files may still
-    grow.
+    grow, `drop_query` that queries of URIs are left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +24,7 @@ class IngestInput(BaseModel):
     timezone: str | None = None
     log: str | None = None
     open: bool | None = None
+    drop_query: bool = False
 
 
 class IngestSettings(Stage):
@@ -31,7 +32,11 @@ class IngestSettings(Stage):
 
     ingest: dict[str, IngestInput] = Field(default_factory=dict)
     """Logs that `ingest/hourly` takes: `SPOT_OA_INGEST__<NAME>__SOURCE` and `__PATHS` of each, and
-    `__SENSOR`, `__TIMEZONE`, `__LOG`, `__OPEN` if need be ([ingest](ingest.md))."""
+    `__SENSOR`, `__TIMEZONE`, `__LOG`, `__OPEN`, `__DROP_QUERY` if need be ([ingest](ingest.md))."""
+    ingest_uri: str = ""
+    """Where ingest brings telemetry, for an engine on a cluster: the folder above those of the
+    tables `raw.<pipeline>`, any fsspec URL ([ingest](ingest.md)). Without it telemetry stays in
+    `SPOT_OA_RAW_URI`."""
     sources_dir: Path | None = None
     """A folder of descriptions of log sources that replace or join the built-in ones of the same
     name."""

@@ -120,6 +120,7 @@ class Source(_Model):
         footer: The line that begins the summary at the end of a file (csv).
         footer_lines: How many lines the summary has after that.
         hint: What to do about a file that has no usable header.
+        drop_query: Whether queries of URIs, which may hold secrets, are left out.
     """
 
     name: Name
@@ -138,6 +139,7 @@ class Source(_Model):
     footer: str | None = None
     footer_lines: int = Field(default=0, ge=0)
     hint: str = ""
+    drop_query: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -31,6 +31,15 @@ class SliceWriter(Protocol):
     def fill(self, table: Table, **values: object) -> None:
         """Set columns of all rows of the slice, those appended already and those to come."""
         ...
+
+
+class Hour(NamedTuple):
+    """A partition of telemetry, in UTC."""
+
+    y: int
+    m: int
+    d: int
+    h: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,14 @@ class Warehouse(Protocol):
         Raises:
             ConfigError: There is no place for it, or it lacks a column that the pipeline needs.
             WarehouseError: It cannot be read.
+        """
+        ...
+
+    def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
+        """Have the engine see the files of these hours, which others have written.
+
+        Raises:
+            WarehouseError: It refuses.
         """
         ...
 
@@ -171,9 +188,10 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
         return DuckDBWarehouse(settings)
     if settings.target == "impala":
-        from spot_oa.warehouse.hiveserver2.warehouse import ImpalaWarehouse  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.impala import Impala  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.warehouse import HiveServer2Warehouse  # noqa: PLC0415
 
-        return ImpalaWarehouse(settings)
+        return HiveServer2Warehouse(settings, Impala(settings))
     raise ConfigError(
         f"SPOT_OA_TARGET={settings.target}: there is no such engine; take duckdb or impala"
     )
@@ -188,7 +206,7 @@ def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[Sp
         The errors that dbt's connections have raised so far: dbt itself keeps only their text.
     """
     if settings.target == "impala":
-        from spot_oa.warehouse.hiveserver2.connection import connections_of_dbt  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.impala import connections_of_dbt  # noqa: PLC0415
 
         return connections_of_dbt(settings)
     return nullcontext(())

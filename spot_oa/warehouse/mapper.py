@@ -55,6 +55,13 @@ _KINDS: Mapping[Type, tuple[str, ...]] = {
     "timestamp": ("timestamp",),
 }
 
+WITHOUT_QUERY = {
+    "uriquery": "'-'",
+    "fulluri": "regexp_replace({}, '[?].*', '', 's')",
+    "referer": "regexp_replace({}, '[?].*', '', 's')",
+}
+"""How columns leave queries of URIs out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -139,6 +146,12 @@ class Mapper:
                 raise ConfigError(f"{where}: the name {field!r} is reserved; take another")
         columns = {name: log.columns.get(name, TIMES.get(name)) for name in wanted}
         given = {name: sql for name, sql in columns.items() if sql is not None}
+        if source.drop_query:
+            given |= {
+                name: without.format(given[name])
+                for name, without in WITHOUT_QUERY.items()
+                if name in given
+            }
         entries = [
             *((f"let.{key}", sql) for key, sql in log.let.items()),
             ("when", log.when),

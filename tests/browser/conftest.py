@@ -5,15 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-
-from tests.conftest import PROJECT
-
-SCREENSHOTS = PROJECT / "target" / "screenshots"
-"""Where the pictures stay, to be looked at."""
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +40,3 @@ def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
-
-
-def screenshot(page: Page, name: str) -> Path:
-    """Keep a picture of the whole page."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    path = SCREENSHOTS / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
-    return path

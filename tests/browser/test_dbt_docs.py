@@ -8,7 +8,7 @@ from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
-from tests.browser.conftest import screenshot
+from tests.support.browser import screenshot
 from tests.support.dbt import dbt
 
 GRAPH = """() => {

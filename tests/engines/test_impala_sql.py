@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from dbt.cli.main import dbtRunner
 
+from flows.run.tables import python_tables
 from spot_oa.pipelines import load_pipelines
-from spot_oa.warehouse.tables import python_tables
-from tests.conftest import PROJECT
 from tests.support.impala_sql import complaints, reserved
+from tests.support.project import PROJECT
 
 pytestmark = pytest.mark.xdist_group("dbt")
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from spot_oa.demo import DEMO_DATES, generate
+from tests.support.disturbed import OLD
 from tests.support.warm import Warm, warm
 
 HERE = Path(__file__).parent
-OLD, NEW = 30, 60
-"""Limits of the day that stands and of the one that a disturbed run makes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,10 +55,3 @@ def home(ran: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "home"
     shutil.copytree(ran, copy)
     return copy
-
-
-def leftovers(home: Path, data: Path) -> list[str]:
-    """What a run makes for itself only."""
-    hidden = [str(path) for path in data.rglob(".*")]
-    beside = {path.name for path in home.glob("warehouse*")}
-    return hidden + sorted(beside - {"warehouse.duckdb", "warehouse.duckdb.lock"})

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from flows.run.runner import run_day
+from flows.run.tables import python_tables
 from python_enrichers import load_enricher
 from spot_oa import results_reader
 from spot_oa.dates import Slice
@@ -29,7 +30,6 @@ from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.results_reader import ResultsReader
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import python_tables
 from tests.support import days
 from tests.support.oracle.context import Context, registered_domain
 from tests.support.oracle.results import take

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from spot_oa.demo import DEMO_DATES
-from tests.faults.conftest import NEW, leftovers
+from tests.support.disturbed import NEW, leftovers
 from tests.support.published import digests
 from tests.support.warm import Process, Warm
 

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from spot_oa.demo import DEMO_DATES
-from tests.faults.conftest import NEW, OLD, leftovers
+from tests.support.disturbed import NEW, OLD, leftovers
 from tests.support.published import digests
 from tests.support.warm import Process, Warm
 

@@ -20,8 +20,8 @@ from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import load_settings
 from spot_oa.warehouse.published import read_rows
-from tests.faults.test_hostile_text import DATE, HOSTILE, MEANT
 from tests.support import days, spot_ml
+from tests.support.hostile import DATE, HOSTILE, MEANT
 from tests.support.labelled import day, severities
 from tests.support.oracle import Day
 from tests.support.published import digests

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from spot_oa.demo import generate
-from tests.faults.conftest import leftovers
 from tests.support.days import read_day, read_published
+from tests.support.disturbed import leftovers
 from tests.support.oracle import expected
 from tests.support.warm import Warm
 

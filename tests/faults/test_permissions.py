@@ -19,7 +19,7 @@ from flows.run.runner import run_day
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import SpotOaError
 from spot_oa.settings import Settings, load_settings
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 from tests.support.published import digests
 from tests.support.report import Told
 

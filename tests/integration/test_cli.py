@@ -56,14 +56,14 @@ def test_a_run_prints_lines_a_summary_and_where_the_files_are(home: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run", "flow", "--date", "2016-02-30"], "date '2016-02-30' is no day: write it as"),
-        (["run", "flow", "--date", "\x1b[31mred"], r"date '\\x1b[31mred' is no day"),
+        (["run", "flow", "--date", "2016-02-30"], "'2016-02-30' is not a valid date; use"),
+        (["run", "flow", "--date", "\x1b[31mred"], r"'\\x1b[31mred' is not a valid date"),
         (["run", "nosuch", "--date", "20160708"], "pipeline 'nosuch' is unknown: take one of"),
         (["run", "flow", "--date", "20160708", "--limit", "-1"], "--limit -1 is negative"),
         (["run", "flow", "--date", "20160708", "--limit", "x"], "--limit"),
         (["run", "flow"], "--date"),
         (["backfill", "flow", "--from", "20160709", "--to", "20160708"], "swap them"),
-        (["run", "flow", "--date", "--debug"], "date '--debug' is no day"),
+        (["run", "flow", "--date", "--debug"], "'--debug' is not a valid date"),
         (["nosuch"], "nosuch"),
     ],
 )

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, performed: its three changes, as they stand there, on a copy of the project."""
+"""CONTRIBUTING.md and docs/adding-an-enricher.md, performed: their changes, on a copy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from spot_oa.demo import DEMO_DATES, generate
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 from tests.support.published_columns import unannounced
 
 DATE = DEMO_DATES[0]
@@ -21,6 +21,7 @@ DIFF = re.compile(r"^```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONCERNED = (
     "tests/unit/test_pipelines.py",
     "tests/unit/test_published_columns.py",
+    "tests/unit/test_tables.py",
     "tests/integration/test_dbt.py",
     "tests/integration/test_docs.py",
     "tests/engines/test_impala_sql.py",
@@ -62,10 +63,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (PROJECT / name).is_file():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / name, project / name)
-    changes = DIFF.findall((PROJECT / "CONTRIBUTING.md").read_text("utf-8"))
+    pages = [PROJECT / "CONTRIBUTING.md", PROJECT / "docs" / "adding-an-enricher.md"]
+    changes = [change for page in pages for change in DIFF.findall(page.read_text("utf-8"))]
     assert len(changes) == 3
     for change in changes:
         perform(change, project)
+    sources = python(project, "-m", "flows.run.tables")
+    (project / "models" / "staging" / "_sources.yml").write_text(sources, "utf-8")
     generate(project / "home", pipelines=("flow",), rows_per_day=500, suspicious=20)
     cli = "from flows.cli import main; main()"
     python(project, "-c", cli, "run", "flow", "--date", str(DATE))

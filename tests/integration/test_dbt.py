@@ -11,20 +11,13 @@ import duckdb
 import pytest
 import yaml
 
+from flows.run.tables import python_tables
 from spot_oa.demo import DEMO_DATES
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import (
-    LOOKUPS,
-    REJECTS,
-    RUN_AUDIT,
-    python_tables,
-    results_table,
-    triage_tables,
-)
-from tests.conftest import PROJECT
 from tests.support.dbt import dbt
+from tests.support.project import PROJECT
 
 FIRST, SECOND = DEMO_DATES
 PIPELINES = load_pipelines()
@@ -217,29 +210,6 @@ def test_views_of_spot_1_0_are_its_tables(reference: Path) -> None:
         wider = {name: "bigint" for name in wanted if made.get(name) == "bigint"}
         assert made == {**wanted, **wider}, model["name"]
         assert {wanted[name] for name in wider} <= {"int", "bigint"}, model["name"]
-
-
-def test_sources_are_described_as_they_are() -> None:
-    described = {}
-    for file in (PROJECT / "models" / "staging").rglob("_*__sources.yml"):
-        for source in yaml.safe_load(file.read_text("utf-8"))["sources"]:
-            for table in source["tables"]:
-                columns = {c["name"]: c["data_type"] for c in table["columns"]}
-                described[source["name"], table["name"]] = columns
-    ymdh = dict.fromkeys("ymdh", "int")
-    written = {("telemetry", p.name): {**p.telemetry.columns, **ymdh} for p in PIPELINES.values()}
-    written |= {
-        ("landed", p.results_table): dict(results_table(p).columns) for p in PIPELINES.values()
-    }
-    written |= {
-        ("landed", table.name): dict(table.columns)
-        for p in PIPELINES.values()
-        for table in triage_tables(p).values()
-    }
-    written |= {("landed", REJECTS.name): dict(REJECTS.columns)}
-    written |= {("lookups", name): dict(table.columns) for name, table in LOOKUPS.items()}
-    written |= {("audit", RUN_AUDIT.name): dict(RUN_AUDIT.columns)}
-    assert described == written
 
 
 def test_a_warehouse_of_another_shape_is_refused(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from spot_oa.dates import parse_date
-from tests.integration.test_reference_cases import FOLDERS
-from tests.support.cases import Case, assert_same, table_of
+from tests.support.cases import FOLDERS, Case, assert_same, table_of
 from tests.support.days import read_day
 from tests.support.oracle import expected
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,10 @@ import pytest
 from flows.run.runner import run_day
 from spot_oa.dates import parse_date
 from spot_oa.settings import load_settings
-from tests.conftest import PROJECT
-from tests.support.cases import Case, assert_same, published
+from tests.support.cases import FOLDERS, Case, assert_same, published
 from tests.support.report import Told
 
 pytestmark = pytest.mark.reference
-
-CASES = Path(os.environ.get("SPOT_OA_REFERENCE_DIR", PROJECT.parent / "shared")) / "cases"
-FOLDERS = sorted(path.parent for path in CASES.glob("*/*/run.json"))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")

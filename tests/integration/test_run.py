@@ -18,7 +18,7 @@ from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, EnrichmentError, LandingError, WarehouseError
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings, load_settings
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 from tests.support.published import digests
 from tests.support.report import Told
 
@@ -159,6 +159,20 @@ def test_suspicious_events_without_one_raw_event_are_a_warning(home: Settings) -
     assert said in json.loads((day(home) / "manifest.json").read_text("utf-8"))["warnings"]
     page = (PROJECT / "README.md").read_text("utf-8")
     assert f"**{said.rpartition('README, ')[2].strip(chr(34))}" in page
+
+
+def test_telemetry_of_which_no_row_is_complete_is_a_warning(home: Settings) -> None:
+    for file in (Path(home.raw_uri) / "flow").rglob("*.parquet"):
+        other = file.with_suffix(".other")
+        rows = f"select * replace (cast(null as bigint) as unix_tstamp) from '{file}'"
+        duckdb.sql(rows).write_parquet(str(other))
+        other.replace(file)
+    summary = run(home)
+    assert summary.tables["flow_edge"] > 0
+    (said,) = (warning for warning in summary.warnings if "flow_ingest_summary" in warning)
+    assert said.startswith("flow_ingest_summary is empty although there is telemetry: ")
+    page = (PROJECT / "README.md").read_text("utf-8")
+    assert f"**{said.rpartition('README, ')[2].strip(chr(34))}." in page
 
 
 def _replace_by_folder(file: Path) -> None:

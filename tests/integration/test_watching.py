@@ -13,11 +13,12 @@ import pytest
 
 from flows.cli.doctor import examine
 from flows.run.dbt_runner import invoke
+from flows.run.tables import python_tables
 from spot_oa.dates import Slice
 from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import RUN_AUDIT, python_tables, results_table
+from spot_oa.warehouse.tables import RUN_AUDIT, results_table
 from tests.support.impala import StandIn
 from tests.support.impala.telemetry import create_telemetry
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 pytestmark = pytest.mark.xdist_group("dbt")
 

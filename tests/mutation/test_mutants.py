@@ -15,10 +15,10 @@ import yaml
 
 from spot_oa.demo import DEMO_DATES
 from spot_oa.settings import Settings
-from tests.conftest import PROJECT
 from tests.mutation.operators import Mutant, mutants
 from tests.mutation.unit_tests import Rows, UnitTest, read_unit_tests
 from tests.support.dbt import dbt
+from tests.support.project import PROJECT
 
 pytestmark = pytest.mark.xdist_group("dbt")
 

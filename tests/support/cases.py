@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,11 @@ import pyarrow.parquet as pq
 
 from spot_oa.pipelines import Pipeline, get_pipeline
 from spot_oa.warehouse.tables import ARROW_TYPES
+from tests.support.project import PROJECT
+
+REFERENCE = Path(os.environ.get("SPOT_OA_REFERENCE_DIR", PROJECT.parent / "shared")).resolve()
+FOLDERS = sorted(path.parent for path in (REFERENCE / "cases").glob("*/*/run.json"))
+"""The cases; none where there is no reference."""
 
 
 @dataclass(frozen=True)

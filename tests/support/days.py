@@ -334,8 +334,9 @@ def contexts(draw: st.DrawFn, pipeline: str) -> dict[str, bytes]:
     for name, (header, line, good) in kinds.items():
         if draw(st.booleans()):
             lines = draw(st.lists(line, max_size=5))
-            # A file of which no line can be used stops the run.
-            files[name] = draw(_file(header, [*lines, good] if lines else []))
+            # A file of which no line can be used stops the run, as do own addresses without one.
+            needed = lines or name == "ipranges.csv"
+            files[name] = draw(_file(header, [*lines, good] if needed else []))
     if draw(st.booleans()):
         # Ranges that overlap are left out: no rule says which counts.
         some = draw(st.lists(st.sampled_from(IPLOC), unique=True, max_size=5))

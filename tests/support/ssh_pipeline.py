@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 PAGE = PROJECT / "docs" / "adding-a-pipeline.md"
 FILE = re.compile(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -34,6 +37,10 @@ def add_pipeline(project: Path, home: Path) -> dict[str, str]:
         file = project / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
+    pipelines = {"SPOT_OA_PIPELINES_DIR": str(project / "pipelines")}
+    with (project / "models" / "staging" / "_sources.yml").open("w") as sources:
+        command = [sys.executable, "-m", "flows.run.tables"]
+        subprocess.run(command, check=True, env=os.environ | pipelines, stdout=sources)
     (entry,) = DEPLOYMENT.findall(page)
     deployments = (PROJECT / "prefect.yaml").read_text("utf-8")
     (project / "prefect.yaml").write_text(deployments + "\n" + entry, "utf-8")
@@ -56,5 +63,5 @@ def add_pipeline(project: Path, home: Path) -> dict[str, str]:
     return {
         "SPOT_OA_HOME": str(home),
         "SPOT_OA_PROJECT_DIR": str(project),
-        "SPOT_OA_PIPELINES_DIR": str(project / "pipelines"),
+        **pipelines,
     }

@@ -34,7 +34,9 @@ def test_both_spellings_are_the_day(text: object) -> None:
     ],
 )
 def test_anything_else_is_refused_by_name(text: object) -> None:
-    with pytest.raises(UsageError, match="is no day: write it as 2016-07-08 or 20160708") as caught:
+    with pytest.raises(
+        UsageError, match="is not a valid date; use 2016-07-08 or 20160708"
+    ) as caught:
         parse_date(text)
     assert "\n" not in str(caught.value)
 

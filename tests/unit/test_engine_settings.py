@@ -8,7 +8,7 @@ import yaml
 
 from spot_oa.settings import load_settings
 from spot_oa.warehouse.duckdb.warehouse import DuckDBWarehouse
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 
 def test_memory_is_limited_and_spilled_below_the_home(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_memory_is_limited_and_spilled_below_the_home(tmp_path: Path) -> None:
 def test_dbt_tells_it_the_same(tmp_path: Path) -> None:
     profile = yaml.safe_load((PROJECT / "profiles" / "profiles.yml").read_text("utf-8"))
     told = profile["spot_oa"]["outputs"]["duckdb"]["settings"]
-    config = DuckDBWarehouse(load_settings(home=tmp_path))._config
+    config = DuckDBWarehouse(load_settings(home=tmp_path)).config
     assert told.keys() == {*config, "TimeZone"}
     assert told["TimeZone"] == "UTC"
     assert "SPOT_OA_MEMORY_LIMIT" in told["memory_limit"]

@@ -15,7 +15,7 @@ from spot_oa.fingerprint import WITHOUT_EFFECT, fingerprint, published_unchanged
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 from tests.support.webhdfs import webhdfs
 
 FLOW = get_pipeline("flow")

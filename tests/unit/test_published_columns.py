@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spot_oa.pipelines import load_pipelines
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 from tests.support.published_columns import described, unannounced
 
 UNRELEASED = "## Unreleased\n\n### Published tables\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 SEEDS = sorted((PROJECT / "seeds").glob("*.csv"))
 

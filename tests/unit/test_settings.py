@@ -7,7 +7,7 @@ import pytest
 from spot_oa.errors import ConfigError
 from spot_oa.settings import STAGES, Settings, load_settings
 from spot_oa.settings.table import descriptions, page
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 
 def test_names_on_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:

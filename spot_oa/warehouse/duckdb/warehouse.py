@@ -18,7 +18,7 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError, printable
 from spot_oa.pipelines import Pipeline, Related
 from spot_oa.settings import Settings
-from spot_oa.warehouse import Exposed
+from spot_oa.warehouse import Exposed, Hour
 from spot_oa.warehouse.duckdb.parquet import SESSION, SQL_TYPES, copy_sorted, interrupts, reason
 from spot_oa.warehouse.duckdb.telemetry import (
     days,
@@ -88,7 +88,7 @@ class DuckDBWarehouse:
         self._path = settings.warehouse
         self._raw_uri = settings.raw_uri
         # The same as in profiles.yml.
-        self._config: dict[str, str | bool | int | float | list[str]] = {
+        self.config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory_limit,
             "temp_directory": str(settings.spill_dir),
         }
@@ -109,7 +109,7 @@ class DuckDBWarehouse:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _DOOR:
-                connection = duckdb.connect(str(self._path), config=self._config)
+                connection = duckdb.connect(str(self._path), config=self.config)
             connection.execute(SESSION)
         except (duckdb.Error, OSError) as error:
             why = reason(error)
@@ -185,6 +185,9 @@ class DuckDBWarehouse:
             [date for date, day in of_dates.items() if not day.files],
             [*(one for day in of_dates.values() for one in left_out(day)), *warnings],
         )
+
+    def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
+        """See `Warehouse.add_hours`; every run looks into the folders itself."""
 
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
         """See `Warehouse.newest_telemetry`; looks at folders, newest first."""

@@ -1,19 +1,19 @@
-"""How to get to Impala and log in: the one place, for us and for dbt in this process."""
+"""How to get to a HiveServer2 and log in."""
 
 from __future__ import annotations
 
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import certifi
-import impala.dbapi
 from impala import hiveserver2
-from impala._thrift_api import ThriftClient, get_http_transport, get_transport
+
+# Private, and the only way to hand impyla a transport of our own.
+from impala._thrift_api import ThriftClient, get_http_transport, get_transport  # noqa: PLC2701
 from impala.error import Error, HttpError
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 from thrift.Thrift import TException
@@ -21,7 +21,7 @@ from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TTransportException
 
 from spot_oa.errors import ConfigError, SpotOaError, WarehouseError, printable
-from spot_oa.settings import Settings
+from spot_oa.warehouse.hiveserver2.dialect import Server
 
 UNAUTHORIZED = 401
 _REFUSED = "Bad status: 3"
@@ -30,11 +30,6 @@ _REFUSED = "Bad status: 3"
 # What they log is in the error as well; without a handler it would reach the user's screen.
 for _name in ("impala", "thrift"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
-
-
-def where(settings: Settings) -> str:
-    """The daemon, for messages."""
-    return f"Impala at {settings.impala_host}:{settings.impala_port}"
 
 
 class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
@@ -66,11 +61,11 @@ class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
 
 
 class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # no types
-    """impyla's connection; every session on it is in UTC, with the configured options."""
+    """impyla's connection; every session on it has the server's options."""
 
     def __init__(self, service: Any, options: Mapping[str, str]) -> None:
         super().__init__(service)
-        self._options = {"TIMEZONE": "UTC"} | {name.upper(): options[name] for name in options}
+        self._options = options
 
     def cursor(self, *arguments: Any, **given: Any) -> Any:
         """Open a session."""
@@ -97,104 +92,100 @@ class _WatchedClient:
             raise
 
 
-def connect(settings: Settings, on_error: Callable[[Exception], None] | None = None) -> Any:
+def connect(server: Server, on_error: Callable[[Exception], None] | None = None) -> Any:
     """A connection of impyla's, logged in.
 
     impyla's own `connect` cannot check certificates over HTTP, and from Python 3.12 on only by
     their common name: so its transports are put together here, with a context of Python's.
 
     Args:
-        settings: Name the daemon and the user.
-        on_error: Called with each error that a later call to the daemon raises.
+        server: Where it is, and who logs in.
+        on_error: Called with each error that a later call to the server raises.
 
     Raises:
-        ConfigError: The daemon refuses the user, its certificate is not trusted, or Kerberos is
+        ConfigError: The server refuses the user, its certificate is not trusted, or Kerberos is
             not at hand.
         WarehouseError: It cannot be reached.
     """
-    password = settings.impala_password.get_secret_value() if settings.impala_password else None
-    mechanism = settings.impala_auth.upper()
-    service, user = settings.impala_kerberos_service, settings.impala_user or None
-    context = ssl.create_default_context(cafile=settings.impala_ca) if settings.impala_tls else None
-    host, port = settings.impala_host, settings.impala_port
+    password = server.password.get_secret_value() if server.password else None
+    mechanism = server.auth.upper()
+    service, user = server.kerberos_service, server.user or None
+    context = ssl.create_default_context(cafile=server.ca) if server.tls else None
     try:
-        if settings.impala_http:
+        if server.http:
             transport = get_http_transport(
-                host,
-                port,
-                settings.impala_http_path,
-                use_ssl=settings.impala_tls,
+                server.host,
+                server.port,
+                server.http_path,
+                use_ssl=server.tls,
                 # Without a file impyla would check nothing.
-                ca_cert=str(
-                    settings.impala_ca or ssl.get_default_verify_paths().cafile or certifi.where()
-                ),
+                ca_cert=str(server.ca or ssl.get_default_verify_paths().cafile or certifi.where()),
                 auth_mechanism=mechanism,
                 user=user,
                 password=password,
-                kerberos_host=host,
+                kerberos_host=server.host,
                 kerberos_service_name=service,
                 http_cookie_names="*",
             )
         else:
-            door = _Socket(host, port, settings.impala_timeout, context)
-            transport = get_transport(door, host, service, mechanism, user, password)
+            door = _Socket(server.host, server.port, server.timeout, context)
+            transport = get_transport(door, server.host, service, mechanism, user, password)
         transport.open()
         client = ThriftClient(TBinaryProtocolAccelerated(transport))
         if on_error:
             client = _WatchedClient(client, on_error)
         # One attempt: a lost connection is an error of the step, and that is retried.
-        connection = _Connection(hiveserver2.HS2Service(client, retries=1), settings.impala_options)
+        connection = _Connection(hiveserver2.HS2Service(client, retries=1), server.options)
         # Over HTTP, a login is refused by the first request: make one now.
         connection.cursor().close()
     except (TException, Error, OSError, ImportError) as error:
-        raise _refused(settings, error) from None
+        raise _refused(server, error) from None
     return connection
 
 
-def _refused(settings: Settings, error: Exception) -> SpotOaError:
+def _refused(server: Server, error: Exception) -> SpotOaError:
     """What kept us out, in one line, without anything secret."""
-    at = where(settings)
+    at, setting = server.where, server.prefix
     cause = getattr(error, "inner", None) or error
     reason = _reason(cause)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return ConfigError(
             f"{at}: its certificate is not trusted ({printable(cause.verify_message)}); "
-            "set SPOT_OA_IMPALA_CA, or correct SPOT_OA_IMPALA_HOST"
+            f"set {setting}CA, or correct {setting}HOST"
         )
     if isinstance(cause, ssl.SSLError):
         return ConfigError(
             f"{at}: no TLS there ({printable(cause.reason or cause)}); "
-            "correct SPOT_OA_IMPALA_PORT or unset SPOT_OA_IMPALA_TLS"
+            f"correct {setting}PORT or unset {setting}TLS"
         )
-    if settings.impala_auth == "gssapi":
+    if server.auth == "gssapi":
         return ConfigError(
             f"{at}: no login by Kerberos ({reason}); `pip install kerberos`, get a ticket "
-            "(kinit), or correct SPOT_OA_IMPALA_KERBEROS_SERVICE"
+            f"(kinit), or correct {setting}KERBEROS_SERVICE"
         )
     if getattr(error, "code", None) == UNAUTHORIZED or _REFUSED in reason:
         return ConfigError(
-            f"{at}: user {printable(settings.impala_user)!r} is refused; correct "
-            "SPOT_OA_IMPALA_USER, SPOT_OA_IMPALA_PASSWORD or SPOT_OA_IMPALA_AUTH"
+            f"{at}: user {printable(server.user)!r} is refused; correct "
+            f"{setting}USER, {setting}PASSWORD or {setting}AUTH"
         )
     if isinstance(error, TTransportException):
         return WarehouseError(
-            f"{at} rejected the connection ({reason}); "
-            f"SPOT_OA_IMPALA_AUTH={settings.impala_auth} or "
-            f"SPOT_OA_IMPALA_TLS={str(settings.impala_tls).lower()} may not be what it expects",
+            f"{at} rejected the connection ({reason}); {setting}AUTH={server.auth} or "
+            f"{setting}TLS={str(server.tls).lower()} may not be what it expects",
             transient=True,
         )
     return WarehouseError(
-        f"{at} cannot be reached ({reason}); start it, or correct SPOT_OA_IMPALA_HOST",
+        f"{at} cannot be reached ({reason}); start it, or correct {setting}HOST",
         transient=True,
     )
 
 
-def failure(settings: Settings, error: Exception) -> WarehouseError:
+def failure(server: Server, error: Exception) -> WarehouseError:
     """The error of a statement, in one line; a lost connection may pass."""
     reason = _reason(getattr(error, "inner", None) or error)
     lost = isinstance(error, (TTransportException, OSError, HttpError))
     advice = "the connection was lost; try again" if lost else _advice(reason)
-    return WarehouseError(f"{where(settings)}: {reason}; {advice}", transient=lost)
+    return WarehouseError(f"{server.where}: {reason}; {advice}", transient=lost)
 
 
 def _reason(error: BaseException) -> str:
@@ -210,23 +201,3 @@ def _advice(reason: str) -> str:
     if "AuthorizationException" in reason:
         return "grant the user what is missing"
     return "see the daemon's log"
-
-
-@contextmanager
-def connections_of_dbt(settings: Settings) -> Iterator[Sequence[SpotOaError]]:
-    """See `spot_oa.warehouse.connections_of_dbt`."""
-    raised: list[SpotOaError] = []
-
-    def connect_for_dbt(*_: Any, **__: Any) -> Any:
-        try:
-            return connect(settings, lambda error: raised.append(failure(settings, error)))
-        except SpotOaError as error:
-            raised.append(error)
-            raise
-
-    original = impala.dbapi.connect
-    impala.dbapi.connect = connect_for_dbt
-    try:
-        yield raised
-    finally:
-        impala.dbapi.connect = original

@@ -1,8 +1,8 @@
-"""How rows get to Impala: as text into a staging table, whose every column is a string.
+"""How rows get to the engine: as text into a staging table, whose every column is a string.
 
-One statement then types them and puts them where they belong. Impala binds no values: a client can
-only write them into the SQL text, and so does impyla. Here they become text literals in one place
-(`literal`). Where a folder is configured that the cluster reads too, they go there as files.
+One statement then types them and puts them where they belong. HiveServer2 binds no values: a client
+can only write them into the SQL text, and so does impyla. Here they become text literals in one
+place (`literal`). Where a folder is configured that the cluster reads too, they go there as files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spot_oa.errors import WarehouseError, printable
-from spot_oa.settings import Settings
+from spot_oa.warehouse.hiveserver2.dialect import Dialect
 
 BATCH_ROWS = 200
 """Rows in one INSERT: Impala plans a VALUES list as an expression per value."""
@@ -33,16 +33,16 @@ _SCHEMES = {"": "", "file": "", "hdfs": "", "webhdfs": "", "s3": "s3a://", "gcs"
 
 
 def literal(value: object) -> str:
-    r"""A value as text in Impala's SQL: quoted, whatever is in it, or NULL.
+    r"""A value as text in SQL: quoted, whatever is in it, or NULL.
 
-    Impala reads backslash escapes in literals, as Hive does; it knows no doubled quotes.
+    Impala and Spark read backslash escapes in literals, as Hive does, and no doubled quotes.
     """
     text = as_text(value)
     return "NULL" if text is None else "'" + text.translate(_ESCAPES) + "'"
 
 
 def as_text(value: object) -> str | None:
-    """A value as Impala's cast reads it back, to the last digit."""
+    """A value as the engine's cast reads it back, to the last digit."""
     if value is None:
         return None
     if isinstance(value, dt.datetime):
@@ -106,11 +106,11 @@ class Statements:
 class Files:
     """Rows as Parquet files in a folder of the cluster, under an external table."""
 
-    def __init__(self, session: SupportsRun, settings: Settings) -> None:
+    def __init__(self, session: SupportsRun, dialect: Dialect) -> None:
         self._session = session
-        self._uri = settings.impala_staging_uri.rstrip("/")
-        given = settings.impala_staging_location.rstrip("/")
-        self._location = given or _location(self._uri)
+        self._dialect = dialect
+        self._uri = dialect.staging_uri.rstrip("/")
+        self.location = dialect.staging_location.rstrip("/") or _location(self._uri)
         self._columns: dict[str, Sequence[str]] = {}
         self._files: dict[str, int] = {}
 
@@ -122,7 +122,7 @@ class Files:
             system.makedirs(path, exist_ok=True)
         self._session.run(
             f"create external table {table} ({_strings(columns)}) stored as parquet "
-            f"location {literal(f'{self._location}/{table}')}"
+            f"location {literal(f'{self.location}/{table}')}"
         )
 
     def put(self, table: str, rows: pa.Table) -> None:
@@ -144,7 +144,7 @@ class Files:
 
     def settle(self, table: str) -> None:
         """See `Staging.settle`."""
-        self._session.run(f"refresh {table}")
+        self._session.run(self._dialect.refresh(table))
 
     def drop(self, table: str) -> None:
         """See `Staging.drop`; dropping an external table leaves its files."""
@@ -157,16 +157,17 @@ class Files:
         try:
             yield fsspec.core.url_to_fs(f"{self._uri}/{table}")
         except (OSError, RuntimeError, ValueError, ImportError) as error:
+            setting = f"{self._dialect.server.prefix}STAGING_URI"
             raise WarehouseError(
-                f"SPOT_OA_IMPALA_STAGING_URI: cannot write there ({printable(error)[:300]}); "
+                f"{setting}: cannot write there ({printable(error)[:300]}); "
                 "allow or correct that folder, or unset it",
                 transient=isinstance(error, (OSError, RuntimeError)),
             ) from error
 
 
-def staging(session: SupportsRun, settings: Settings) -> Staging:
+def staging(session: SupportsRun, dialect: Dialect) -> Staging:
     """What carries rows with these settings."""
-    return Files(session, settings) if settings.impala_staging_uri else Statements(session)
+    return Files(session, dialect) if dialect.staging_uri else Statements(session)
 
 
 def _location(uri: str) -> str:

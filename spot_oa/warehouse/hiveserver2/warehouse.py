@@ -1,4 +1,4 @@
-"""The warehouse on Impala, through impyla."""
+"""The warehouse on an engine that speaks HiveServer2, through impyla."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 from impala.error import Error
@@ -16,9 +16,10 @@ from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
-from spot_oa.warehouse import Exposed
+from spot_oa.warehouse import Exposed, Hour
 from spot_oa.warehouse.duckdb.parquet import write_sorted
-from spot_oa.warehouse.hiveserver2.connection import connect, failure, where
+from spot_oa.warehouse.hiveserver2.connection import connect, failure
+from spot_oa.warehouse.hiveserver2.dialect import Dialect, Server
 from spot_oa.warehouse.hiveserver2.staging import literal, staging
 from spot_oa.warehouse.tables import ARROW_TYPES, REJECTS, Table, name_key
 
@@ -27,11 +28,11 @@ FETCH_ROWS = 10240
 
 
 class _Session:
-    """A connection and its cursor; every error is a WarehouseError that names the daemon."""
+    """A connection and its cursor; every error is a WarehouseError that names the server."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._connection = connect(settings)
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._connection = connect(server)
         self._cursor = self._connection.cursor()
         self._cursor.arraysize = FETCH_ROWS
 
@@ -40,7 +41,7 @@ class _Session:
         try:
             self._cursor.execute(statement)
         except (Error, TException, OSError) as error:
-            raise failure(self._settings, error) from error
+            raise failure(self._server, error) from error
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -53,7 +54,7 @@ class _Session:
             while batch := self._cursor.fetchmany(FETCH_ROWS):
                 yield batch
         except (Error, TException, OSError) as error:
-            raise failure(self._settings, error) from error
+            raise failure(self._server, error) from error
 
     def close(self) -> None:
         """Let go of the connection, even of a lost one."""
@@ -70,9 +71,11 @@ class _SliceWriter:
     next one.
     """
 
-    def __init__(self, session: _Session, settings: Settings, part: Slice) -> None:
+    def __init__(
+        self, session: _Session, dialect: Dialect, settings: Settings, part: Slice
+    ) -> None:
         self._session = session
-        self._staging = staging(session, settings)
+        self._staging = staging(session, dialect)
         self._settings = settings
         self._part = part
         self._keys: dict[str, object] = {"pipeline": part.pipeline, **part.ymd}
@@ -112,52 +115,64 @@ class _SliceWriter:
         )
 
 
-class ImpalaWarehouse:
+class HiveServer2Warehouse:
     """Databases on a cluster; tables partitioned by their slice, as Parquet.
 
     Identifiers come from descriptions and settings, which allow plain names only.
 
-    Impala has no transaction over several statements. Rows are staged first and every table's
+    There is no transaction over several statements. Rows are staged first and every table's
     slice is then replaced by one statement, at once; dying between two tables leaves the old slice
     of one beside the new one of another until the rerun.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, dialect: Dialect) -> None:
         self._settings = settings
+        self._dialect = dialect
+        self._where = dialect.server.where
 
     @contextmanager
     def _connect(self) -> Iterator[_Session]:
-        session = _Session(self._settings)
+        session = _Session(self._dialect.server)
         try:
             yield session
         finally:
             session.close()
 
+    def _tables_in(self, session: _Session, database: str) -> set[str] | None:
+        """The tables and views of a database; None if there is no such database."""
+        if database not in {row[0] for row in session.rows("show databases")}:
+            return None
+        return self._dialect.tables(session.rows(f"show tables in {database}"))
+
+    def _described(self, session: _Session, table: str) -> dict[str, Type]:
+        found = self._dialect.columns(session.rows(f"describe {table}"))
+        return {name: cast("Type", kind.lower()) for name, kind in found.items()}
+
     def exists(self) -> bool:
         """See `Warehouse.exists`."""
         with self._connect() as session:
-            return _tables_in(session, self._settings.database(REJECTS.schema)) is not None
+            return self._tables_in(session, self._settings.database(REJECTS.schema)) is not None
 
     def prepare(self, tables: Sequence[Table]) -> None:
         """See `Warehouse.prepare`; what is there is not created again: that may take a grant."""
         with self._connect() as session:
             for schema in sorted({table.schema for table in tables}):
                 database = self._settings.database(schema)
-                there = _tables_in(session, database)
+                there = self._tables_in(session, database)
                 if there is None:
                     session.run(f"create database if not exists {database}")
                 for table in (table for table in tables if table.schema == schema):
                     if table.name not in (there or ()):
-                        session.run(_create(self._settings, table))
+                        session.run(create_table(self._settings, table))
                     self._check(session, table)
 
     def _check(self, session: _Session, table: Table) -> None:
-        found = _described(session, _name(self._settings, table))
+        found = self._described(session, _name(self._settings, table))
         wanted = {**_own(table), **_partitions(table)}
         if found != wanted:
             differing = ", ".join(sorted(dict(found.items() ^ wanted.items())))
             raise WarehouseError(
-                f"{where(self._settings)}: {_name(self._settings, table)} has other columns than "
+                f"{self._where}: {_name(self._settings, table)} has other columns than "
                 f"its description ({differing}); alter the table or use another "
                 "SPOT_OA_SCHEMA_PREFIX"
             )
@@ -196,15 +211,15 @@ class ImpalaWarehouse:
         name = self._settings.telemetry_table(pipeline.name)
         database, _, table = name.partition(".")
         setting = f"SPOT_OA_TELEMETRY_SCHEMA or SPOT_OA_TELEMETRY_TABLES__{pipeline.name.upper()}"
-        if table not in (_tables_in(session, database) or ()):
+        if table not in (self._tables_in(session, database) or ()):
             raise ConfigError(
-                f"{where(self._settings)}: there is no telemetry table {name}; correct {setting}"
+                f"{self._where}: there is no telemetry table {name}; correct {setting}"
             )
-        found = _described(session, name)
+        found = self._described(session, name)
         missing = {*pipeline.telemetry.columns, *"ymdh"} - set(found)
         if missing:
             raise ConfigError(
-                f"{where(self._settings)}: telemetry table {name} lacks "
+                f"{self._where}: telemetry table {name} lacks "
                 f"{', '.join(sorted(missing))}: it has {', '.join(found)}; add them (a view will "
                 f"do), or correct {setting}"
             )
@@ -228,12 +243,26 @@ class ImpalaWarehouse:
         if not self._settings.telemetry_refresh:
             return
         try:
-            session.run(f"refresh {self._settings.telemetry_table(pipeline.name)}")
+            session.run(self._dialect.refresh(self._settings.telemetry_table(pipeline.name)))
         except WarehouseError as error:
             raise WarehouseError(
-                f"{error}, or set SPOT_OA_TELEMETRY_REFRESH=false: a view takes none",
+                f"{error}, or set SPOT_OA_TELEMETRY_REFRESH=false: a view cannot be refreshed",
                 transient=error.transient,
             ) from error
+
+    def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
+        """See `Warehouse.add_hours`; a partition lies where its keys say."""
+        table = self._settings.telemetry_table(pipeline.name)
+        with self._connect() as session:
+            self._check_telemetry(session, pipeline)
+            kinds = self._described(session, table)
+            for hour in hours:
+                keys = ", ".join(
+                    f"{key}={_key(value, kinds[key], pipeline.telemetry.digits)}"
+                    for key, value in hour._asdict().items()
+                )
+                session.run(f"alter table {table} add if not exists partition ({keys})")
+                session.run(self._dialect.refresh(table, keys))
 
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
         """See `Warehouse.newest_telemetry`; by the partition keys."""
@@ -258,7 +287,7 @@ class ImpalaWarehouse:
             with self._connect() as session:
                 self._refresh(session, pipeline)
                 table = self._settings.telemetry_table(pipeline.name)
-                files = session.rows(f"show files in {table} partition ({_of_date(date)})")
+                files = session.rows(self._dialect.files(table, _of_date(date)))
         except WarehouseError:
             return None
         return sorted([str(cell) for cell in file] for file in files)
@@ -267,7 +296,7 @@ class ImpalaWarehouse:
     def replacing(self, part: Slice, *tables: Table) -> Iterator[_SliceWriter]:
         """See `Warehouse.replacing`."""
         with self._connect() as session:
-            writer = _SliceWriter(session, self._settings, part)
+            writer = _SliceWriter(session, self._dialect, self._settings, part)
             try:
                 for table in tables:
                     writer.clear(table)
@@ -326,11 +355,11 @@ class ImpalaWarehouse:
         """See `Warehouse.export`; written by DuckDB, so that the file is what it would write."""
         name = f"{self._settings.database('oa')}.{table}"
         with self._connect() as session:
-            kinds = _described(session, name)
+            kinds = self._described(session, name)
             listed = ", ".join(f"`{column}`" for column in kinds)
             schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in kinds.items()])
             batches = [
-                _record_batch(batch, schema)
+                record_batch(batch, schema)
                 for batch in session.batches(
                     f"select {listed} from {name} where {_of_slice(part)}"  # noqa: S608
                 )
@@ -351,7 +380,8 @@ def _partitions(table: Table) -> dict[str, Type]:
     return {name: kind for name, kind in table.columns.items() if name in PARTITIONS}
 
 
-def _create(settings: Settings, table: Table) -> str:
+def create_table(settings: Settings, table: Table) -> str:
+    """The statement that makes a table."""
     own, keys = (
         ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
         for columns in (_own(table), _partitions(table))
@@ -362,15 +392,9 @@ def _create(settings: Settings, table: Table) -> str:
     )
 
 
-def _tables_in(session: _Session, database: str) -> set[str] | None:
-    """The tables and views of a database; None if there is no such database."""
-    if database not in {row[0] for row in session.rows("show databases")}:
-        return None
-    return {row[0] for row in session.rows(f"show tables in {database}")}
-
-
-def _described(session: _Session, table: str) -> dict[str, Type]:
-    return {row[0]: row[1].lower() for row in session.rows(f"describe {table}")}
+def _key(value: int, kind: str, digits: int) -> str:
+    """A partition key of telemetry; proxy's are text, and name folders like `m=07`."""
+    return f"'{value:0{digits}}'" if kind == "string" else str(value)
 
 
 def _of_slice(part: Slice) -> str:
@@ -385,7 +409,8 @@ def _of_date(date: dt.date) -> str:
     )
 
 
-def _record_batch(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+def record_batch(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Rows as impyla gives them, typed."""
     columns = []
     for field, values in zip(schema, zip(*rows, strict=True), strict=True):
         text = pa.types.is_string(field.type)

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import pytest
 
 from flows.run.dbt_runner import build
+from flows.run.tables import python_tables
 from spot_oa.demo import DEMO_DATES
 from spot_oa.errors import BuildError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import python_tables
 from tests.support.impala import StandIn
 from tests.support.impala.engine import ImpalaError
 

@@ -14,11 +14,10 @@ from flows.run.dbt_runner import build
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError
 from spot_oa.settings import load_settings
-from tests.engines.impala.test_connection import SECRET, USERS, certificate
 from tests.support.impala import StandIn
 from tests.support.impala.telemetry import load_telemetry
+from tests.support.impala.users import SECRET, USERS
 
-__all__ = ["certificate"]
 pytestmark = pytest.mark.xdist_group("impala")
 
 

@@ -9,13 +9,13 @@ import pytest
 from dbt.cli.main import dbtRunner
 
 from flows.run.dbt_runner import dbt_arguments, environment
+from flows.run.tables import python_tables
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import python_tables
-from tests.conftest import PROJECT
 from tests.support.impala import StandIn, ddl
 from tests.support.impala_sql import complaints
+from tests.support.project import PROJECT
 
 pytestmark = pytest.mark.xdist_group("dbt")
 

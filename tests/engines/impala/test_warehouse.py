@@ -8,19 +8,20 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from flows.run.tables import python_tables
+from python_enrichers.geo.tables import IP_GEO
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, WarehouseError
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse.hiveserver2.impala import Impala
 from spot_oa.warehouse.hiveserver2.staging import BATCH_ROWS, Files, literal
-from spot_oa.warehouse.hiveserver2.warehouse import _record_batch
+from spot_oa.warehouse.hiveserver2.warehouse import record_batch
 from spot_oa.warehouse.tables import (
-    LOOKUPS,
     REJECTS,
     RUN_AUDIT,
     Table,
-    python_tables,
     results_table,
 )
 from tests.support.impala import StandIn
@@ -100,7 +101,7 @@ def test_a_literal_stands_by_itself() -> None:
 
 
 def test_every_type_comes_back_as_it_was(carried: Settings, stand_in: StandIn) -> None:
-    table = LOOKUPS["ip_geo"]
+    table = IP_GEO
     built = dt.datetime(2016, 7, 8, 1, 2, 3, 456789)  # noqa: DTZ001 - UTC, as stored
     rows = pa.table(
         {
@@ -193,7 +194,7 @@ def test_a_folder_as_impala_names_it(uri: str, location: str) -> None:
     settings = load_settings(target="impala", impala_staging_uri=uri)
     other = settings.model_copy(update={"impala_staging_location": "hdfs://other/x"})
     for given, wanted in ((settings, location), (other, "hdfs://other/x")):
-        assert Files(None, given)._location == wanted  # type: ignore[arg-type]
+        assert Files(None, Impala(given)).location == wanted  # type: ignore[arg-type]
 
 
 def test_fill_sets_columns_of_all_rows(carried: Settings, stand_in: StandIn) -> None:
@@ -244,7 +245,7 @@ def test_files_are_those_that_duckdb_writes(settings: Settings, tmp_path: Path) 
 
 def test_text_that_is_not_utf8_stays_readable() -> None:
     schema = pa.schema([("host", pa.string()), ("total", pa.int64())])
-    batch = _record_batch([(b"caf\xe9.example", 1), ("ok", None)], schema)
+    batch = record_batch([(b"caf\xe9.example", 1), ("ok", None)], schema)
     assert batch.to_pydict() == {"host": ["caf\\xe9.example", "ok"], "total": [1, None]}
 
 

@@ -12,10 +12,11 @@ import pytest
 from analyst import landed, state
 from analyst.actions import Action, Kind, Severity, Via
 from analyst.standing import Condition, StandingRule, deciding, hits
+from flows.run.tables import python_tables
 from spot_oa.dates import Slice
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import python_tables, results_table, triage_tables
+from spot_oa.warehouse.tables import results_table, triage_tables
 from tests.support.targets import DuckDB, Impala, Target, finished
 
 pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("parity")]

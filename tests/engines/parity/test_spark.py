@@ -20,14 +20,14 @@ import pytest
 from dbt.cli.main import dbtRunner
 
 from flows.run.runner import refresh_day
+from flows.run.tables import python_tables
 from spot_oa.dates import Slice, parse_date
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
-from spot_oa.warehouse.tables import python_tables
-from tests.conftest import PROJECT
 from tests.support.cases import Case
 from tests.support.labelled import judge
+from tests.support.project import PROJECT
 from tests.support.report import Told
 from tests.support.targets import MARTS, DuckDB, Rows, differing
 

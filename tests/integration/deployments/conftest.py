@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from flows.orchestration.local_server import prefect_environment, register, server, worker
 from spot_oa.demo import generate
-from spot_oa.settings import Settings, load_settings
+from spot_oa.settings import load_settings
 from tests.support.prefect_api import Api
-from tests.support.webhdfs import WebHdfs, webhdfs
-
-
-@dataclass(frozen=True)
-class Site:
-    """A home with demo data, its ML results behind WebHDFS, and a server to run it."""
-
-    settings: Settings
-    environment: dict[str, str]
-    api: Api
-    results: WebHdfs
-    log: Path
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+from tests.support.site import Site, free_port
+from tests.support.webhdfs import webhdfs
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,11 @@ from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings
-from tests.integration.deployments.conftest import Site
 from tests.support.audit import audit
 from tests.support.prefect_api import until
 from tests.support.published import digests
 from tests.support.report import Told
+from tests.support.site import Site
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 

@@ -12,10 +12,10 @@ import pytest
 from flows.orchestration.local_server import prefect
 from spot_oa.demo import DEMO_DATES
 from spot_oa.errors import ConfigError
-from tests.integration.deployments.conftest import Site
 from tests.support.audit import audit
 from tests.support.prefect_api import until
 from tests.support.published import digests
+from tests.support.site import Site
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 
@@ -79,7 +79,7 @@ def test_a_bad_parameter_is_refused_at_the_command(
 def test_a_day_that_the_calendar_lacks_is_refused_before_anything_runs(site: Site) -> None:
     run = site.api.final(site.api.start("flow-oa/daily", date="2016-02-30"))
     assert run["state_type"] == "FAILED"
-    assert "date '2016-02-30' is no day" in run["state"]["message"]
+    assert "'2016-02-30' is not a valid date" in run["state"]["message"]
     assert site.api.task_runs(run["id"]) == []
 
 

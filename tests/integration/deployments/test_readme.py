@@ -21,7 +21,7 @@ from prefect.utilities.templating import apply_values
 
 from flows.orchestration.local_server import server
 from spot_oa.demo import generate
-from tests.conftest import PROJECT
+from tests.support.project import PROJECT
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 

@@ -17,7 +17,7 @@ from pytest_httpserver import HTTPServer
 from flows.orchestration.local_server import worker
 from flows.orchestration.secret_blocks import settings_with_secrets
 from spot_oa.demo import DEMO_DATES
-from tests.integration.deployments.conftest import Site
+from tests.support.site import Site
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 

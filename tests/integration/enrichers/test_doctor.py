@@ -8,7 +8,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from flows.cli.doctor import examine
-from tests.integration.enrichers.conftest import KEY, Asked
+from tests.support.reputation import KEY, Asked
 
 STATS = {"data": {"attributes": {"last_analysis_stats": {"malicious": 0, "suspicious": 0}}}}
 

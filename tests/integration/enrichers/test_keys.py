@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.integration.enrichers.conftest import (
+from tests.support.recorder import STATS, Recorder, always, virustotal
+from tests.support.reputation import (
     KEY,
     Asked,
     details,
     outcomes,
     statuses,
 )
-from tests.integration.enrichers.recorder import STATS, Recorder, always, virustotal
 
 
 @pytest.mark.parametrize("status", [200, 401, 500])

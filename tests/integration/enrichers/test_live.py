@@ -12,7 +12,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from tests.integration.enrichers.conftest import (
+from tests.support.lookups import column
+from tests.support.recorder import STATS, Recorder, always, virustotal
+from tests.support.reputation import (
     KEY,
     PUBLIC,
     Asked,
@@ -22,8 +24,6 @@ from tests.integration.enrichers.conftest import (
     texts,
     verdicts,
 )
-from tests.integration.enrichers.recorder import STATS, Recorder, always, virustotal
-from tests.unit.enrichers.conftest import column
 
 # --- the most suspicious first, within the budget ------------------------------------------------
 

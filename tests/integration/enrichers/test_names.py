@@ -19,7 +19,7 @@ from python_enrichers import load_enricher
 from python_enrichers.base import Enrichment, Outcome, Status
 from spot_oa.errors import ConfigError, EnrichmentError
 from spot_oa.settings import load_settings
-from tests.unit.enrichers.conftest import column
+from tests.support.lookups import column
 
 Write = Callable[[Path, str, str], None]
 

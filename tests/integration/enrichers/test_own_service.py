@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.conftest import PROJECT
-from tests.integration.enrichers.conftest import KEY, Asked, statuses, texts
+from tests.support.project import PROJECT
+from tests.support.reputation import KEY, Asked, statuses, texts
 
 PAGE = (PROJECT / "docs" / "enrichment" / "own-service.md").read_text("utf-8")
 

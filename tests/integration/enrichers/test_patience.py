@@ -14,7 +14,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from tests.integration.enrichers.conftest import (
+from tests.support.recorder import STATS, Recorder, always, virustotal
+from tests.support.reputation import (
     KEY,
     PUBLIC,
     Asked,
@@ -22,7 +23,6 @@ from tests.integration.enrichers.conftest import (
     outcomes,
     statuses,
 )
-from tests.integration.enrichers.recorder import STATS, Recorder, always, virustotal
 
 # --- retries -------------------------------------------------------------------------------------
 

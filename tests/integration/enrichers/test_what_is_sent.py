@@ -12,7 +12,9 @@ from werkzeug import Request, Response
 
 from spot_oa.errors import ConfigError
 from spot_oa.pipelines import IndicatorType
-from tests.integration.enrichers.conftest import (
+from tests.support.lookups import column
+from tests.support.recorder import Recorder, virustotal
+from tests.support.reputation import (
     KEY,
     Asked,
     details,
@@ -20,8 +22,6 @@ from tests.integration.enrichers.conftest import (
     statuses,
     texts,
 )
-from tests.integration.enrichers.recorder import Recorder, virustotal
-from tests.unit.enrichers.conftest import column
 
 WITHHELD = {
     "address": [

@@ -9,15 +9,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from flows.cli.ingest import late, status_rows
+from flows.run import steps
+from flows.run.runner import run_day
 from spot_oa.ingest.status import ended_early, sensors
 from spot_oa.settings import load_settings
-from tests.conftest import PROJECT
 from tests.support.ingested import CONN, DNS, HTTP, SAMPLES, landed, take, tree, zeek
+from tests.support.project import PROJECT
+from tests.support.report import Told
 
 DAY = "2024-04-20"
 
@@ -119,6 +123,41 @@ def test_logs_then_runs_without_a_warning(tmp_path: Path) -> None:
     before = tree(tmp_path / "data")
     made = spot_oa(tmp_path, *command)
     assert tree(tmp_path / "data") == before
+
+
+def test_an_ingest_during_a_run_is_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = logs(tmp_path / "zeek")
+    take(tmp_path, "zeek", folder / "conn.log")
+    score(tmp_path, "flow")
+    more = tmp_path / "more.conn.log"
+    row = "1713614401 L1 10.0.0.1 1 192.0.2.1 443 tcp - 1 1 1 SF S 1 1 1 1"
+    more.write_bytes(zeek("conn", CONN, *[row] * 9))
+    build = steps.build
+
+    def ingest_then_build(*given: Any) -> Any:
+        (taken,) = take(tmp_path, "zeek", more)
+        assert taken.rows == {"flow": 9}
+        return build(*given)
+
+    settings, day = load_settings(home=tmp_path), dt.date.fromisoformat(DAY)
+
+    def seen() -> tuple[int, int]:
+        """Events counted, and raw flows of the pair that the new ones are of too."""
+        folder = tmp_path / "data/flow/20240420"
+        summary = pq.read_table(folder / "flow_ingest_summary.parquet").to_pylist()
+        edges = pq.read_table(folder / "flow_edge.parquet").to_pylist()
+        pair = [row for row in edges if (row["srcip"], row["dstip"]) == ("10.0.0.1", "192.0.2.1")]
+        return sum(row["total"] for row in summary), len(pair)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(steps, "build", ingest_then_build)
+        run_day(settings, "flow", day, Told())
+    before = seen()
+    assert before[0] == 50
+    run_day(settings, "flow", day, Told())
+    assert seen() == (before[0] + 9, before[1] + 9)
 
 
 def test_the_command_line(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 
 import yaml
 
+from flows.run.tables import python_tables
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import load_settings
-from spot_oa.warehouse.hiveserver2.warehouse import _create
-from spot_oa.warehouse.tables import python_tables
-from tests.conftest import PROJECT
+from spot_oa.warehouse.hiveserver2.warehouse import create_table
 from tests.support.impala.telemetry import KEYS
+from tests.support.project import PROJECT
 
 DATABASES = ("raw", "lookups", "reference", "oa_staging", "oa_intermediate", "oa")
 HEAD = """\
@@ -35,7 +35,7 @@ def statements() -> Iterator[str]:
     for name, pipeline in pipelines.items():
         yield _table(settings.telemetry_table(name), pipeline.telemetry.columns, KEYS[name])
     for table in python_tables(pipelines):
-        yield _create(settings, table)
+        yield create_table(settings, table)
     for mart, columns in marts().items():
         own = {name: kind for name, kind in columns.items() if name not in {"y", "m", "d"}}
         yield _table(f"oa.{mart}", own, dict.fromkeys("ymd", "int"))

@@ -48,6 +48,8 @@ class _Table:
     partitioned_by: Sequence[str] = ()
     comment: str = ""
     comments: dict[str, str] = field(default_factory=dict)
+    added: set[str] = field(default_factory=set)
+    """Partitions that were added by a statement, as folders below the table's."""
 
 
 class Engine:
@@ -369,12 +371,56 @@ class Engine:
             self._known(table)
         return Result()
 
+    def _partition(self, name: str, spec: str) -> dict[str, str]:
+        """Key -> value, checked against the table's keys."""
+        keys, own = self._tables[name].partitioned_by, self._columns(name)
+        given: dict[str, str] = {}
+        for part in spec.split(","):
+            key, _, value = (word.strip().strip("`") for word in part.partition("="))
+            if value.startswith("'") != (own.get(key, "").lower() == "string"):
+                raise ImpalaError(
+                    f"AnalysisException: Value of partition spec '{key}' is of another type"
+                )
+            given[key] = self._value(value).strip("'")
+        if list(given) != list(keys):
+            raise ImpalaError(
+                f"AnalysisException: Partition spec {list(given)} is not {list(keys)}"
+            )
+        return given
+
+    def _add_partition(self, table: str, exists: str | None, spec: str) -> Result:
+        name = self._known(table)
+        given = self._partition(name, spec)
+        folder = "/".join(f"{key}={value}" for key, value in given.items())
+        if folder in self._tables[name].added and not exists:
+            raise ImpalaError(f"AnalysisException: Partition spec already exists: {folder}")
+        self._tables[name].added.add(folder)
+        return Result()
+
+    def _refresh_partition(self, table: str, spec: str) -> Result:
+        """A partition that was added shows the files that are in its folder now."""
+        name = self._known(table)
+        given = self._partition(name, spec)
+        folder = "/".join(f"{key}={value}" for key, value in given.items())
+        if folder not in self._tables[name].added or name not in self._folders:
+            return Result()
+        same = " and ".join(f"\"{key}\" = '{value}'" for key, value in given.items())
+        self._db.execute(f"delete from {name} where {same}")
+        place = Path(self._folders[name], folder)
+        if files := [str(file) for file in sorted(place.glob("*.parquet"))]:
+            fixed = ", ".join(f"'{value}' as \"{key}\"" for key, value in given.items())
+            self._db.execute(
+                f"insert into {name} by name select *, {fixed} "
+                f"from read_parquet({files}, hive_partitioning = false)"
+            )
+        return Result()
+
     def _refresh(self, table: str) -> Result:
         """An external table shows the files that are in its folder now, column by column."""
         name = self._known(table)
         if self._tables[name].kind == "VIEW":
             raise ImpalaError(f"AnalysisException: REFRESH not allowed on a view: {name}")
-        if name in self._folders:
+        if name in self._folders and not self._tables[name].partitioned_by:
             self._db.execute(f"delete from {name}")
             files = [str(file) for file in sorted(Path(self._folders[name]).glob("*.parquet"))]
             if files:
@@ -409,6 +455,10 @@ _STATEMENTS: Sequence[tuple[re.Pattern[str], Callable[..., Result]]] = [
         (r"select\s+version\(\)", Engine._version),
         (r"(?:use\s+\w+|set\s+.*|invalidate\s+metadata)", Engine._accepted),
         (rf"refresh\s+(?P<table>{_NAME})", Engine._refresh),
+        (rf"refresh\s+(?P<table>{_NAME})\s+partition\s*\((?P<spec>[^()]*)\)",
+         Engine._refresh_partition),
+        (rf"alter\s+table\s+(?P<table>{_NAME})\s+add\s+(?P<exists>if\s+not\s+exists\s+)?partition"
+         r"\s*\((?P<spec>[^()]*)\)", Engine._add_partition),
         (rf"(?:invalidate\s+metadata|compute\s+(?:incremental\s+)?stats)\s+(?P<table>{_NAME})"
          , Engine._accepted),
         (r"show\s+(?:databases|schemas)", Engine._show_databases),

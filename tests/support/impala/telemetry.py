@@ -16,16 +16,17 @@ KEYS = {
 """Spot's own partition keys: proxy's are text."""
 
 
-def create_telemetry(engine: Engine, settings: Settings) -> None:
-    """The three tables, without rows."""
+def create_telemetry(engine: Engine, settings: Settings, root: Path | None = None) -> None:
+    """The three tables, without rows; in folders below `root` if it is given."""
     for name, pipeline in load_pipelines().items():
         table = settings.telemetry_table(name)
         columns = ", ".join(f"`{c}` {kind}" for c, kind in pipeline.telemetry.columns.items())
         keys = ", ".join(f"{key} {kind}" for key, kind in KEYS[name].items())
         engine.execute(f"create database if not exists {table.partition('.')[0]}")
+        place = f" location '{root / name}'" if root else ""
         engine.execute(
             f"create external table if not exists {table} ({columns}) "
-            f"partitioned by ({keys}) stored as parquet"
+            f"partitioned by ({keys}) stored as parquet{place}"
         )
 
 

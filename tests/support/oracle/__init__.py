@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.conftest import PROJECT
 from tests.support.oracle import dns, flow, proxy
 from tests.support.oracle.context import Context
 from tests.support.oracle.results import Landed, take
+from tests.support.project import PROJECT
 from tests.support.published_columns import released
 
 COLUMNS = released(PROJECT)

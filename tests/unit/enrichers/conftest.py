@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from spot_oa.settings import Settings
-
-WriteContext = Callable[[str, str | bytes], Path]
+from tests.support.lookups import WriteContext
 
 
 @pytest.fixture
@@ -24,9 +21,3 @@ def write_context(settings: Settings) -> WriteContext:
         return path
 
     return write
-
-
-def column(frame: pd.DataFrame, key: str, value: str) -> dict[str, object]:
-    """Two columns as a dict, NULL as None."""
-    values = frame[value].astype(object).where(frame[value].notna(), None)
-    return dict(zip(frame[key], values, strict=True))

@@ -8,14 +8,24 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import geoip2.models
+import maxminddb
 import pytest
 
 from python_enrichers import load_enricher
+from python_enrichers.addresses import pack
 from python_enrichers.base import Enrichment, Outcome
-from python_enrichers.geo.enricher import Known, geoloc, place_in_record
+from python_enrichers.geo.enricher import (
+    Known,
+    MaxMindDatabase,
+    Model,
+    geoloc,
+    place_in_model,
+    place_in_record,
+)
 from spot_oa.errors import EnrichmentError
 from spot_oa.settings import Settings, load_settings
-from tests.unit.enrichers.conftest import WriteContext, column
+from tests.support.lookups import WriteContext, column
 
 IPLOC = """\
 "start","end","cc","country","state","city","lat","lon","owner","domain"
@@ -252,6 +262,81 @@ NAMES = {"names": {"de": "M\u00fcnchen", "en": "Munich"}}
 )
 def test_records(record: object, known: Mapping[str, Any]) -> None:
     assert place_in_record(record) == known
+
+
+EN = ["en"]
+PLACE_AND_OWNER: dict[str, Any] = {
+    "city": NAMES,
+    "country": {"iso_code": "DE", "names": {"en": "Germany"}},
+    "location": {"latitude": 48.1, "longitude": 11.5},
+    "subdivisions": [{"names": {"en": "Bavaria"}}, NAMES],
+    "traits": {"isp": "Isp", "domain": "example.de", "autonomous_system_number": 64512},
+}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(geoip2.models.Enterprise(EN, **PLACE_AND_OWNER), id="enterprise"),
+        pytest.param(geoip2.models.City(EN, city=NAMES), id="city alone"),
+        pytest.param(geoip2.models.City(EN), id="nothing"),
+        pytest.param(geoip2.models.Country(EN, country={"iso_code": "DE"}), id="country"),
+        pytest.param(
+            geoip2.models.City(EN, city=NAMES, traits={"is_anycast": True, "isp": "Isp"}),
+            id="anycast",
+        ),
+        pytest.param(geoip2.models.ISP("1.1.1.1", isp="Isp", organization="Org"), id="isp"),
+        pytest.param(geoip2.models.ASN("1.1.1.1", autonomous_system_number=1), id="asn"),
+        pytest.param(geoip2.models.Domain("1.1.1.1", domain="example.de"), id="domain"),
+    ],
+)
+def test_a_model_says_what_its_record_says(model: Model) -> None:
+    assert place_in_model(model) == place_in_record(model.to_dict())
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GeoIP2-City-Test",
+        "GeoLite2-City-Test",
+        "GeoIP2-ISP-Test",
+        "GeoLite2-ASN-Test",
+        "GeoIP2-Domain-Test",
+    ],
+)
+def test_databases_of_maxmind_are_read_by_geoip2(
+    reference: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = reference / "geo" / f"{name}.mmdb"
+    with maxminddb.open_database(path) as records:
+        places = {str(network[0]): place_in_record(record) for network, record in records}
+    # Not by what reads the other layouts.
+    monkeypatch.setattr("python_enrichers.geo.enricher.place_in_record", lambda _: {})
+    found = MaxMindDatabase(path).lookup([pack(address) for address in places])
+    assert found == list(places.values())
+    assert sum(map(bool, found)) > len(found) / 2
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"country_code": "NL", "city": "Leiden"},
+        {"country": "NL", "city": {"names": {"en": "Leiden"}}},
+        {"country_code": "NL", "city": {}, "state1": "South Holland"},
+    ],
+)
+def test_a_database_of_maxminds_type_and_another_layout(
+    reference: Path, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = MaxMindDatabase(reference / "geo" / "GeoLite2-City-Test.mmdb")
+    wrapped = SimpleNamespace(get=lambda _: record, get_with_prefix_len=lambda _: (record, 24))
+    monkeypatch.setattr(database, "_records", wrapped)
+    monkeypatch.setattr(database._models, "_db_reader", wrapped)
+    (known,) = database.lookup([pack("1.1.1.1")])
+    assert known
+    assert known == place_in_record(record)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"this is no database"])

@@ -6,7 +6,7 @@ from python_enrichers import load_enricher
 from python_enrichers.base import Enrichment
 from spot_oa.errors import EnrichmentError
 from spot_oa.settings import Settings
-from tests.unit.enrichers.conftest import WriteContext, column
+from tests.support.lookups import WriteContext, column
 
 
 def enrich(settings: Settings, *addresses: str) -> Enrichment:
@@ -183,3 +183,14 @@ def test_a_broken_first_line_of_own_addresses_is_counted(
     (outcome,) = enrich(settings, "8.8.8.8").outcomes
     assert outcome.skipped == 1
     assert outcome.first_skipped.startswith("line 1, '8.8.8.0;8.8.8.255;own': ")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"start,end,label\n"])
+def test_own_addresses_without_a_range_are_an_error(
+    settings: Settings, write_context: WriteContext, content: bytes
+) -> None:
+    path = write_context("ipranges.csv", content)
+    with pytest.raises(EnrichmentError) as caught:
+        load_enricher("network_context", settings)
+    assert str(caught.value).startswith(f"context file {path} has no range, so that nobody ")
+    assert "write lines as start,end,label or network/bits,label" in str(caught.value)

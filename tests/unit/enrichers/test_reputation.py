@@ -11,10 +11,11 @@ from python_enrichers.base import Enrichment, Indicators, Outcome, Status, looku
 from python_enrichers.reputation.base import Verdicts
 from python_enrichers.reputation.enricher import Reputation
 from python_enrichers.reputation.lists.match import matches_of
+from python_enrichers.reputation.tables import VERDICTS
 from spot_oa.errors import EnrichmentError
 from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
-from tests.unit.enrichers.conftest import WriteContext, column
+from tests.support.lookups import WriteContext, column
 
 
 def enrich(settings: Settings, kind: IndicatorType, *indicators: str) -> Enrichment:
@@ -388,7 +389,7 @@ class NamesOnly:
         (names,) = indicators.values()
         self.asked.append(names)
         rows: pd.DataFrame = lookup_frame(
-            "reputation_verdicts",
+            VERDICTS,
             {
                 "indicator": names,
                 "indicator_type": ["name"] * len(names),

@@ -22,8 +22,8 @@ from python_enrichers.reputation.services.spamhaus import Drop
 from python_enrichers.reputation.services.spamhaus import Options as SpamhausOptions
 from spot_oa.errors import ConfigError, EnrichmentError
 from spot_oa.settings import Settings, load_settings
-from tests.conftest import PROJECT
-from tests.unit.enrichers.conftest import WriteContext, column
+from tests.support.lookups import WriteContext, column
+from tests.support.project import PROJECT
 
 KEY = "s3cr3t-k3y"
 

@@ -18,8 +18,8 @@ from spot_oa.settings import load_settings
 from spot_oa.sources import get_source, load_sources
 from spot_oa.warehouse.mapper import Mapper
 from spot_oa.warehouse.tables import ARROW_TYPES
-from tests.conftest import PROJECT
 from tests.support.ingested import CONN, HTTP, SAMPLES, landed, take, zeek
+from tests.support.project import PROJECT
 
 VPC = yaml.safe_load((PROJECT / "spot_oa/sources/vpc.yml").read_text())
 
@@ -106,6 +106,29 @@ def test_hostile_text_lands_exact_and_prints_escaped(
     shown = "\n".join(lines(taken))
     assert "\x1b" not in shown
     assert "\\x1b[31mshort" in shown
+
+
+@pytest.mark.parametrize("by", ["option", "description"])
+def test_queries_can_be_left_out(by: str, tmp_path: Path) -> None:
+    row = "1713589200.1 H 10.0.0.5 5 192.0.2.80 80 GET h.example /a?k=SECRET http://o/?t=SECRET"
+    data = zeek("http", HTTP, f"{row} agent?x 0 0 200 - -").replace(b"#close\t-\n", b"")
+    (tmp_path / "http.log").write_bytes(data)
+    settings = load_settings(home=tmp_path)
+    if by == "description":
+        sources = tmp_path / "sources"
+        sources.mkdir()
+        described = (PROJECT / "spot_oa/sources/zeek.yml").read_text("utf-8")
+        (sources / "zeek.yml").write_text(f"{described}drop_query: true\n", "utf-8")
+        settings = load_settings(home=tmp_path, sources_dir=sources)
+    options = Options(drop_query=by == "option")
+    (taken,) = Ingest(settings, "zeek", options).take_all([str(tmp_path / "http.log")])
+    assert taken.rows == {"proxy": 1}
+    ((_, row_),) = landed(tmp_path)
+    found = dict(row_)
+    assert (found["fulluri"], found["uripath"]) == ("h.example/a", "/a")
+    assert (found["uriquery"], found["referer"]) == ("-", "http://o/")
+    assert found["useragent"] == "agent?x"
+    assert "SECRET" not in str(found)
 
 
 def test_a_wrong_format_is_told_by_its_first_line(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from spot_oa.errors import UsageError
 from spot_oa.ingest import Ingest, forget, store
 from spot_oa.ingest.store import Store
 from spot_oa.settings import load_settings
-from tests.conftest import PROJECT
 from tests.support.ingested import CONN, SAMPLES, landed, take, tree, zeek
+from tests.support.project import PROJECT
 
 HOURS = 20
 
@@ -204,17 +204,12 @@ def killed(home: Path, path: Path, moment: int, call: str) -> subprocess.Complet
     )
 
 
-# Renames: 1 the journal, 2 to 21 the hours, 22 the entry, 23 what was seen.
-RENAMES, SYNCS = (1, 2, 3, 8, 15, 21, 22, 23), (1, 10, 22, 30)
+# Renames: 1 the journal, 2 to 21 the hours, 22 the entry, 23 what was seen. Of the syncs those
+# of the stage come first, those of the journal, the folders and the entry last.
+MOMENTS = [("replace", n) for n in range(1, 24)] + [("sync", n) for n in (1, 10, 21, 22, 24, 30)]
 
 
-@pytest.mark.parametrize(
-    ("call", "moment"),
-    [
-        *(("replace", n) for n in (1, 2, 3, 8, 15, 21, 22, 23)),
-        *(("sync", n) for n in (1, 10, 22, 30)),
-    ],
-)
+@pytest.mark.parametrize(("call", "moment"), MOMENTS)
 def test_killed_at_any_moment(call: str, moment: int, tmp_path: Path) -> None:
     path = tmp_path / "conn.log"
     path.write_bytes(log(60))

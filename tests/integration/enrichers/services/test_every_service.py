@@ -11,7 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from python_enrichers.reputation.services import fb, misp, otx
-from tests.integration.enrichers.conftest import KEY, Asked, outcomes, statuses, texts
+from tests.support.reputation import KEY, Asked, outcomes, statuses, texts
 
 ONE_BY_ONE = {
     "abuseipdb": {"key": KEY},

@@ -10,7 +10,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.integration.enrichers.conftest import (
+from tests.support.reputation import (
     KEY,
     Asked,
     as_json,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.integration.enrichers.conftest import KEY, Asked, outcomes, texts, verdicts
+from tests.support.reputation import KEY, Asked, outcomes, texts, verdicts
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 from pytest_httpserver import HTTPServer
 
-from tests.integration.enrichers.conftest import Asked, verdicts
+from tests.support.reputation import Asked, verdicts
 
 
 def test_spamhaus(ask: Asked, httpserver: HTTPServer) -> None:

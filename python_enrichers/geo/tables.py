@@ -1,0 +1,29 @@
+"""What the geo step writes."""
+
+from __future__ import annotations
+
+from python_enrichers.base import lookup_table
+from spot_oa.warehouse.tables import doc
+
+IP_GEO = lookup_table(
+    "ip_geo",
+    "One row per distinct address of the slice: where it is and whose.",
+    {
+        "ip": ("string", doc("looked_up_ip")),
+        "geoloc": "string",
+        "domain": ("string", doc("ip_domain")),
+        "country_code": ("string", "ISO 3166 code of the country."),
+        "country": ("string", "Country."),
+        "region": ("string", "Region or state."),
+        "city": ("string", "City."),
+        "latitude": ("double", "Degrees north."),
+        "longitude": ("double", "Degrees east."),
+        "asn": ("bigint", "Autonomous system number."),
+        "as_org": ("string", "Owner of the autonomous system."),
+        "isp": ("string", "Internet service provider or owner of the address."),
+        "source": ("string", "The sources that the row was made of, joined by +."),
+        "source_built_at": ("timestamp", "When the first of these sources was built (UTC)."),
+    },
+    key=["ip"],
+)
+TABLES = (IP_GEO,)

@@ -1,0 +1,40 @@
+"""Texts that mean something to a shell, a terminal, SQL, Jinja, HTML or a spreadsheet."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+DATE = dt.date(2016, 10, 3)
+"""A day on which they are laid out."""
+HOSTILE = [
+    "plain",
+    "o'brien",
+    'a"b"',
+    '"never closed',
+    "back\\slash\\",
+    "semi;colon;-- comment /* */",
+    "'; drop table oa.{pipeline}_scores; --",
+    "' union select * from raw.flow --",
+    "{{{{ 1 / 0 }}}}{{% do exceptions.raise_compiler_error('x') %}}{{# #}}",
+    "$(touch {marker})`touch {marker}`; touch {marker} | touch {marker}",
+    "../../../../../../..{marker}",
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "@SUM(1)",
+    "\x1b[31mred\x1b]0;title\x07\x9b2J",
+    "[bold red]markup[/]",
+    "\u202eright to left\u2066\u200f",
+    "\x00nul\x01\x7f\x85",
+    "carriage\rreturn",
+    "\u2028\u2029 lines",
+    "\u00fcn\u00efc\u00f6d\u00e9 \u65e5\u672c \U0001f986 e\u0301",
+    " blanks ",
+    "NULL",
+    "None",
+    "\\N",
+    "%s%n%d{{0}}",
+    "https://evil.example/?x=1&y=<script>alert(1)</script>",
+    "x" * 65536,
+]
+MEANT = {"p_date", "p_time", "score"}
+"""Fields that the rules need to find the events of a suspicious one."""

@@ -1,0 +1,28 @@
+"""A Prefect server with something to run."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from spot_oa.settings import Settings
+from tests.support.prefect_api import Api
+from tests.support.webhdfs import WebHdfs
+
+
+@dataclass(frozen=True)
+class Site:
+    """A home with demo data, its ML results behind WebHDFS, and a server to run it."""
+
+    settings: Settings
+    environment: dict[str, str]
+    api: Api
+    results: WebHdfs
+    log: Path
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
