@@ -31,7 +31,9 @@ judged as (
         severity_current.action_id,
         suppressed.suppression_id,
         case when suppressed.rank is null then 0 else 1 end as suppressed,
-        case when severity_current.severity = 0 and suppressed.rank is null then 1 else 0 end as is_open
+        case
+            when severity_current.severity = 0 and suppressed.rank is null then 1 else 0
+        end as is_open
     from scores
     inner join severity_current
         on scores.rank = severity_current.rank and scores.run_date = severity_current.run_date
@@ -75,7 +77,7 @@ select
     cast(suppressed as int) as suppressed,
     cast(coalesce(suppression_id, '') as string) as suppression_id,
     cast(
-        row_number() over (partition by y, m, d order by is_open desc, rank) - 1 as int
+        row_number() over (partition by y, m, d order by is_open desc, rank asc) - 1 as int
     ) as sort_order,
 
     -- slice

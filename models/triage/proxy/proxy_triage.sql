@@ -77,7 +77,9 @@ judged as (
         severity_current.action_id,
         suppressed.suppression_id,
         case when suppressed.rank is null then 0 else 1 end as suppressed,
-        case when severity_current.uri_sev = 0 and suppressed.rank is null then 1 else 0 end as is_open
+        case
+            when severity_current.uri_sev = 0 and suppressed.rank is null then 1 else 0
+        end as is_open
     from ranked
     inner join severity_current
         on ranked.rank = severity_current.rank and ranked.run_date = severity_current.run_date
@@ -117,7 +119,9 @@ select
     cast(uri_sev as int) as uri_sev,
     cast({{ md5_hex('concat(clientip, fulluri)') }} as string) as pair_hash,
     cast(
-        concat({{ md5_hex('concat(clientip, fulluri)') }}, regexp_extract(time, '^[^:]*', 0)) as string
+        concat(
+            {{ md5_hex('concat(clientip, fulluri)') }}, regexp_extract(time, '^[^:]*', 0)
+        ) as string
     ) as request_hash,
 
     -- what holds
@@ -133,7 +137,7 @@ select
     cast(suppressed as int) as suppressed,
     cast(coalesce(suppression_id, '') as string) as suppression_id,
     cast(
-        row_number() over (partition by y, m, d order by is_open desc, rank) - 1 as int
+        row_number() over (partition by y, m, d order by is_open desc, rank asc) - 1 as int
     ) as sort_order,
 
     -- slice

@@ -97,14 +97,24 @@ select
     case when dns_sev > 0 then dns_sev else ip_sev end as severity,
 
     -- who decided, when and why
-    coalesce(case when decided_by = 'query' then query_author else client_author end, '') as scored_by,
+    coalesce(
+        case when decided_by = 'query' then query_author else client_author end, ''
+    ) as scored_by,
     {{ second_text(
         "case when decided_by = 'query' then query_recorded_at else client_recorded_at end"
     ) }} as scored_at,
-    coalesce(case when decided_by = 'query' then query_via else client_via end, '') as via,
-    coalesce(case when decided_by = 'query' then query_rule_id else client_rule_id end, '') as rule_id,
-    coalesce(case when decided_by = 'query' then query_note else client_note end, '') as note,
-    coalesce(case when decided_by = 'query' then query_action_id else client_action_id end, '') as action_id,
+    coalesce(
+        case when decided_by = 'query' then query_via else client_via end, ''
+    ) as via,
+    coalesce(
+        case when decided_by = 'query' then query_rule_id else client_rule_id end, ''
+    ) as rule_id,
+    coalesce(
+        case when decided_by = 'query' then query_note else client_note end, ''
+    ) as note,
+    coalesce(
+        case when decided_by = 'query' then query_action_id else client_action_id end, ''
+    ) as action_id,
 
     -- slice
     y,
