@@ -28,7 +28,7 @@ def load_enricher(step: str, settings: Settings, *, fresh: bool = False) -> Enri
     Args:
         step: One of `STEPS`, as under `enrich` in a pipeline description.
         settings: Where the sources are.
-        fresh: Ask services anew, whatever is cached of their answers.
+        fresh: Ask services again, also for answers that are cached.
 
     Returns:
         The enricher, ready to look indicators up.

@@ -34,7 +34,7 @@ def pack(text: str) -> Packed | None:
         text: IPv4 in dotted quads or IPv6; no scope id, no blanks, no leading zeros.
 
     Returns:
-        Its 16 bytes, or None if the text is no address.
+        Its 16 bytes, or None if the text is not an address.
     """
     try:
         if ":" in text:
@@ -70,7 +70,7 @@ def parse_address(text: str) -> Packed:
     """Read an address as `pack` does.
 
     Raises:
-        ValueError: The text is no address.
+        ValueError: The text is not an address.
     """
     packed = pack(text)
     if packed is None:

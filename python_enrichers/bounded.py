@@ -1,4 +1,4 @@
-"""Work on a few threads for a limited time; what hangs is left behind."""
+"""Run jobs on a few threads for a limited time; abandon those that hang."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _WAIT_FOR_OTHERS = 10.0
 
 
 class NotAskedError(SourceError):
-    """There is no budget or no time left to ask; its reason says which."""
+    """No budget or no time is left to ask; the reason says which."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(Status.NOT_ASKED, reason)

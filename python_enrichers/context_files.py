@@ -20,9 +20,9 @@ from spot_oa.errors import EnrichmentError, printable
 
 Entry = TypeVar("Entry")
 MANY_SKIPPED = 0.1
-"""The part of a file's lines that may be unusable before the run's warning says why."""
+"""The share of unusable lines from which the run's warning gives the reason."""
 LINES_AT_A_TIME = 256
-"""What the CSV reader is given at a time; after an open quote it begins anew with the next line."""
+"""Lines that the CSV reader gets at a time; after an open quote it restarts at the next one."""
 LINES_OF_A_FIELD = 1000
 """A quote that is not closed within so many lines was never meant to be."""
 SHOWN = 80
@@ -44,7 +44,7 @@ class ContextFile(Generic[Entry]):
     written_at: dt.datetime
     first_skipped: str = ""
     incomplete: str = ""
-    """What is missing in it, and how it is got."""
+    """What is missing in it, and how to get it."""
 
     def outcome(self, asked: int, found: int) -> Outcome:
         """Say how the file fared for `asked` indicators, of which it knew `found`."""
@@ -73,7 +73,7 @@ def read_context_file(
 
     A quoted field may hold separators and line ends; a quote that is never closed ends with its
     line. Blank lines are skipped, and so is the first line if it does not parse and looks like a
-    header. Bytes that are no UTF-8 are kept as backslash escapes; UTF-16 is read where the file
+    header. Bytes that are not UTF-8 are kept as backslash escapes; UTF-16 is read where the file
     begins with its byte order mark.
 
     Args:

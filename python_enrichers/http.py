@@ -170,7 +170,7 @@ class Client:
 
         Args:
             url: Where.
-            path: Written anew.
+            path: Replaced.
             missing: HTTP statuses that mean "not found".
             marks: What is known of the copy at hand; made anew for what is written.
             limit: Bytes that it may have.
@@ -205,7 +205,7 @@ class Client:
 
         Args:
             urls: Where.
-            path: Written anew.
+            path: Replaced.
             marks: As for `download`.
 
         Returns:

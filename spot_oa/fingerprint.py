@@ -1,4 +1,4 @@
-"""Whether a day would come out as it was published: a hash over all that a run reads."""
+"""Tell whether a day would be published as it was: a hash over all that a run reads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WITHOUT_EFFECT = {
     *("analyst_db", "analyst_journal", "triage_dir", "rules_dir", "author"),
     *("feedback_uri", "feedback_pipelines", "feedback_days", "feedback_rows"),
     *("ingest", "ingest_uri", "sources_dir"),
-    # Counted by what is given or stands there, wherever that came from.
+    # Their values or contents are hashed apart from them.
     *("limit", "pipelines_dir", "project_dir"),
 }
 """Settings that do not change what a run gives."""
@@ -50,7 +50,7 @@ def fingerprint(
     content; settings all but `WITHOUT_EFFECT`.
 
     Returns:
-        A hexadecimal digest; empty if it cannot be told whether the results file or the telemetry
+        A hexadecimal digest; empty if it is not known whether the results file or the telemetry
         has changed.
     """
     results = file_state(pipeline.results_uri(settings.ml_uri, part))

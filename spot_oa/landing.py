@@ -201,7 +201,7 @@ class Source:
             return begun + self._stream.read(size - len(begun))
 
     def close(self) -> None:
-        """Whoever opened the stream closes it."""
+        """Do nothing: the caller closes the stream that it opened."""
 
     def unpacked(self) -> SupportsRead:
         """The file's content, whether it is compressed or not."""
@@ -226,7 +226,7 @@ class _Unpacked:
         except OSError as error:
             raise LandingError(
                 f"{self.where}: its {self._codec} data is broken ({printable(error)}); "
-                "wait for the scorer to end, or write the file anew",
+                "wait for the scorer to end, or write the file again",
                 transient=True,
             ) from error
 
@@ -246,7 +246,7 @@ def _faults(where: str) -> Iterator[None]:
     except BlockingIOError as error:
         raise LandingError(
             f"{where}: a job is writing it, or died over it ({UNFINISHED} and no {SUCCESS}); "
-            "wait for the scorer to end, or write it anew",
+            "wait for the scorer to end, or write it again",
             transient=True,
         ) from error
     except LandingError:

@@ -16,7 +16,7 @@ from spot_oa.errors import WarehouseError, printable
 def warehouse_lock(
     warehouse: Path, owner: str, timeout: float, report: Callable[[str], None]
 ) -> Iterator[None]:
-    """Hold the lock beside the warehouse, waiting for whoever has it.
+    """Hold the lock beside the warehouse, waiting for the process that has it.
 
     The system lets go of it when the process ends, however it ends.
 

@@ -1,4 +1,4 @@
-"""Where the results of a day lie: in a file, compressed or not, or in a folder of part files."""
+"""Where the results of a day are: in a file, compressed or not, or in a folder of part files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ResultsFiles:
         uri: The file or the folder.
         paths: The files in the order in which they are read.
         left_out: Names beside them that are not read.
-        state: What changes when one of the files does; empty if that cannot be told.
+        state: What changes when one of the files does; empty if that is not known.
     """
 
     system: Any
@@ -72,7 +72,7 @@ def find_results(uri: str) -> ResultsFiles:
 
 
 def file_state(uri: str) -> Mapping[str, Mapping[str, str]]:
-    """When the files of a day were changed, and their sizes; empty if that cannot be told.
+    """When the files of a day were changed, and their sizes; empty if that is not known.
 
     Args:
         uri: As for `find_results`.

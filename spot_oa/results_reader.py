@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -22,13 +23,13 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from spot_oa.errors import LandingError
+from spot_oa.lines import split_lines, whole_lines
 from spot_oa.numbers import READ_AS, parse_numbers
 from spot_oa.pipelines import Results, Type
 
 NULL_TEXT = "null"
 FIRST_BLOCK = 1 << 18
 BLOCK = 1 << 23
-MAX_LINE = 1 << 26
 FIRST_BYTES = 4096
 MAGIC = {
     b"PK\x03\x04": "a zip archive",
@@ -108,7 +109,7 @@ class ResultsReader:
                     break
 
     def _file(self, stream: SupportsRead) -> Iterator[tuple[pa.Table, pa.Table]]:
-        blocks = _whole_lines(stream)
+        blocks = whole_lines(_chunks(stream), partial(_too_long, stream))
         begun = False
         while self.rows < self.limit and (block := next(blocks, None)) is not None:
             self.first_bytes = self.first_bytes or block[:FIRST_BYTES]
@@ -224,7 +225,7 @@ class _Split:
     @classmethod
     def of(cls, block: bytes, width: int) -> _Split:
         """Split any block."""
-        lines, mended = _split_lines(block)
+        lines, mended = split_lines(block)
         fields = pc.split_pattern(lines, "\t")
         widths = pc.list_value_length(fields)
         whole = pc.equal(widths, width)
@@ -300,55 +301,20 @@ def _plain_block(block: bytes, results: Results, *, typed: bool) -> _Split | Non
     count = table.num_rows
     fields = [column.combine_chunks() for column in table.columns]
     whole = pa.array(np.ones(count, bool))
-    return _Split(fields, whole, None, np.zeros(count, bool), lambda: _split_lines(block)[0])
+    return _Split(fields, whole, None, np.zeros(count, bool), lambda: split_lines(block)[0])
 
 
-def _whole_lines(stream: SupportsRead) -> Iterator[bytes]:
-    """Blocks that end at a line's end; the file's last line may lack its own."""
-    rest, size = b"", FIRST_BLOCK
+def _chunks(stream: SupportsRead) -> Iterator[bytes]:
+    """Small ones first, so that little more is read than the limit needs."""
+    size = FIRST_BLOCK
     while chunk := stream.read(size):
-        size = min(2 * size, BLOCK)  # So that little more is read than the limit needs.
-        end = chunk.rfind(b"\n") + 1
-        if end:
-            yield rest + chunk[:end]
-            rest = chunk[end:]
-        else:
-            rest += chunk
-        if len(rest) > MAX_LINE:
-            where = getattr(stream, "where", "ML results")
-            raise LandingError(
-                f"{where}: a line is longer than {MAX_LINE} bytes: this is no results file"
-            )
-    if rest:
-        yield rest
+        yield chunk
+        size = min(2 * size, BLOCK)
 
 
-def _split_lines(block: bytes) -> tuple[pa.Array, np.ndarray]:
-    r"""The lines of a block as text, and which of them held bytes that are not UTF-8.
-
-    Such bytes are kept readable as `\xNN`. A line may end in CR LF.
-    """
-    body = block.removesuffix(b"\n")
-    mended = None
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        raw = body.split(b"\n")
-        mended = np.array([not _is_utf8(line) for line in raw])
-        text = body.decode("utf-8", "backslashreplace")
-    lines = pc.split_pattern(pa.array([text]), "\n").flatten()
-    if "\r" in text:
-        # One of them, not all: a CR that does not belong to the line's end is a character.
-        lines = pc.replace_substring_regex(lines, r"\r\z", "")
-    return lines, np.zeros(len(lines), bool) if mended is None else mended
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+def _too_long(stream: SupportsRead, length: int) -> LandingError:
+    where = getattr(stream, "where", "ML results")
+    return LandingError(f"{where}: a line is longer than {length} bytes: this is no results file")
 
 
 def _end_of_line(block: bytes, count: int) -> int:

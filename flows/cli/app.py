@@ -106,7 +106,10 @@ def run(
     date: DateOption,
     limit: LimitOption = None,
     force_enrich: Annotated[
-        bool, typer.Option("--force-enrich", help="Ask enrichment services anew.")
+        bool,
+        typer.Option(
+            "--force-enrich", help="Ask enrichment services again, also for cached answers."
+        ),
     ] = False,
 ) -> None:
     """Run a pipeline for a date: land, enrich, build, publish."""
@@ -144,7 +147,10 @@ def ingest(  # noqa: PLR0917 - typer calls it by name
         list[str] | None, typer.Argument(metavar="PATH...", help="Files, folders, - for stdin.")
     ] = None,
     log: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which log it is, if nothing else tells.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Which log it is, if neither the file nor its name shows it."
+        ),
     ] = None,
     sensor: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who wrote the logs (default: main).")
@@ -371,7 +377,7 @@ def main() -> None:
     atexit.register(_leave, call)
     # Asked to end, a run unwinds as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A log that cannot be written (the disk is full) is no reason for pages of traceback.
+    # If a log cannot be written (the disk is full), do not print pages of traceback.
     logging.raiseExceptions = False
     call.code = _invoke(call)
     sys.exit(call.code)

@@ -1,4 +1,4 @@
-"""What `spot-oa ingest` shows; what it does is done by spot_oa.ingest."""
+"""What `spot-oa ingest` shows; spot_oa.ingest does the work."""
 
 from __future__ import annotations
 

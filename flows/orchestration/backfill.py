@@ -53,7 +53,7 @@ def oa_backfill(
     for date in dates:
         for name in names:
             if not force and unchanged(name, date, limit):
-                # Noted in the audit, without a flow run of its own: that takes a second.
+                # Only a row in the audit: a flow run takes a second.
                 state = run_as_flow(name, date, limit, skip_unchanged=True)
             else:
                 # In this process: a deployment run would wait for the worker's free slot.

@@ -36,7 +36,7 @@ def daily(pipeline: str, title: str) -> Flow[..., State[Any]]:
     Args:
         date: 2016-07-08 or 20160708 (UTC); left out, the day before the scheduled start.
         limit: How many results to take; left out, SPOT_OA_LIMIT of the worker.
-        force_enrich: Ask enrichment services anew, whatever is cached of their answers.
+        force_enrich: Ask enrichment services again, also for answers that are cached.
     """
     named = flow(name=f"{pipeline.replace('_', '-')}-oa", flow_run_name=run_name(pipeline))
     return named(run)

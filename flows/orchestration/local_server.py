@@ -139,7 +139,7 @@ def _process(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output and subprocess.STDOUT,
-        # A group of its own: Ctrl-C reaches this process alone, which stops the others in order.
+        # In a process group apart: Ctrl-C reaches this process only, which stops the others.
         start_new_session=True,
     )
     try:

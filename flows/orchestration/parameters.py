@@ -30,7 +30,7 @@ RunDate = Annotated[
 Limit = Annotated[int, Field(ge=0, description="How many results to take.")]
 
 ForceEnrich = Annotated[
-    bool, Field(description="Ask enrichment services anew, whatever is cached of their answers.")
+    bool, Field(description="Ask enrichment services again, also for answers that are cached.")
 ]
 
 

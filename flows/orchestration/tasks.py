@@ -1,4 +1,4 @@
-"""The runner's seams filled in with Prefect: steps as task runs, reports as logs and artifacts.
+"""The runner under Prefect: its steps as task runs, its reports as logs and artifacts.
 
 Thin shells, so that what they wrap needs no server to be tested.
 """
@@ -40,7 +40,7 @@ def run_as_flow(
         pipeline: The pipeline's name.
         date: The day; the one before the scheduled start if None.
         limit: How many results to take; the configured number if None.
-        force_enrich: Ask enrichment services anew, whatever is cached of their answers.
+        force_enrich: Ask enrichment services again, also for answers that are cached.
         skip_unchanged: Leave a published day alone whose inputs and settings are what they were.
 
     Returns:
@@ -69,7 +69,7 @@ def run_as_flow(
 
 
 def unchanged(pipeline: str, date: dt.date, limit: int | None) -> bool:
-    """Whether nothing that a published day is made of has changed; False if that cannot be told."""
+    """Whether the inputs of a published day are unchanged; False if that is not known."""
     try:
         return is_unchanged(settings_with_secrets(), pipeline, date, limit)
     except SpotOaError:

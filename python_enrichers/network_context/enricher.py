@@ -50,7 +50,7 @@ class NetworkContext:
     def enrich(self, indicators: Indicators) -> Enrichment:
         """Look addresses up; see `Enricher.enrich`.
 
-        A text that is no address is not internal and has no label.
+        Text that is not an address is not internal and has no label.
         """
         addresses = indicators.get("address", ())
         packed = [pack(address) for address in addresses]
@@ -128,7 +128,7 @@ SOURCES: Sequence[Callable[[Settings, bool], NameSource | None]] = (
 
 
 def _exact_last(file: ContextFile[tuple[bool, Labelled]]) -> ContextFile[Labelled]:
-    """Of ranges of the same width the last wins: an exact address goes before a /32."""
+    """Put exact addresses last: of ranges of the same width the last counts, so they beat a /32."""
     entries = [entry for _, entry in sorted(file.entries, key=lambda entry: entry[0])]
     return ContextFile(file.name, entries, file.skipped, file.written_at, file.first_skipped)
 

@@ -198,5 +198,5 @@ def _faults(path: Path) -> Iterator[None]:
 
 def _unusable(path: Path, reason: str) -> EnrichmentError:
     return EnrichmentError(
-        f"NetBox export {printable(path)} {printable(reason)}; export it anew or remove it"
+        f"NetBox export {printable(path)} {printable(reason)}; export it again or remove it"
     )

@@ -24,7 +24,7 @@ SOURCE = "reverse dns"
 PATIENCE = 3.0
 """Seconds that one question may take."""
 ENOUGH_FAULTS = 3
-"""After so many failures in a row the resolver is left alone: single zones are often broken."""
+"""Stop asking after so many failures in a row; fewer may be single broken zones."""
 PORT = 53
 
 Resolve = Callable[[str], str]
@@ -118,7 +118,7 @@ def open_reverse_dns(settings: Settings, fresh: bool) -> ReverseDns | None:
     """Make the lookup if a resolver is configured.
 
     Raises:
-        ConfigError: `SPOT_OA_DNS_RESOLVER` is no address.
+        ConfigError: `SPOT_OA_DNS_RESOLVER` is not an address.
     """
     if not settings.dns_resolver:
         return None
@@ -148,7 +148,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
     packed = pack(host.strip("[]"))
     if packed is None or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 1 << 16:
         raise ConfigError(
-            f"SPOT_OA_DNS_RESOLVER={printable(text)}: is no address; write it as 10.0.0.53, "
+            f"SPOT_OA_DNS_RESOLVER={printable(text)} is not an address; write it as 10.0.0.53, "
             "10.0.0.53:5353 or [2001:db8::53]:53"
         )
     return unpack(packed), int(port)
@@ -163,7 +163,7 @@ def _read(snapshot: Path) -> dict[str, str]:
 
 
 def _write(snapshot: Path, names: Mapping[str, str]) -> str:
-    """Keep the names; says why if it cannot be done."""
+    """Keep the names; return the reason if that fails."""
     fresh = snapshot.with_name(f".{snapshot.name}.new")
     try:
         snapshot.parent.mkdir(parents=True, exist_ok=True)

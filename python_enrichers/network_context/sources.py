@@ -1,4 +1,4 @@
-"""What gives addresses their names: files of networks, NetBox, reverse DNS, and what comes next."""
+"""Sources of names for addresses: what each of them does, and networks read from a file."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def storable(*texts: str | None) -> None:
 
     Raises:
         ValueError: A text has half a surrogate pair.
-        TypeError: One is no text.
+        TypeError: One is not text.
     """
     "".join([text for text in texts if text is not None]).encode()
 
@@ -184,7 +184,7 @@ class ListSource(Protocol):
         """Write the list to a file.
 
         Args:
-            path: Written anew.
+            path: Replaced.
             marks: For `Client.download_all`; what else asks need not look at it.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What reputation services say of addresses, names and URIs, and all of it in one text."""
+"""Ask reputation services about addresses, names and URIs, and join their verdicts in one text."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def load(settings: Settings, *, fresh: bool = False) -> Reputation:
 
     Args:
         settings: Which services, and their options.
-        fresh: Ask live services anew, whatever is cached of their answers.
+        fresh: Ask live services again, also for answers that are cached.
 
     Raises:
         ConfigError: A service's options are not usable.

@@ -1,4 +1,4 @@
-"""Asking a live service: only what may be sent, only what is not known, only within its limits."""
+"""Ask a live service: only about what may be sent and is not cached, within its limits."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def _outcome(kept: Kept | None, fault: SourceError | None) -> Status:
 
 
 def _checked(verdict: Verdict | None) -> Verdict | None:
-    """Refuse what is no verdict: services come from elsewhere too.
+    """Refuse what is not a verdict: services may come from other packages.
 
     Raises:
         ValueError: It is none, or a text of it cannot be stored.

@@ -67,7 +67,7 @@ def _load(
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"{variable}: {found[name].value} cannot be loaded ({printable(error)}); "
-            "install it anew"
+            "install it again"
         ) from error
     try:
         checked = module.Options.model_validate(_revealed(options))

@@ -55,7 +55,7 @@ class Sendable:
         """The forms in which indicators are sent.
 
         Args:
-            indicators: As they stand in the results.
+            indicators: As they are in the results.
 
         Returns:
             By kind and text: an address in its usual form; a name in lower case without the last
@@ -103,7 +103,8 @@ def _domain(text: str) -> str:
     domain = wire_name(text.removeprefix("*").strip("."))
     if not re.fullmatch(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", domain):
         raise ConfigError(
-            f"SPOT_OA_INTERNAL_DOMAINS: {printable(text)!r} is no domain; write it as example.org"
+            f"SPOT_OA_INTERNAL_DOMAINS: {printable(text)!r} is not a domain; "
+            "write it as example.org"
         )
     return domain
 

@@ -10,7 +10,7 @@ import idna
 from python_enrichers.addresses import pack, unpack
 
 WEB = ("", "http", "https")
-"""Schemes that are not told apart, because proxy logs have none."""
+"""Schemes that count as equal, because proxy logs have none."""
 _DEFAULT_PORTS = {"ftp": ("21",), "ws": ("80",), "wss": ("443",)} | dict.fromkeys(
     WEB, ("80", "443")
 )
@@ -59,7 +59,7 @@ def split_uri(text: str) -> Uri:
 def usual(uri: Uri) -> Uri:
     """Write a URI in its usual form.
 
-    The default port is left out, an empty path is `/`, an address stands in its shortest form, an
+    The default port is left out, an empty path is `/`, an address has its shortest form, an
     IDN in ASCII. `http` and `https` have the default ports of both.
     """
     address = pack(uri.host)

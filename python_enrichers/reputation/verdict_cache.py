@@ -1,4 +1,4 @@
-"""Answers of a live service, kept by indicator: only verdicts and "not found" ever get here.
+"""Answers of a live service, kept by indicator: only verdicts and "not found".
 
 They are kept by indicator and not by request, because services are asked in batches and no two
 days have the same batches. Neither requests nor keys are stored.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spot_oa.dates import Slice
 from spot_oa.demo.network import Floats
 from spot_oa.demo.stories import Event, planted
 from spot_oa.demo.telemetry import DRAWS, batch, word
 from spot_oa.errors import ConfigError, printable
+from spot_oa.ingest.store import Stage, Store
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.settings import Settings, load_settings
 
@@ -32,8 +33,6 @@ LINES = 200_000
 """Results lines made at a time."""
 CONTEXT = Path(__file__).parent / "context"
 """What is known about the network's addresses."""
-_DIGITS = {"flow": 1, "proxy": 2, "dns": 1}
-"""Least number of digits of a month, day and hour in the telemetry's paths."""
 _DASHED = {"flow": "tdur", "proxy": "duration", "dns": "frame_len"}
 """The results column whose NULL is written `-`, as some sensors do."""
 BROKEN_LINE = 4
@@ -188,22 +187,23 @@ def _write_day(
     # Half of the lines tell the stories, and more only if there is nothing else to tell.
     told = min(len(events), max(lines // 2, lines - ordinary))
     events = _scored(events, told)
-    digits = _DIGITS[pipeline.name]
-    raw = _emptied(home / "raw" / pipeline.name, date, digits)
     kept = []
+    store = Store(home / "raw", compression="snappy")
+    raw = _emptied(store.root / pipeline.name, date, pipeline.telemetry.digits)
+    stage = store.stage()
     for hour in range(24):
         key = [seed, date.toordinal(), list(DRAWS).index(pipeline.name), hour]
         rng = np.random.default_rng(np.random.SeedSequence(key))
         count = int(ordinary * _BEFORE[hour + 1]) - int(ordinary * _BEFORE[hour])
         own = [event for event in events if event.second // 3600 == hour]
         start = dt.datetime.combine(date, dt.time(hour), dt.UTC)
-        folder = raw / f"h={hour:0{digits}}"
-        hourly = _write_hour(folder, pipeline, rng, start=start, count=count, events=own)
+        hourly = _write_hour(stage, pipeline, rng, start=start, count=count, events=own)
         for block, score, others in hourly:
             # Each block's share, rounded up: the surplus is cut off when the day is sorted.
             share = -((told - lines) * others // max(ordinary, 1))
             told_here = int(np.isfinite(score).sum()) - others
             kept.append(_rarest(block, score, told_here + share))
+    _commit(store, stage, pipeline, date, f"{seed} {rows} {lines}")
     results = Path(pipeline.results_uri(str(home / "ml"), Slice(pipeline.name, date)))
     shutil.rmtree(results.parent, ignore_errors=True)
     _write_results(results, pipeline, kept, lines)
@@ -238,8 +238,35 @@ def _emptied(root: Path, date: dt.date, digits: int) -> Path:
     return root / f"y={date.year}" / f"m={date.month:0{digits}}" / f"d={date.day:0{digits}}"
 
 
+def _commit(store: Store, stage: Stage, pipeline: Pipeline, date: dt.date, how: str) -> None:
+    """Put the day in its place as an ingest does, in place of what the demo had there."""
+    key = hashlib.sha256(f"demo {pipeline.name} {date}".encode()).hexdigest()[:32]
+    digest = hashlib.sha256(f"{key} {how}".encode()).hexdigest()
+    rows = sum(stage.rows.values())
+    end = dt.datetime.combine(date, dt.time(), dt.UTC) + dt.timedelta(days=1)
+    moves = stage.finish(f"demo-main-{key[:16]}-0")
+    entry = {
+        "key": key,
+        "source": "demo",
+        "version": "",
+        "sensor": "main",
+        "path": f"demo {pipeline.name} {date}",
+        "bytes": rows,
+        "sha256": digest,
+        "lines": rows,
+        "rows": {pipeline.name: rows},
+        "refused": 0,
+        "newest": {pipeline.name: (end - dt.timedelta(seconds=1)).isoformat()},
+        # Not the present: the same demo is the same bytes.
+        "taken": end.isoformat(),
+        "files": sorted(moves.values()),
+    }
+    with store.locked():
+        store.commit(stage, moves, entry, store.entries(key))
+
+
 def _write_hour(
-    folder: Path,
+    stage: Stage,
     pipeline: Pipeline,
     rng: np.random.Generator,
     *,
@@ -258,20 +285,16 @@ def _write_hour(
     order = np.argsort(drawn, kind="stable")
     places = {int(row): events[order[row]] for row in np.flatnonzero(order < len(own))}
     seconds = drawn[order].astype(np.int32) + 3600 * start.hour
-    if not len(seconds):
-        return
-    folder.mkdir(parents=True)
-    path = folder / "part-0.parquet"
-    schema = batch(pipeline, rng, start.date(), seconds[:0], {})[0].schema
-    with pq.ParquetWriter(path, schema, compression="snappy", store_schema=False) as file:
-        for first in range(0, len(seconds), BLOCK):
-            part = seconds[first : first + BLOCK]
-            here = {row - first: e for row, e in places.items() if 0 <= row - first < BLOCK}
-            values = {row: event.values for row, event in here.items()}
-            block, score = batch(pipeline, rng, start.date(), part, values)
-            file.write_batch(block)
-            score[list(here)] = [event.score for event in here.values()]
-            yield block, score, len(score) - len(here)
+    midnight = int(start.timestamp()) - 3600 * start.hour
+    for first in range(0, len(seconds), BLOCK):
+        part = seconds[first : first + BLOCK]
+        here = {row - first: e for row, e in places.items() if 0 <= row - first < BLOCK}
+        values = {row: event.values for row, event in here.items()}
+        block, score = batch(pipeline, rng, start.date(), part, values)
+        when = pa.array((midnight + part.astype(np.int64)) * 1_000_000)
+        stage.add(pipeline.name, pipeline.telemetry.digits, pa.table(block), when)
+        score[list(here)] = [event.score for event in here.values()]
+        yield block, score, len(score) - len(here)
 
 
 def _rarest(rows: pa.RecordBatch, score: Floats, count: int) -> pa.Table:

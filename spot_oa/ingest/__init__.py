@@ -1,4 +1,4 @@
-"""From the logs people have to telemetry: `Ingest` takes files, `Store` puts rows in their place.
+"""Make telemetry from logs: `Ingest` takes files, `Store` puts rows in their place.
 
 A log is known by its content, whatever it is called and however it is compressed. A log that has
 grown is taken from where it stopped. Every line is accounted for.
@@ -416,7 +416,7 @@ class Ingest:
             return _Start()
         last = ours[-1]
         if last["cut"]:
-            # Its last line had no end. If there is more, that was half a line: take it anew.
+            # Its last line had no end. If the file has grown, that was half a line: take it again.
             with reopened() as stream:
                 blocks.read_exactly(stream, last["bytes"])
                 more = bool(stream.read(1))
@@ -425,7 +425,7 @@ class Ingest:
         return _Start(last["bytes"], last["first_line"] - 1 + last["lines"], last["state"])
 
     def _first_line(self, head: bytes) -> bytes | None:
-        """The first line that is no comment and no header; None if there is none that ends."""
+        """The first line that is neither comment nor header; None if no such line is complete."""
         place = 0
         header = self.source.reader == "csv" and not self.source.header
         while place < len(head):

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from spot_oa.errors import IngestError, printable
+from spot_oa.lines import whole_lines
 
 BLOCK = 1 << 23
-MAX_LINE = 1 << 26
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 
 
@@ -107,25 +107,22 @@ class Lines:
     waiting: int = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        rest = b""
+        for block in whole_lines(self._chunks(), self._too_long):
+            if not block.endswith(b"\n"):
+                if not self.whole:
+                    self.waiting = len(block)
+                    return
+                self.cut = True
+            yield self._count(block)
+
+    def _chunks(self) -> Iterator[bytes]:
         while chunk := self.stream.read(self.block):
             if self.progress:
                 self.progress(self.stream.tell())
-            end = chunk.rfind(b"\n") + 1
-            if len(rest) + (chunk.find(b"\n") if end else len(chunk)) > MAX_LINE:
-                raise IngestError(
-                    f"{self.name}: a line is longer than {MAX_LINE} bytes: this is no log"
-                )
-            if end:
-                yield self._count(rest + chunk[:end])
-                rest = chunk[end:]
-            else:
-                rest += chunk
-        if rest and self.whole:
-            self.cut = True
-            yield self._count(rest)
-        else:
-            self.waiting = len(rest)
+            yield chunk
+
+    def _too_long(self, length: int) -> IngestError:
+        return IngestError(f"{self.name}: a line is longer than {length} bytes: this is no log")
 
     def _count(self, block: bytes) -> bytes:
         self.digest.update(block)

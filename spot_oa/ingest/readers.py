@@ -1,7 +1,7 @@
 """Blocks of lines in, typed fields out: one reader per way in which logs are written.
 
-A block without anything odd in it is split by Arrow. Any doubt, and the block is split by our own
-rules, line by line: slower, and with the same rows.
+Arrow splits a block that is plain. If there is any doubt, our own rules split it line by line:
+slower, with the same rows.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from spot_oa.errors import IngestError, printable
+from spot_oa.lines import split_lines
 from spot_oa.numbers import READ_AS, parse_numbers
 from spot_oa.pipelines import Type
 from spot_oa.sources import LogField, Source
 from spot_oa.warehouse.mapper import FIELD_TYPES, Mapper, Plan
 
 PLAIN = True
-"""Whether blocks without anything odd in them go the fast way; tests turn it off."""
+"""Whether Arrow splits plain blocks; tests turn it off."""
 ZONE = "#zone"
 """The place of the zone that a comment names."""
 _LOCAL_TIME = r"^\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?$"
@@ -128,34 +129,14 @@ def open_reader(context: Context, head: bytes, state: Mapping[str, Any] | None) 
 # -- Lines and fields ---------------------------------------------------------------------------
 
 
-def split_lines(block: bytes) -> tuple[pa.Array, np.ndarray]:
-    r"""The lines of a block as text, and which of them held bytes that are not UTF-8.
-
-    Such bytes are kept readable as `\xNN`. A line may end in CR LF.
-    """
-    body = block.removesuffix(b"\n")
-    mended = None
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        mended = np.array([not _is_utf8(line) for line in body.split(b"\n")])
-        text = body.decode("utf-8", "backslashreplace")
-    lines = pc.split_pattern(pa.array([text]), "\n").flatten()
-    if "\r" in text:
-        lines = pc.replace_substring_regex(lines, r"\r\z", "")
-    return lines, np.zeros(len(lines), bool) if mended is None else mended
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _count(block: bytes) -> int:
     return block.count(b"\n") + (not block.endswith(b"\n"))
+
+
+def _begun(block: bytes, first: int) -> tuple[Parsed, bytes]:
+    """Count the lines of a block; a byte order mark at the start of the file is dropped."""
+    block = block.removeprefix(codecs.BOM_UTF8) if first == 1 else block
+    return Parsed(lines=_count(block)), block
 
 
 def _empty(lines: pa.Array) -> np.ndarray:
@@ -185,7 +166,7 @@ def _typed(
     log: str,
     context: Context,
 ) -> None:
-    """Give fields their types, and add them to what was found."""
+    """Type the fields, and add them to `parsed`."""
     columns: dict[str, pa.Array] = {"line_no": pa.array(line_no)}
     bad = {}
     for name, place in plan.log.fields.items():
@@ -209,7 +190,7 @@ def _typed(
 
 
 def number(column: pa.Array, place: LogField) -> tuple[pa.Array, pa.Array]:
-    """Numbers by the grammar of `spot_oa.numbers`, and which values are none; blanks make none."""
+    """Numbers by the grammar of `spot_oa.numbers`, and which values are bad, as with blanks."""
     kind: Type = place.type  # type: ignore[assignment]
     if not any(pc.any(pc.match_substring(column, x)).as_py() for x in "xX"):
         with suppress(pa.ArrowInvalid):
@@ -220,7 +201,7 @@ def number(column: pa.Array, place: LogField) -> tuple[pa.Array, pa.Array]:
 
 
 def _local(column: pa.Array, context: Context) -> tuple[pa.Array, int]:
-    """Text times of the zone as text times of UTC; what is no text time stays as it is."""
+    """Convert text times of the zone to UTC; leave other text as it is."""
     column = pc.utf8_trim_whitespace(column)
     found = pc.fill_null(pc.match_substring_regex(column, _LOCAL_TIME), False)  # noqa: FBT003
     if not pc.any(found).as_py():
@@ -303,9 +284,7 @@ class Delimited:
 
     def read(self, block: bytes, first: int) -> Parsed:
         """See `Reader.read`."""
-        parsed = Parsed(lines=_count(block))
-        if first == 1:
-            block = block.removeprefix(codecs.BOM_UTF8)
+        parsed, block = _begun(block, first)
         if self._prefix is not None and self._prefix.match(block):
             block = self._prefix.sub(b"", block)
         place, line_no = 0, first
@@ -368,7 +347,7 @@ class Delimited:
                     break
 
     def data(self, block: bytes, first: int, parsed: Parsed) -> None:
-        """Split lines of data, of which there is no other line among them."""
+        """Split lines that are all data."""
         count = _count(block)
         plan = self.context.plans.get(self.log or "")
         if self.names is None or self.missing or plan is None:
@@ -479,7 +458,7 @@ class Delimited:
     def _slow(
         self, block: bytes, numbers: np.ndarray, parsed: Parsed
     ) -> tuple[Mapping[int, pa.Array], np.ndarray]:
-        """Split any block; lines of another width are refused."""
+        """Split any block; refuse lines of another width."""
         assert self.names is not None  # noqa: S101
         lines, _ = split_lines(block)
         blank = _empty(lines)
@@ -643,9 +622,7 @@ class _Json:
 
     def read(self, block: bytes, first: int) -> Parsed:
         """See `Reader.read`."""
-        parsed = Parsed(lines=_count(block))
-        if first == 1:
-            block = block.removeprefix(codecs.BOM_UTF8)
+        parsed, block = _begun(block, first)
         lines, mended = split_lines(block)
         numbers = _numbers(first, len(lines))
         if mended.any():
@@ -719,9 +696,7 @@ class _Pattern:
 
     def read(self, block: bytes, first: int) -> Parsed:
         """See `Reader.read`."""
-        parsed = Parsed(lines=_count(block))
-        if first == 1:
-            block = block.removeprefix(codecs.BOM_UTF8)
+        parsed, block = _begun(block, first)
         lines, _ = split_lines(block)
         numbers = _numbers(first, len(lines))
         blank = _blank(lines)

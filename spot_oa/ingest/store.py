@@ -177,7 +177,7 @@ class Store:
 
     @property
     def folder(self) -> Path:
-        """Where everything is that is no telemetry."""
+        """The folder of everything but telemetry."""
         return self.root / FOLDER
 
     @contextmanager

@@ -1,6 +1,6 @@
 """What a pipeline is: one YAML file per pipeline beside this module, read into `Pipeline`.
 
-All that differs between flow, proxy and dns outside the SQL models stands in those files; a file
+All that differs between flow, proxy and dns outside the SQL models is in those files; a file
 of the same name in `SPOT_OA_PIPELINES_DIR` replaces the one here, so another scorer's columns or
 a fourth pipeline need no code.
 """
@@ -20,7 +20,7 @@ Type = Literal["string", "int", "bigint", "float", "double", "timestamp"]
 """Portable column types: what tables.yml, the descriptions and every engine speak."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""A name that may stand in a path and in SQL as it is."""
+"""A name that is safe in a path and in SQL as it is."""
 
 IndicatorType = Literal["address", "name", "uri"]
 
@@ -92,7 +92,7 @@ class Telemetry(_Model):
 
 
 class Related(_Model):
-    """Indicators that stand in the raw events behind the results, not in the results themselves.
+    """Indicators of the raw events behind the results, which the results themselves lack.
 
     They are the values of the telemetry's `column` in the date's events that have the value of
     `shares` in common with a result; a column that is looked up as a name compares as names do.

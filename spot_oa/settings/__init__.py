@@ -140,7 +140,7 @@ class Settings(
     _misspelt: tuple[str, ...] = PrivateAttr(default=())
 
     def model_post_init(self, context: Any) -> None:
-        """Look for variables that are no settings, when the others are read."""
+        """Look for variables that are not settings, when the others are read."""
         super().model_post_init(context)
         self._misspelt = tuple(misspelt(type(self)))
 

@@ -30,8 +30,8 @@ class WarehouseSettings(Stage):
     warehouse: Path = Path()
     """The file of the embedded engine (`$HOME/warehouse.duckdb`)."""
     memory_limit: str = Field(default="80%", pattern=r"^[0-9]+(\.[0-9]+)?\s*(%|[KMGT]i?B)$")
-    """The most memory the embedded engine takes, a share or a size (`4GB`); beyond it spills to
-    `$HOME/spill`."""
+    """The most memory that the embedded engine takes, a share or a size (`4GB`); it spills the rest
+    to `$HOME/spill`."""
     threads: int = Field(default=2, ge=1)
     """How many models dbt builds at a time."""
     lock_timeout: float = Field(default=3600, ge=0)

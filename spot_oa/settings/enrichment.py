@@ -25,8 +25,8 @@ class GeoSettings(Stage):
     """Geo databases."""
 
     geo_db: PathList = ()
-    """`.mmdb` files, separated by commas: City, ASN, ISP, Domain, or flat ones; the first that
-    knows a field wins, `iploc.csv` before all."""
+    """`.mmdb` files, separated by commas: City, ASN, ISP, Domain, or flat ones; for each field
+    `iploc.csv` counts first, then the files in this order."""
     dbip_url: str = "https://download.db-ip.com/free"
     """Where `spot-oa geo fetch` finds DB-IP's databases."""
     maxmind_url: str = "https://download.maxmind.com/geoip/databases"

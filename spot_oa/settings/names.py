@@ -1,4 +1,4 @@
-"""Variables that look like settings and are none: they would have no effect, in silence."""
+"""Find variables that look like settings and are not: they would have no effect, unnoticed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ELSEWHERE = ("reference_dir", "bin", "spark_")
 
 
 def misspelt(settings: type[Stage]) -> Iterator[str]:
-    """Name each variable of the environment and `.env` that is no setting, and the nearest one.
+    """Name each variable of the environment and `.env` that is not a setting, and the nearest one.
 
     Args:
         settings: The class that has all settings.

@@ -1,4 +1,4 @@
-"""How values come out of the environment and `.env`. Nothing else reads the environment."""
+"""Read values from the environment and `.env`. Nothing else reads the environment."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NumberList = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_split_numbe
 WordList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
 PathList = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 SqlName = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]*)?$")]
-"""A name that may stand in SQL as it is, or none."""
+"""A name that is safe in SQL as it is, or none."""
 
 
 def is_word(value: str | None, word: str) -> bool:
@@ -56,7 +56,7 @@ def secret(value: Any) -> Any:
 
 
 class _AsWritten(EnvSettingsSource):
-    """Leaves the values of options as they are: a key like `12e45` is no number."""
+    """Leaves the values of options as they are: a key like `12e45` is not a number."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
         return super().decode_complex_value(field_name, field, value) if field else value

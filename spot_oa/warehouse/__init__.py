@@ -107,7 +107,7 @@ class Warehouse(Protocol):
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
         """Something that JSON can hold and that changes when the day's telemetry does.
 
-        None if that cannot be told: then the day counts as changed.
+        None if that is not known: then the day counts as changed.
         """
         ...
 
@@ -143,7 +143,7 @@ class Warehouse(Protocol):
         Args:
             table: Any that Python writes.
             by: The column.
-            count: How many rows at the most.
+            count: Maximum number of rows.
             pipeline: Only rows of this one, if given.
 
         Raises:

@@ -1,6 +1,6 @@
 """Fields of log lines in, rows of telemetry out: DuckDB in memory, without a warehouse file.
 
-The SQL is made of a source's description only. What stands in logs is data in Arrow tables, and the
+The SQL is made of a source's description only. Text from logs is data in Arrow tables, and the
 connection can read nothing else.
 """
 
@@ -280,7 +280,7 @@ class Mapper:
             log: The one that all of them should belong to.
 
         Returns:
-            None if one of them is no object, or does not say that it belongs to the log.
+            None if one of them is not an object, or does not say that it belongs to the log.
         """
         paths: list[str] = [json_path(key) for key in by]
         lists: dict[str, str] = {}
@@ -416,7 +416,7 @@ def _as_written(times: pa.Array, places: Sequence[str], lines: pa.Array, block: 
 
 
 def _head(place: str) -> bytes:
-    """What stands in JSON text if the place is there."""
+    """The value in JSON text, if the place is there."""
     key = place.removeprefix("$").removeprefix(".")
     first = re.split(r"[.\[]", key)[0] + '"' if place.startswith("$") else key[:3]
     return f'"{first}'.encode()

@@ -1,6 +1,6 @@
-"""What a table is, in portable types and with what dbt's docs say of it; those of every run.
+"""What a table is: portable types, with descriptions for dbt's docs. And the tables of every run.
 
-A table of a step is declared by the step. Each ends with the columns of its slice: `pipeline` where
+A step declares its own tables. Each ends with the columns of its slice: `pipeline` where
 several pipelines share it, then y, m, d. `flows/run/tables.py` has them all.
 """
 

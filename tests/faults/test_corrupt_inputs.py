@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from flows.run.runner import run_day
 from flows.run.tables import python_tables
 from python_enrichers import load_enricher
-from spot_oa import results_reader
+from spot_oa import lines, results_reader
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES
 from spot_oa.errors import BuildError, LandingError, SpotOaError, WarehouseError
@@ -273,7 +273,7 @@ def test_a_file_that_is_one_endless_line_is_named(
     file = Path(pipeline.results_uri(settings.ml_uri, part))
     file.parent.mkdir(parents=True)
     file.write_bytes(b"x" * (results_reader.FIRST_BLOCK + 1))
-    monkeypatch.setattr(results_reader, "MAX_LINE", 1000)
+    monkeypatch.setattr(lines, "MAX_LINE", 1000)
     warehouse = open_warehouse(settings)
     warehouse.prepare(python_tables(load_pipelines()))
     with pytest.raises(LandingError) as caught:

@@ -284,7 +284,7 @@ def test_a_compressed_file_that_breaks_off_leaves_the_slice(
     land(FLOW, DAY, str(tmp_path), 10, warehouse)
     path_of(tmp_path).unlink()
     path_of(tmp_path, ending).write_bytes(pack(lines(*map(str, range(1000))).encode())[:-20])
-    with pytest.raises(LandingError, match=r"data is broken \(.*write the file anew") as caught:
+    with pytest.raises(LandingError, match=r"data is broken \(.*write the file again") as caught:
         land(FLOW, DAY, str(tmp_path), 100_000, warehouse)
     assert str(path_of(tmp_path)) in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from spot_oa import lines as line_splitter
 from spot_oa import results_reader
 from spot_oa.errors import LandingError
 from spot_oa.pipelines import Results
@@ -207,9 +208,21 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
 
 
 def test_a_line_without_end_is_no_results_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results_reader, "MAX_LINE", 1000)
+    monkeypatch.setattr(line_splitter, "MAX_LINE", 1000)
     with pytest.raises(LandingError, match="longer than 1000 bytes"):
         read(b"x" * (results_reader.FIRST_BLOCK + 1))
+
+
+def test_a_line_that_ends_where_it_is_found_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end, and the start of the next line, are in the chunk that makes it too long."""
+    monkeypatch.setattr(line_splitter, "MAX_LINE", 1000)
+    monkeypatch.setattr(results_reader, "FIRST_BLOCK", 600)
+    monkeypatch.setattr(results_reader, "BLOCK", 600)
+    good = line().encode() + b"\n"
+    with pytest.raises(LandingError, match="longer than 1000 bytes"):
+        read(b"x" * 1001 + b"\n" + good)
+    reader, *_ = read(b"x" * 1000 + b"\n" + good)
+    assert (reader.rows, reader.rejected) == (1, 1)
 
 
 BOM = b"\xef\xbb\xbf"

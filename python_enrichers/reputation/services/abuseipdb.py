@@ -107,7 +107,7 @@ class Blacklist:
         self._client = tools.client(self.meter, headers={"Key": options.key})
         self._options = options
 
-    def fetch(self, path: Path, marks: Marks) -> bool:  # noqa: ARG002 - it is made anew each time
+    def fetch(self, path: Path, marks: Marks) -> bool:  # noqa: ARG002 - made from scratch each time
         """See `ListSource`."""
         least = {"confidenceMinimum": self._options.blacklist_confidence, "limit": 500_000}
         answer = self._client.get_json(f"{self._options.url}/blacklist", least)

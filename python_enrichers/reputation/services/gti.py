@@ -115,7 +115,7 @@ class Gti:
         return dict(zip(indicators, map(self._verdict, answers), strict=False))
 
     def _verdict(self, answer: Mapping[str, Any] | None) -> Verdict | None:
-        # `aflag` says that what stands there was not found out.
+        # `aflag` means that the values were not found out.
         if not answer or "rep" not in answer or "aflag" in answer:
             return None
         reputation = int(answer["rep"])

@@ -1,4 +1,4 @@
-"""What DuckDB does for every engine: it writes the published files. And how it is spoken to."""
+"""DuckDB for all engines: Parquet export, SQL literals, error messages, interrupts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to get to a HiveServer2 and log in."""
+"""Connect to a HiveServer2, and log in."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def connect(server: Server, on_error: Callable[[Exception], None] | None = None)
 
 
 def _refused(server: Server, error: Exception) -> SpotOaError:
-    """What kept us out, in one line, without anything secret."""
+    """Why the connection failed, in one line, without secrets."""
     at, setting = server.where, server.prefix
     cause = getattr(error, "inner", None) or error
     reason = _reason(cause)

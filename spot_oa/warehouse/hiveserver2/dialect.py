@@ -1,4 +1,4 @@
-"""What tells one engine that speaks HiveServer2 from another; all else they share."""
+"""How one engine that speaks HiveServer2 differs from another; the rest they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Impala: what its settings and its SQL have of their own, and how dbt-impala logs in."""
+"""Impala's dialect, and dbt-impala's connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How rows get to the engine: as text into a staging table, whose every column is a string.
+"""Carry rows to the engine: as text into a staging table, all of whose columns are strings.
 
 One statement then types them and puts them where they belong. HiveServer2 binds no values: a client
 can only write them into the SQL text, and so does impyla. Here they become text literals in one
@@ -62,7 +62,7 @@ class Staging(Protocol):
     """A staging table and what carries rows into it."""
 
     def open(self, table: str, columns: Sequence[str]) -> None:
-        """Make the table anew: what a run that died has left is gone."""
+        """Make an empty table; rows that a killed run has left are dropped."""
         ...
 
     def put(self, table: str, rows: pa.Table) -> None:
@@ -70,7 +70,7 @@ class Staging(Protocol):
         ...
 
     def settle(self, table: str) -> None:
-        """Make all of the rows seen."""
+        """Make the engine see all of the rows."""
         ...
 
     def drop(self, table: str) -> None:
@@ -166,7 +166,7 @@ class Files:
 
 
 def staging(session: SupportsRun, dialect: Dialect) -> Staging:
-    """What carries rows with these settings."""
+    """The way to carry rows that the settings ask for."""
     return Files(session, dialect) if dialect.staging_uri else Statements(session)
 
 

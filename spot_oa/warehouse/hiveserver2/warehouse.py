@@ -372,7 +372,7 @@ def _name(settings: Settings, table: Table) -> str:
 
 
 def _own(table: Table) -> dict[str, Type]:
-    """The columns that are no partition keys."""
+    """The columns that are not partition keys."""
     return {name: kind for name, kind in table.columns.items() if name not in PARTITIONS}
 
 

@@ -123,7 +123,9 @@ def test_internal_domains_however_they_are_written(
 
 @pytest.mark.parametrize("domain", ["https://corp.example.org", "a b", "*", "b\u00fcro..org"])
 def test_what_is_no_internal_domain_is_refused(ask: Asked, domain: str) -> None:
-    with pytest.raises(ConfigError, match=r"SPOT_OA_INTERNAL_DOMAINS: .* is no domain; write it"):
+    with pytest.raises(
+        ConfigError, match=r"SPOT_OA_INTERNAL_DOMAINS: .* is not a domain; write it"
+    ):
         ask({"virustotal": {"key": KEY}}, "name", "a.com", internal_domains=domain)
 
 

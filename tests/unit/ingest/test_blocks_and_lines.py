@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spot_oa import lines
 from spot_oa.ingest import Ingested, readers
 from tests.support.ingested import HTTP, SAMPLES, differing, expected, landed, oracle, take, zeek
 
@@ -176,3 +177,16 @@ def test_a_megabyte_in_a_field_is_no_error(tmp_path: Path) -> None:
     (taken,) = take(tmp_path, "zeek", tmp_path / "http.log")
     assert taken.rows == {"proxy": 2}
     assert not differing(landed(tmp_path), expected(oracle("zeek", data, "http.log")))
+
+
+def test_lines_are_cut_wherever_a_chunk_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE", 4)
+    data = b"abcd\n\nef\r\nghi"
+    for size in (1, 2, 3, 4):
+        chunks = [data[at : at + size] for at in range(0, len(data), size)]
+        blocks = list(lines.whole_lines(chunks, ValueError))
+        assert b"".join(blocks) == data
+        assert all(block.endswith(b"\n") for block in blocks[:-1])
+        assert blocks[-1] == b"ghi"
+        with pytest.raises(ValueError, match="4"):
+            list(lines.whole_lines([*chunks, b"jk\nl"], ValueError))
