@@ -68,6 +68,8 @@ begin select raise(abort, 'append only'); end;
 
 _OVER_A_NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "gluster", "lustre", "fuse.")
 _MODE = 0o660
+_PATIENCE = 60
+"""Seconds to wait for others who write: SQLite does not queue them, and a busy machine is slow."""
 
 Decide = Callable[[Sequence[Action]], Action | None]
 """Given the day's actions of this very moment, the action to append; None for none."""
@@ -278,11 +280,10 @@ class SqliteStore:
             connection = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode={mode}",
                 uri=True,
-                timeout=10,
+                timeout=_PATIENCE,
                 isolation_level=None,
             )
             try:
-                connection.execute("pragma busy_timeout = 10000")
                 connection.execute("pragma foreign_keys = on")
                 self._check_schema(connection)
                 yield connection

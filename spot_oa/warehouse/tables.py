@@ -211,8 +211,8 @@ RUN_AUDIT = declared(
         "run_id": ("string", "Identifies the run, as in manifest.json of the day it published."),
         "status": (
             "string",
-            "`done`, `unchanged` (the published day was left alone), `refreshed` (only its triage "
-            "was made anew), `failed`, `interrupted` "
+            "`done`, `unchanged` (the day was left alone), `refreshed` (only its triage is new), "
+            "`failed`, `interrupted` "
             "(Ctrl-C, SIGTERM or cancelled) or `died` (killed, or the machine went down).",
         ),
         "reason": ("string", "The one-line error of a failed run. NULL for the others."),
