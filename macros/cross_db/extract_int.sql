@@ -1,6 +1,6 @@
 {#
     The digits that a group of the pattern takes from the text, as a number; NULL where the pattern
-    does not match. The pattern must see to it that the group takes digits only, nine at the most.
+    does not match. The group of the pattern must match digits only, at most nine.
 #}
 {% macro extract_int(text, pattern, group=1) %}
     {{ return("cast(nullif(regexp_extract(" ~ text ~ ", '" ~ pattern ~ "', " ~ group

@@ -1,4 +1,4 @@
-{# A number from its hexadecimal digits, without 0x and seven at the most; NULL stays NULL. #}
+{# A number from its hexadecimal digits, at most seven of them, without 0x; NULL stays NULL. #}
 {% macro hex_to_int(digits) %}
     {{ return(adapter.dispatch('hex_to_int', 'spot_oa')(digits)) }}
 {% endmacro %}

@@ -37,7 +37,7 @@
     {{ return(statements or ['select 1 as nothing_to_do']) }}
 {% endmacro %}
 
-{# dbt-impala sends what stands between semicolons as statements of their own. #}
+{# dbt-impala sends the parts between semicolons as separate statements. #}
 {% macro impala__get_incremental_default_sql(arg_dict) %}
     {{ return(spot_oa.overwrites_by_date(
         arg_dict['target_relation'], arg_dict['dest_columns'], arg_dict['temp_relation']

@@ -1,6 +1,6 @@
 {#
     A date as the number 20160708. It may be written `2016-07-08` or `2016/07/08`, padded or not, or
-    `20160708`; NULL where the text is no date.
+    `20160708`; NULL where the text is not a date.
 #}
 {% macro date_text_number(text) %}
     {%- set dashed = 'replace(' ~ text ~ ", '/', '-')" -%}

@@ -1,5 +1,5 @@
 {#
-    The lookups that the enrichment of a pipeline wrote for the run's dates, to stand in a CTE: the
+    The lookups that the enrichment of a pipeline wrote for the run's dates, for a CTE: the
     same address may have others in another pipeline. `kind` narrows them to one kind of indicator.
 #}
 {% macro lookups_of(pipeline, relation, kind=none) %}

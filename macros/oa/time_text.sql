@@ -1,6 +1,6 @@
 {#
     Parts of a time of day as proxies write it, `04:57:36`, `8:5:09` or `08:05`, with or without
-    fractions of a second, as numbers; NULL where the text is no time of day.
+    fractions of a second, as numbers; NULL where the text is not a time of day.
 #}
 {% macro time_text_hour(text) %}
     {{ return(spot_oa.extract_int(text, spot_oa._time_text_pattern(), 1)) }}

@@ -10,7 +10,7 @@ complete as (
         d
     from answers
     where
-        {# Later than 9999-12-31 is no time. #}
+        {# Times after 9999-12-31 are invalid. #}
         unix_tstamp between 0 and 253402300799
         and frame_time is not null
         and frame_len is not null

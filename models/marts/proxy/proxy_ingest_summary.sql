@@ -4,7 +4,7 @@ with requests as (
 
 {#
     Counted by the text first: a day has few distinct times, and only those are parsed. Text that is
-    missing or empty is no date or no time, and falls out there.
+    missing or empty is not a date or a time, and is dropped there.
 #}
 per_time as (
     select

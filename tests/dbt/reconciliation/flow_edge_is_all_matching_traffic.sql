@@ -1,4 +1,4 @@
-{# Every raw flow stands in flow_edge as often as in the telemetry if it matches, else never. #}
+{# Every raw flow that matches is in flow_edge as often as in the telemetry, no other one is. #}
 with results as (
     {{ rows_of_run(ref('stg_landed__flow_results')) }}
 ),
