@@ -166,15 +166,27 @@ def from_line(line: str) -> Action:
     rows = values.pop("rows")
     if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
         raise ValueError("rows are pairs of a key and a target")
-    for name, value in values.items():
+    return check(
+        checked_types(Action(**values, rows=frozenset((key, target) for key, target in rows)))
+    )
+
+
+def checked_types(action: Action) -> Action:
+    """The action, if its values are of the types that they should be.
+
+    Raises:
+        ValueError: One of them is not.
+    """
+    for name in ("seq", *COLUMNS):
         wanted = int if name in _NUMBERS else str
-        optional = name not in _REQUIRED
+        value, optional = getattr(action, name), name not in _REQUIRED
         if not (isinstance(value, wanted) or (value is None and optional)):
             raise ValueError(f"{name} is no {wanted.__name__}")
-    action = Action(**values, rows=frozenset((key, target) for key, target in rows))
     if action.kind not in set(Kind):
         raise ValueError(f"kind {action.kind!r} is unknown")
-    return check(action)
+    if dt.datetime.fromisoformat(action.recorded_at).tzinfo is None:
+        raise ValueError(f"recorded_at {action.recorded_at!r} has no zone")
+    return action
 
 
 def check(action: Action) -> Action:

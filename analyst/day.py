@@ -25,6 +25,7 @@ from analyst.heuristics import FanOut
 from analyst.published import PublishedDay, read_day, read_manifest, triage_of
 from analyst.rules import Rule, parse_rule
 from analyst.selectors import Row, Selector, select
+from analyst.standing import StandingRule, deciding, hits, load_rules
 from analyst.store import Decide, SqliteStore, open_store
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import UsageError, printable
@@ -96,6 +97,8 @@ class LiveRow:
     is_open: bool
     action: Action | None
     """The action that decided."""
+    rule: StandingRule | None = None
+    """The standing rule that decided where no action did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class _Wanted:
     targets: Sequence[str]
     note: str = ""
     only_open: bool = False
-    rule: Rule | None = None
+    rule: Rule | StandingRule | None = None
 
 
 class Day:
@@ -133,7 +136,8 @@ class Day:
         self._store = store
         self._author = author
         self._made_with = made_with
-        self._published = read_day(settings, pipeline, part)
+        self.rules = load_rules(settings, pipeline)
+        self._take(read_day(settings, pipeline, part))
         self.seen_seq = store.last_seq(part.pipeline, self._day)
 
     @property
@@ -144,6 +148,10 @@ class Day:
     def published(self) -> PublishedDay:
         """The rows as they were read last."""
         return self._published
+
+    def _take(self, published: PublishedDay) -> None:
+        self._published = published
+        self._hits = deciding(hits(self.rules, self.part.date, published.rows))
 
     def actions(self) -> list[Action]:
         """All actions of the day, in order."""
@@ -219,10 +227,8 @@ class Day:
             UsageError: There is no such action of this day, or it does not hold any more.
         """
         asked = self._store.find(action_id) if action_id is not None else None
-        if asked is not None and (asked.pipeline, asked.day) != (self.part.pipeline, self._day):
-            raise UsageError(
-                f"action {asked.short_id} is of {asked.pipeline} {asked.day}, not of {self.part}"
-            )
+        if asked is not None:
+            self._of_this_day(asked)
         outcome: list[Reply] = []
 
         def decide(actions: Sequence[Action]) -> Action:
@@ -279,6 +285,33 @@ class Day:
 
         return self._written(decide, outcome)
 
+    def restore(
+        self, *, before: str | None = None, confirm: str | None = None, note: str = ""
+    ) -> list[Reply]:
+        """Bring the day back to what it was: as published, or before an action.
+
+        Nothing is deleted: it is a reset, or an undo of that action and of all that came after it.
+
+        Args:
+            before: An action, by the beginning of its id; a reset of the day if None.
+            confirm: For a reset, the day as `20160708`.
+            note: Free text.
+
+        Raises:
+            UsageError: There is no such action of this day, or the reset is not confirmed.
+        """
+        if before is None:
+            return [self.reset(confirm, note=note)]
+        first = self._store.find(before)
+        self._of_this_day(first)
+        # An undo among them brings back what it took back, which is met on the way down.
+        later = [each for each in self.actions() if each.seq >= first.seq]
+        return [
+            self.undo(action.action_id, note=note)
+            for action in reversed(later)
+            if action.action_id in {each.action_id for each in state.alive(self.actions())}
+        ]
+
     def try_rules(
         self, rules: Sequence[tuple[Sequence[str], Sequence[object], object]]
     ) -> list[Reply]:
@@ -297,16 +330,36 @@ class Day:
         """
         return self._apply(parse_rule(rops, rvals, risk), dry_run=dry_run)
 
+    def try_standing(self) -> list[tuple[StandingRule, int, Reply]]:
+        """Each rule of the rule file, the rows that it means, and what applying it would do."""
+        return [
+            (
+                rule,
+                len(rule.select(self._published.rows)),
+                self.apply_standing(rule.id, dry_run=True),
+            )
+            for rule in self.rules
+        ]
+
+    def apply_standing(self, rule_id: str, *, dry_run: bool = False) -> Reply:
+        """Score the open rows that a rule of the rule file means, for good.
+
+        Raises:
+            UsageError: There is no such rule.
+        """
+        rule = next((each for each in self.rules if each.id == rule_id), None)
+        if rule is None:
+            known = ", ".join(each.id for each in self.rules) or "there is none"
+            raise UsageError(f"rule {printable(rule_id)!r} is not in the rule file: {known}")
+        return self._apply(rule, dry_run=dry_run)
+
     # -- what an analyst sees ---------------------------------------------------------------
 
-    def rows(self) -> list[LiveRow]:
-        """The rows by rank, with what holds at this moment."""
-        marks = state.marks(self.actions())
+    def rows(self, actions: Sequence[Action] | None = None) -> list[LiveRow]:
+        """The rows by rank, with what holds at this moment, or held after these actions."""
+        marks = state.marks(self.actions() if actions is None else actions)
         published = self._published
-        return [
-            self._live(row, key, rank, marks)
-            for row, key, rank in zip(published.rows, published.keys, published.ranks, strict=True)
-        ]
+        return [self._live(place, rank, marks) for place, rank in enumerate(published.ranks)]
 
     def in_order(self) -> list[LiveRow]:
         """The rows as they are saved: open ones by rank, then the scored ones by rank."""
@@ -355,11 +408,11 @@ class Day:
         """The day's own rows for the scorer, by rank."""
         return write_rows(self.part.pipeline, self.judged())
 
-    def judged(self) -> list[Judged]:
-        """The scored rows by rank, with their current severities."""
+    def judged(self, actions: Sequence[Action] | None = None) -> list[Judged]:
+        """The scored rows by rank, with their current severities; see `rows`."""
         return [
             Judged(each.row, each.severities)
-            for each in self.rows()
+            for each in self.rows(actions)
             if any(each.severities.values())
         ]
 
@@ -438,10 +491,11 @@ class Day:
         )
         return self._append(wanted, dry_run=dry_run)
 
-    def _apply(self, rule: Rule, *, dry_run: bool) -> Reply:
-        self._has_columns(*(column for column, *_ in rule.terms))
+    def _apply(self, rule: Rule | StandingRule, *, dry_run: bool) -> Reply:
         notes = self._reloaded()
-        if not rule.terms:
+        if isinstance(rule, Rule):
+            self._has_columns(*(column for column, *_ in rule.terms))
+        if isinstance(rule, Rule) and not rule.terms:
             notes.append("no place of the rule has a value: it matches nothing")
         wanted = _Wanted(
             Kind.LABEL,
@@ -463,11 +517,17 @@ class Day:
 
         def decide(actions: Sequence[Action]) -> Action | None:
             before = state.marks(actions)
+            main = self.triage.main_target
+            hit = {(self._published.keys[place], main) for place in self._hits}
+            ruled = hit - before.keys()
             pairs = {
                 (key, target)
                 for key in keys
                 for target in wanted.targets
-                if not (wanted.only_open and _is_decided(before, (key, target), wanted))
+                if not (
+                    wanted.only_open
+                    and (_is_decided(before, (key, target), wanted) or (key, target) in ruled)
+                )
             }
             action = with_rows(
                 self._action(
@@ -522,12 +582,18 @@ class Day:
             **{name: value for name, value in fields.items() if value != ""},
         )
 
+    def _of_this_day(self, action: Action) -> None:
+        if (action.pipeline, action.day) != (self.part.pipeline, self._day):
+            raise UsageError(
+                f"action {action.short_id} is of {action.pipeline} {action.day}, not of {self.part}"
+            )
+
     def _reloaded(self) -> list[str]:
         """Read the day anew if it was published anew; then there is something to say."""
         manifest = read_manifest(published_folder(self._settings.data_dir, self.part))
         if manifest is not None and manifest.get("run_id") == self._published.run_id:
             return []
-        self._published = read_day(self._settings, self.pipeline, self.part)
+        self._take(read_day(self._settings, self.pipeline, self.part))
         return [f"{self.part} was published anew meanwhile, these are its rows now"]
 
     def _has_columns(self, *columns: str) -> None:
@@ -548,18 +614,25 @@ class Day:
             for target, column in self.triage.targets.items()
         }
 
-    def _live(self, row: Row, key: str, rank: int | None, marks: state.Marks) -> LiveRow:
+    def _live(self, place: int, rank: int | None, marks: state.Marks) -> LiveRow:
+        key = self._published.keys[place]
         severities = self._severities(marks, key)
         targets = self.triage.targets
-        deciding = [marks[key, target] for target in targets if (key, target) in marks]
+        judged = [marks[key, target] for target in targets if (key, target) in marks]
+        main = self.triage.main_target
+        rule = None if (key, main) in marks else self._hits.get(place)
+        if rule is not None:
+            severities[targets[main]] = int(rule.severity)
+        action = next((each for each in judged if each.severity), judged[0] if judged else None)
         return LiveRow(
             rank,
-            row,
+            self._published.rows[place],
             key,
             severities,
             Severity(next((each for each in severities.values() if each), 0)),
-            not severities[targets[self.triage.main_target]],
-            next((each for each in deciding if each.severity), deciding[0] if deciding else None),
+            not severities[targets[main]],
+            None if rule is not None else action,
+            rule,
         )
 
     def _compared(

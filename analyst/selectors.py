@@ -106,7 +106,7 @@ def _packed(text: str) -> bytes | None:
 
 def fold(name: str) -> str:
     """A DNS name as it is compared: without case and without a final dot."""
-    return name.lower().removesuffix(".")
+    return name.lower() if name == "." else name.lower().removesuffix(".")
 
 
 def _ends_in(name: str, suffix: str) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from analyst.actions import COLUMNS, Action, check, from_line, to_line
+from analyst.actions import COLUMNS, Action, RowKey, check, checked_types, from_line, to_line
 from spot_oa.errors import ConfigError, StoreError, UsageError, printable
 from spot_oa.settings import Settings
 
@@ -68,6 +68,8 @@ begin select raise(abort, 'append only'); end;
 
 _OVER_A_NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "gluster", "lustre", "fuse.")
 _MODE = 0o660
+_PATIENCE = 60
+"""Seconds to wait for others who write: SQLite does not queue them, and a busy machine is slow."""
 
 Decide = Callable[[Sequence[Action]], Action | None]
 """Given the day's actions of this very moment, the action to append; None for none."""
@@ -211,10 +213,35 @@ class SqliteStore:
                     )
         return added, len(read) - added
 
+    def count(self) -> int:
+        """How many actions there are, of all days."""
+        with self._reading() as connection:
+            if not connection:
+                return 0
+            return int(connection.execute("select count(*) from actions").fetchone()[0])
+
+    def check_place(self) -> None:
+        """See that the store is where SQLite keeps its promises.
+
+        Raises:
+            ConfigError: It is on a network file system, with a journal that needs one host.
+        """
+        kind = file_system(self._path.parent)
+        if self._journal == "wal" and kind.startswith(_OVER_A_NETWORK):
+            raise ConfigError(
+                f"SPOT_OA_ANALYST_DB={self._path} is on a network file system ({kind}), where "
+                "SQLite's write-ahead log loses data: take a local folder, or set "
+                "SPOT_OA_ANALYST_JOURNAL=delete if its locks work"
+            )
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """A connection that cannot write; None where no action was ever written."""
-        if not self._path.exists():
+        try:
+            there = self._path.exists()
+        except OSError as error:
+            raise self._failed(error) from error
+        if not there:
             yield None
             return
         with self._connected("ro") as connection:
@@ -224,7 +251,7 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        self._refuse_network()
+        self.check_place()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, _MODE)
@@ -253,11 +280,10 @@ class SqliteStore:
             connection = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode={mode}",
                 uri=True,
-                timeout=10,
+                timeout=_PATIENCE,
                 isolation_level=None,
             )
             try:
-                connection.execute("pragma busy_timeout = 10000")
                 connection.execute("pragma foreign_keys = on")
                 self._check_schema(connection)
                 yield connection
@@ -289,15 +315,6 @@ class SqliteStore:
             raise StoreError(
                 f"store {self._path} has schema {printable(schema)}, this version reads {SCHEMA}: "
                 "use the spot-oa that wrote it"
-            )
-
-    def _refuse_network(self) -> None:
-        kind = file_system(self._path.parent)
-        if self._journal == "wal" and kind.startswith(_OVER_A_NETWORK):
-            raise ConfigError(
-                f"SPOT_OA_ANALYST_DB={self._path} is on a network file system ({kind}), where "
-                "SQLite's write-ahead log loses data: take a local folder, or set "
-                "SPOT_OA_ANALYST_JOURNAL=delete if its locks work"
             )
 
     def _failed(self, error: Exception) -> StoreError:
@@ -371,6 +388,16 @@ def _read(connection: sqlite3.Connection, where: str, values: list[object]) -> l
         values,
     ).fetchall()
     return [
-        Action(seq=seq, rows=frozenset(rows.get(seq, ())), **dict(zip(COLUMNS, rest, strict=True)))
+        _action(seq, dict(zip(COLUMNS, rest, strict=True)), rows.get(seq, ()))
         for seq, *rest in found
     ]
+
+
+def _action(seq: int, values: dict[str, Any], rows: Iterable[RowKey]) -> Action:
+    try:
+        return checked_types(Action(seq=seq, rows=frozenset(rows), **values))
+    except ValueError as error:
+        raise StoreError(
+            f"action {seq} of the analysts' store is none of ours ({printable(error)}): take the "
+            "file from a backup, or correct SPOT_OA_ANALYST_DB"
+        ) from None

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from spot_oa.errors import ConfigError, UsageError, printable
 
+T = TypeVar("T")
 Description = TypeVar("Description", bound=BaseModel)
 
 
@@ -25,16 +26,32 @@ def read_description(path: Path, kind: str, model: type[Description]) -> Descrip
         ConfigError: It cannot be read, is not consistent, or its name is not its file's.
     """
     where = f"{kind} description {path}"
+    found = read_yaml(path, where, model)
+    name = getattr(found, "name", None)
+    if name != path.stem:
+        raise ConfigError(f"{where}: it says name {name!r}, its file must be {name}.yml")
+    return found
+
+
+def read_yaml(path: Path, where: str, kind: type[T], empty: object = None) -> T:
+    """Read a YAML file as what it must be.
+
+    Args:
+        path: The file.
+        where: What to call it in messages.
+        kind: A type that pydantic can check.
+        empty: What a file without content stands for.
+
+    Raises:
+        ConfigError: It cannot be read, or is something else.
+    """
     try:
-        found = model.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, UsageError) as error:
-        raise ConfigError(f"{where}: {printable(error)}") from error
+        content = yaml.safe_load(path.read_text("utf-8"))
+        return TypeAdapter(kind).validate_python(empty if content is None else content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         reason = f"{field + ': ' if field else ''}{first['msg']}"
         raise ConfigError(f"{where}: {printable(reason)}") from error
-    name = getattr(found, "name", None)
-    if name != path.stem:
-        raise ConfigError(f"{where}: it says name {name!r}, its file must be {name}.yml")
-    return found
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, UsageError) as error:
+        raise ConfigError(f"{where}: {printable(error)}") from error

@@ -29,6 +29,9 @@ WITHOUT_EFFECT = {
     *("lock_timeout", "memory_limit", "threads", "retry_delays"),
     *("http_timeout", "http_attempts", "retry_after_max", "impala_timeout"),
     *("impala_password", "maxmind_license_key", "proxy"),
+    # The triage is told apart by its own manifest.
+    *("analyst_db", "analyst_journal", "triage_dir", "rules_dir", "author"),
+    *("feedback_uri", "feedback_pipelines", "feedback_days", "feedback_rows"),
     *("ingest", "ingest_uri", "sources_dir", "reports"),
     # Their values or contents are hashed apart from them.
     *("limit", "pipelines_dir", "project_dir"),
@@ -60,7 +63,13 @@ def fingerprint(
         "pipeline": pipeline.model_dump(mode="json"),
         "results": results,
         "telemetry": telemetry,
-        "context": list(_stats(_files([settings.context_dir, *settings.geo_db]))),
+        "context": list(
+            _stats(
+                file
+                for file in _files([settings.context_dir, *settings.geo_db])
+                if not file.is_relative_to(settings.rules_dir)
+            )
+        ),
         "project": _sources(settings.project_dir, PROJECT_PARTS),
         "packages": _sources(CODE, PACKAGES),
         "versions": {name: version(name) for name in LIBRARIES},

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from spot_oa import pipelines
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import PublishError, printable
 from spot_oa.pipelines import Pipeline
@@ -40,8 +41,13 @@ def published_folder(data_dir: Path, part: Slice) -> Path:
 
 def newest_published(data_dir: Path, pipeline: str) -> dt.date | None:
     """The newest day that is published; None if there is none."""
+    return max(published_days(data_dir, pipeline), default=None)
+
+
+def published_days(data_dir: Path, pipeline: str) -> list[dt.date]:
+    """The days that are published, the first one first."""
     manifests = (data_dir / pipeline).glob(f"{'[0-9]' * 8}/{MANIFEST}")
-    return max((parse_date(manifest.parent.name) for manifest in manifests), default=None)
+    return sorted(parse_date(manifest.parent.name) for manifest in manifests)
 
 
 def publish(
@@ -72,7 +78,45 @@ def publish(
         PublishError: The files could not be written or swapped in; the old set stands.
         WarehouseError: A table could not be read; the old set stands.
     """
-    day = published_folder(data_dir, part)
+    return publish_tables(
+        pipeline.tables,
+        part,
+        data_dir,
+        warehouse,
+        meta=meta,
+        manifest=lambda _, published: manifest(published),
+    )
+
+
+def publish_tables(
+    tables: Mapping[str, pipelines.Published],
+    part: Slice,
+    root: Path,
+    warehouse: Warehouse,
+    *,
+    meta: Mapping[str, str],
+    manifest: Callable[[Path, Published], Mapping[str, object]],
+    texts: Mapping[str, str] | None = None,
+) -> Published:
+    """Write tables of a day, and texts beside them, and swap the whole folder in; see `publish`.
+
+    Args:
+        tables: What is written, and in which order.
+        part: The day.
+        root: The folder becomes `root/<pipeline>/<YYYYMMDD>`; it is made if missing.
+        warehouse: Exports the tables.
+        meta: Key-value metadata of every Parquet file; equal for equal runs.
+        manifest: Makes the content of manifest.json, given the folder of the written files.
+        texts: File name -> content.
+
+    Returns:
+        What was published.
+
+    Raises:
+        PublishError: The files could not be written or swapped in; the old set stands.
+        WarehouseError: A table could not be read; the old set stands.
+    """
+    day = published_folder(root, part)
     stage = day.with_name(f".{part.compact}.new")
     try:
         _bring_back(day)
@@ -80,20 +124,24 @@ def publish(
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
         rows = {}
-        for table, described in pipeline.tables.items():
+        for table, described in tables.items():
             file = stage / f"{table}.parquet"
             rows[table] = warehouse.export(table, part, described.order_by, file, meta)
             _sync(file)
         published = Published(day, rows)
-        text = json.dumps(manifest(published), indent=2, ensure_ascii=False)
-        (stage / MANIFEST).write_text(text + "\n", "utf-8")
-        _sync(stage / MANIFEST)
+        written = {
+            **(texts or {}),
+            MANIFEST: json.dumps(manifest(stage, published), indent=2, ensure_ascii=False) + "\n",
+        }
+        for name, text in written.items():
+            (stage / name).write_bytes(text.encode())
+            _sync(stage / name)
         _swap_in(stage, day)
         _sync(day.parent)
     except OSError as error:
         raise PublishError(
             f"{part}: cannot publish to {day} ({printable(error)}); "
-            "free or allow that folder, or correct SPOT_OA_DATA_DIR"
+            "free or allow that folder, or correct the setting that names it"
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)

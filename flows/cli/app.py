@@ -258,6 +258,7 @@ def demo(
         console.print(told, markup=False, highlight=False, soft_wrap=True)
     if not generate_only:
         _run_days(_pipelines("all"), DEMO_DATES, None, settings=settings)
+        labels.show_labels_of_demo(settings, DEMO_DATES[0])
 
 
 @app.command()

@@ -9,7 +9,11 @@ from enum import StrEnum
 from functools import partial
 
 import python_enrichers
+from analyst.feedback import COLUMNS, SPOILS_THE_SCORER
+from analyst.standing import load_rules
+from analyst.store import open_store
 from flows.cli.ingest import configured
+from flows.run.labels import pending
 from flows.run.tables import python_tables
 from python_enrichers.base import Indicators, Outcome, Status
 from spot_oa.errors import SpotOaError
@@ -79,6 +83,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             partial(newest_published, settings.data_dir, pipeline.name),
         )
     yield from _logs(settings)
+    yield from _labels(settings, pipelines)
     for step in python_enrichers.STEPS:
         yield from _sources(settings, step)
 
@@ -139,6 +144,43 @@ def _logs(settings: Settings) -> Iterator[Finding]:
         ends = ", ".join(f"{name} {when:%Y-%m-%d %H:%M}" for name, when in sensor.newest.items())
         share = f", {100 * sensor.refused / sensor.lines:.2f} % refused" if sensor.lines else ""
         yield State.OK, f"logs of {sensor.name}: newest {ends or 'none'}{share}"
+
+
+def _labels(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Iterator[Finding]:
+    """The analysts' store, the rule files, days whose triage is behind, and where feedback goes."""
+    what = f"labels in {settings.analyst_db}"
+    store = open_store(settings)
+    try:
+        store.check_place()
+        count = store.count()
+        behind = pending(settings, pipelines.values())
+    except SpotOaError as error:
+        yield _fault(error, State.UNUSABLE), f"{what}: {error}"
+    else:
+        late = f", {len(behind)} days to refresh: `spot-oa refresh --pending`" if behind else ""
+        yield State.OK, f"{what}: {count or 'no'} actions{late}"
+    labelled = {name: each for name, each in pipelines.items() if each.triage}
+    for name, pipeline in labelled.items():
+        try:
+            rules = load_rules(settings, pipeline)
+        except SpotOaError as error:
+            yield State.UNUSABLE, str(error)
+        else:
+            if rules:
+                on = sum(rule.enabled for rule in rules)
+                yield State.OK, f"rules of {name} in {settings.rules_dir}: {len(rules)}, {on} on"
+    given = [name for name in settings.feedback_pipelines if name in COLUMNS]
+    if not settings.feedback_uri:
+        yield State.OK, "feedback to the scorer: none, SPOT_OA_FEEDBACK_URI is not set"
+        return
+    uri = without_userinfo(settings.feedback_uri)
+    yield State.OK, f"feedback to the scorer of {', '.join(given) or 'nothing'}: below {uri}"
+    for name in SPOILS_THE_SCORER:
+        ends = "spot-ml 1.0 ends its job at the first Low row"
+        if name in given:
+            yield State.OK, f"feedback of {name}: {ends}; its reader has to be a mended one"
+        else:
+            yield State.OK, f"feedback of {name}: not delivered, for {ends} (docs/labels.md)"
 
 
 def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Finding:

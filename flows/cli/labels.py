@@ -1,9 +1,11 @@
-"""What analysts type: `label`, `unlabel`, `labels`, `undo` and `reset`."""
+"""What analysts type: `label`, `unlabel`, `labels`, `undo`, `reset`, `refresh`, `feedback`."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spot_oa.dates import parse_date
-from spot_oa.errors import ConfigError, UsageError, printable
+from spot_oa.errors import ConfigError, SpotOaError, UsageError, printable
 
 if TYPE_CHECKING:
     from analyst.day import Day, LiveRow, Reply
+    from spot_oa.dates import Slice
     from spot_oa.pipelines import Triage
     from spot_oa.settings import Settings
 
@@ -58,7 +61,7 @@ Selected = list[tuple[str, dict[str, str]]]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the console script."""
-    for command in (label, unlabel, undo, reset):
+    for command in (label, unlabel, undo, reset, rules, refresh, feedback):
         app.command()(command)
     app.add_typer(labels, name="labels")
 
@@ -180,6 +183,146 @@ def reset(
     day = _open(pipeline, date)
     confirm = day.part.compact if yes else None
     _answer(day, [day.reset(confirm, with_stories=with_stories, note=note)], as_json=as_json)
+
+
+def rules(
+    pipeline: PipelineArgument,
+    *,
+    date: DateOption,
+    apply: Annotated[
+        list[str] | None,
+        typer.Option("--apply", metavar="ID", help="Score the open rows of this rule for good."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the rules of the rule file would score on a published day, or apply some."""
+    day = _open(pipeline, date)
+    if apply:
+        _answer(day, [day.apply_standing(rule_id) for rule_id in apply], as_json=as_json)
+        return
+    for rule, meant, reply in day.try_standing():
+        on = "on" if rule.holds_on(day.part.date) else "off"
+        told = {"id": rule.id, "version": str(rule.version), "on": on == "on", "rows": meant,
+                "would_score": reply.changed, "severity": rule.severity.title}  # fmt: skip
+        _print(
+            json.dumps(told)
+            if as_json
+            else f"{rule.id} {rule.version} ({on}): {meant} rows, {reply.changed} of them would be "
+            f"{rule.severity.title}  {printable(rule.title)}".rstrip()
+        )
+    if not day.rules and not as_json:
+        _print(f"{day.part}: no rules")
+
+
+def show_labels_of_demo(settings: Settings, date: dt.date) -> None:
+    """Label a few rows of the demo, make its triage anew, and show the head of it."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from analyst.day import open_day  # noqa: PLC0415
+    from spot_oa.publish import published_folder  # noqa: PLC0415
+    from spot_oa.warehouse.published import read_rows  # noqa: PLC0415
+
+    day = open_day("flow", date, settings=settings, author="demo", made_with="cli")
+    exfiltration = str(day.published.rows[0]["dstip"])
+    replies = [
+        day.label("ip", {"ip": exfiltration}, "high", note="exfiltration", only_open=True),
+        day.label_ranks([len(day.published.rows) - 1], "low", note="backup", only_open=True),
+    ]
+    _answer(day, replies, as_json=False)
+    _refresh(settings, day.part)
+    rows = read_rows(published_folder(settings.triage_dir, day.part) / "flow_triage.parquet")
+    scored = [row for row in rows if row["severity"]]
+    # Open rows come first, most suspicious first.
+    table = Table(*_SHOWN, title="flow_triage: what is left to do, and what is done", box=None)
+    for row in [*rows[:3], *scored[:3]]:
+        table.add_row(*(escape(printable(row[name])) for name in _SHOWN))
+    Console(width=100).print(table)
+
+
+_SHOWN = ("sort_order", "srcip", "dstip", "dport", "rank", "severity_name", "scored_by", "note")
+"""Columns of flow_triage that the demo shows."""
+
+
+def refresh(
+    pipeline: Annotated[
+        str, typer.Argument(metavar="PIPELINE|all", help="flow, proxy, dns or all.")
+    ] = "all",
+    *,
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")
+    ] = None,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Every day with actions that its triage lacks.")
+    ] = False,
+    accept_store: Annotated[
+        bool,
+        typer.Option("--accept-store", help="Take a store that has lost what was published."),
+    ] = False,
+) -> None:
+    """Make a published day's triage tables and feedback anew from what analysts did."""
+    from flows.run import labels as landing  # noqa: PLC0415
+    from spot_oa.dates import Slice  # noqa: PLC0415
+    from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415
+
+    settings = _settings()
+    described = load_pipelines(settings.pipelines_dir)
+    if pipeline != "all":
+        described = {pipeline: get_pipeline(pipeline, settings.pipelines_dir)}
+    if pending == (date is not None):
+        raise UsageError("give --date, or --pending for all days that need it")
+    if date is not None:
+        day = parse_date(date)
+        with_triage = [
+            name for name, each in described.items() if each.triage or len(described) == 1
+        ]
+        parts = [Slice(name, day) for name in with_triage]
+    else:
+        parts = landing.pending(settings, described.values())
+    failed = []
+    for part in parts:
+        try:
+            _refresh(settings, part, accept_store=accept_store)
+        except SpotOaError as error:
+            if len(parts) == 1:
+                raise
+            failed.append(str(part))
+            print(f"spot-oa: {printable(error)}", file=sys.stderr)  # noqa: T201
+    if failed:
+        raise SpotOaError(f"{len(failed)} of {len(parts)} days failed: {', '.join(failed)}")
+    if not parts:
+        _print("no day has actions that its triage lacks")
+
+
+def _refresh(settings: Settings, part: Slice, *, accept_store: bool = False) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from flows.cli.report import reporter  # noqa: PLC0415
+    from flows.run.runner import refresh_day  # noqa: PLC0415
+
+    with reporter(Console(), part) as told:
+        summary = refresh_day(settings, part.pipeline, part.date, told, accept_store=accept_store)
+    for warning in summary.warnings:
+        _print(f"warning: {warning}")
+    _print(f"triage: {summary.triage_folder}")
+
+
+def feedback(pipeline: PipelineArgument, date: DateOption) -> None:
+    """Hand the judged rows of a day to the scorer, as SPOT_OA_FEEDBACK_URI says."""
+    from flows.run.labels import deliver_feedback  # noqa: PLC0415
+
+    day, settings = _open(pipeline, date), _settings()
+    own = day.feedback()
+    _print(f"{day.part}: {len(own.lines)} rows, left out: {own.left_out}")
+    delivered = deliver_feedback(settings, day.pipeline, day.part.date)
+    for uri, sent in delivered:
+        _print(f"{uri}: {len(sent.lines)} rows, left out: {sent.left_out}, cut: {sent.cut}")
+    if not delivered:
+        _print(
+            "delivered nowhere: set SPOT_OA_FEEDBACK_URI, and name the pipeline in "
+            "SPOT_OA_FEEDBACK_PIPELINES"
+        )
 
 
 @labels.command("show")

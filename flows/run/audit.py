@@ -145,7 +145,7 @@ def audited(
         if failed:
             report(f"warning: {failed}")
         raise
-    summary.unaudited = audit.close("unchanged" if summary.unchanged else "done", None)
+    summary.unaudited = audit.close(summary.ended, summary.unlabelled or None)
     if summary.unaudited and summary.unchanged:
         report(f"warning: {summary.unaudited}")
 

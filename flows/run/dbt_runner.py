@@ -25,15 +25,18 @@ PROFILE = (
 """Settings that profiles.yml and the sources read; no secret is among them."""
 
 _DONE_WELL = {"success", "pass", "warn", "no-op"}
+_MARTS = "models/marts/"
 _SAID_OF_ALL = "Unable to establish connection to Impala server: "
 """What dbt-impala puts before every error of SQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did; a failed node is an error, not an outcome."""
+    """What a build did; what has failed of the marts is an error, not an outcome."""
 
     nodes: Sequence[Node]
+    failed: Sequence[Node] = ()
+    """What has failed and no mart stands on."""
 
     @property
     def models(self) -> int:
@@ -83,8 +86,10 @@ def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
     ]
 
 
-def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
-    """The build of a pipeline's marts and all they stand on.
+def build_command(
+    pipeline: str, dates: Sequence[dt.date], parts: Sequence[str] = ("marts",)
+) -> list[str]:
+    """The build of a pipeline's marts, or other parts, and all they stand on.
 
     Unit tests are left out: they test the SQL and not the day. So are the tests that read the
     telemetry again to compare it with the marts: a run reads it no more often than it has to.
@@ -92,6 +97,7 @@ def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     Args:
         pipeline: Its marts lie in models/marts/<pipeline>.
         dates: Consecutive days.
+        parts: The folders of models: `marts`, `triage`.
 
     Returns:
         The dbt command.
@@ -99,8 +105,30 @@ def build_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
     return [
         "build",
         "--select",
-        f"+path:models/marts/{pipeline}",
+        *(f"+path:models/{part}/{pipeline}" for part in parts),
         *_dates_option(dates),
+        # Not the tests that also read a model which is not built.
+        "--indirect-selection",
+        "buildable",
+        "--exclude-resource-type",
+        "unit_test",
+        "--exclude",
+        "tag:reconciliation",
+    ]
+
+
+def triage_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
+    """The build of what analysts made of a day, on marts that are there: no telemetry is read."""
+    return [
+        "build",
+        "--select",
+        f"path:models/staging/landed/stg_landed__{pipeline}_*",
+        f"path:models/intermediate/{pipeline}/triage",
+        f"path:models/triage/{pipeline}",
+        *_dates_option(dates),
+        # Only tests of these models: those of the marts have passed.
+        "--indirect-selection",
+        "cautious",
         "--exclude-resource-type",
         "unit_test",
         "--exclude",
@@ -113,7 +141,13 @@ def _dates_option(dates: Sequence[dt.date]) -> list[str]:
     return ["--vars", f'{{date_from: "{first}", date_to: "{last}"}}']
 
 
-def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: OnNode) -> Built:
+def build(
+    settings: Settings,
+    pipeline: str,
+    dates: Sequence[dt.date],
+    on_node: OnNode,
+    command: Sequence[str] | None = None,
+) -> Built:
     """Build and test the pipeline's marts for the dates.
 
     Args:
@@ -121,14 +155,16 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
         pipeline: The pipeline.
         dates: Consecutive days whose slices are replaced.
         on_node: Told of each model and test that finishes.
+        command: Another build, as `triage_command` gives; that of the marts if None.
 
     Returns:
         Counts and warned tests.
 
     Raises:
-        BuildError: A model or a test failed; the message names the first.
+        BuildError: A model or a test failed, and marts stand on it if the build has any; the
+            message names the first.
     """
-    command = build_command(pipeline, dates)
+    command = command or build_command(pipeline, dates)
     outcome = invoke(settings, command, lambda event: _tell(event, on_node))
     # One retry too many does no harm if something else has failed as well.
     transient = any(error.transient for error in outcome.engine_errors)
@@ -137,7 +173,8 @@ def build(settings: Settings, pipeline: str, dates: Sequence[dt.date], on_node: 
         raise BuildError(f"dbt build failed: {reason}", transient=transient)
     built = _built(outcome.result.results, settings, transient=transient)
     messages = _messages(settings, dates, outcome.result.results)
-    return Built([replace(n, message=messages.get(n.name, n.message)) for n in built.nodes])
+    told = [replace(node, message=messages.get(node.name, node.message)) for node in built.nodes]
+    return replace(built, nodes=told)
 
 
 def _messages(
@@ -212,8 +249,10 @@ def _uninterrupted(result: Any) -> Any:
 
 
 def _built(results: Sequence[Any], settings: Settings, *, transient: bool) -> Built:
-    nodes = [
-        Node(
+    below = _below_marts(results)
+    nodes, of_marts, others = list[Node](), list[Node](), list[Node]()
+    for result in results:
+        node = Node(
             kind=str(result.node.resource_type),
             name=result.node.name,
             status=str(result.status),
@@ -221,22 +260,49 @@ def _built(results: Sequence[Any], settings: Settings, *, transient: bool) -> Bu
             rows=getattr(result, "failures", None),
             message=_one_line(result.message or ""),
         )
-        for result in results
-    ]
-    undone = tuple(node for node in nodes if node.status not in _DONE_WELL)
-    # What is skipped is so because something before it failed.
-    failed = tuple(node for node in undone if node.status != "skipped") or undone
-    if failed:
-        first = failed[0]
-        rows = f" ({first.rows} rows)" if first.rows else ""
-        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        raise BuildError(
-            f"dbt {first.kind} {first.name} failed{rows}{more}: {first.message}; "
-            f"see {settings.target_dir / 'logs' / 'dbt.log'}",
-            failed=failed,
-            transient=transient,
-        )
-    return Built(nodes)
+        nodes.append(node)
+        if node.status not in _DONE_WELL:
+            (of_marts if not below or _is_below(result.node, below) else others).append(node)
+    if of_marts:
+        failed = _causes(of_marts)
+        raise BuildError(what_failed(failed, settings), failed=failed, transient=transient)
+    return Built(nodes, _causes(others))
+
+
+def _causes(undone: Sequence[Node]) -> Sequence[Node]:
+    """What is skipped is so because something before it failed."""
+    return tuple(node for node in undone if node.status != "skipped") or tuple(undone)
+
+
+def what_failed(failed: Sequence[Node], settings: Settings) -> str:
+    """Failed models and tests in one line, of which the first is named."""
+    first = failed[0]
+    rows = f" ({first.rows} rows)" if first.rows else ""
+    more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return (
+        f"dbt {first.kind} {first.name} failed{rows}{more}: {first.message}; "
+        f"see {settings.target_dir / 'logs' / 'dbt.log'}"
+    )
+
+
+def _below_marts(results: Sequence[Any]) -> set[str]:
+    """The ids of the marts of a build and of all they stand on; none if it has no mart."""
+    nodes = {result.node.unique_id: result.node for result in results}
+    found: set[str] = set()
+    left = [one for one, node in nodes.items() if node.original_file_path.startswith(_MARTS)]
+    while left:
+        one = left.pop()
+        if one not in found:
+            found.add(one)
+            left += nodes[one].depends_on_nodes if one in nodes else ()
+    return found
+
+
+def _is_below(node: Any, below: set[str]) -> bool:
+    """Whether marts stand on a model, or a test is of nothing else than such models."""
+    return below.issuperset(
+        node.depends_on_nodes if node.resource_type == "test" else {node.unique_id}
+    )
 
 
 def _tell(event: Any, on_node: OnNode) -> None:

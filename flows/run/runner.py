@@ -11,17 +11,22 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from flows.run import steps
+from analyst.published import read_manifest, triage_of
+from flows.run import labels, steps
 from flows.run.audit import audited
+from flows.run.dbt_runner import what_failed
+from flows.run.labels import Labelled
 from flows.run.steps import Run
 from flows.run.summary import Enriched, Summary
 from spot_oa.dates import Slice
+from spot_oa.errors import SpotOaError, printable
 from spot_oa.fingerprint import fingerprint, published_unchanged
 from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import get_pipeline
 from spot_oa.publish import Published, published_folder
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse.tables import triage_tables
 
 T = TypeVar("T")
 
@@ -147,6 +152,60 @@ def run_day(
             summary.unchanged = True
             rows = {name: table["rows"] for name, table in manifest["tables"].items()}
             summary.published = Published(published_folder(settings.data_dir, part), rows)
+            timer = _Timer(summary, caller, reporter, audit.keep)
+            _kept(summary, partial(_refresh_if_behind, run, summary, timer))
+            if summary.triage_folder:
+                _report(run, summary, timer)
+            for warning in summary.of_labels:
+                reporter.note(f"warning: {warning}")
+    return summary
+
+
+def refresh_day(
+    settings: Settings,
+    pipeline: str,
+    date: dt.date,
+    reporter: Reporter,
+    *,
+    accept_store: bool = False,
+    caller: Caller | None = None,
+) -> Summary:
+    """Make the triage of a published day anew from what analysts did; no telemetry is read.
+
+    Args:
+        settings: The configuration.
+        pipeline: The pipeline's name.
+        date: The day.
+        reporter: Told how it goes.
+        accept_store: Take a store that is not the one, or has not all, of the last time.
+        caller: Calls the steps; plainly if None.
+
+    Returns:
+        What was done.
+
+    Raises:
+        SpotOaError: It failed; the published triage is as it was.
+    """
+    caller = caller or PlainCaller()
+    run = _run(settings, pipeline, date, None)
+    triage_of(run.pipeline)
+    folder = published_folder(settings.data_dir, run.part)
+    if read_manifest(folder) is None:
+        raise SpotOaError(
+            f"{run.part} is not published: `spot-oa run {pipeline} --date {date}` does it"
+        )
+    summary = Summary(
+        run.part, uuid.uuid4().hex[:12], run.limit, settings.target, dt.datetime.now(dt.UTC)
+    )
+    summary.refreshed = True
+    summary.published = Published(folder, {})
+    with (
+        warehouse_lock(settings.lock, f"refresh {run.part}", settings.lock_timeout, reporter.note),
+        audited(run, summary, caller.flow_run_id, reporter.note) as audit,
+    ):
+        timer = _Timer(summary, caller, reporter, audit.keep)
+        _refresh(run, summary, timer, accept_store=accept_store)
+        _report(run, summary, timer)
     return summary
 
 
@@ -187,6 +246,39 @@ def _unchanged(run: Run, digest: str) -> Mapping[str, Any] | None:
     return published_unchanged(published_folder(run.settings.data_dir, run.part), digest)
 
 
+class _Timer:
+    """Calls the steps, and notes when each began and how long it took."""
+
+    def __init__(
+        self, summary: Summary, caller: Caller, reporter: Reporter, keep: Callable[[], None]
+    ) -> None:
+        self._summary = summary
+        self._keep = keep
+        self.caller = caller
+        self.reporter = reporter
+
+    def timed(
+        self, name: str, step: Callable[[], T], describe: Callable[[T], str]
+    ) -> Callable[[], T]:
+        """The step, with the time taken."""
+
+        def call() -> T:
+            self._summary.begun.append(name)
+            self._keep()
+            self.reporter.started(name)
+            begin = time.perf_counter()
+            result = step()
+            self._summary.seconds[name] = time.perf_counter() - begin
+            self.reporter.finished(name, self._summary.seconds[name], describe(result))
+            return result
+
+        return call
+
+    def call(self, name: str, step: Callable[[], T], describe: Callable[[T], str]) -> T:
+        """Run one step to its end."""
+        return self.caller.call(name, self.timed(name, step, describe))
+
+
 def _run_steps(
     run: Run,
     summary: Summary,
@@ -194,51 +286,103 @@ def _run_steps(
     reporter: Reporter,
     keep: Callable[[], None],
 ) -> None:
-    def timed(name: str, step: Callable[[], T], describe: Callable[[T], str]) -> Callable[[], T]:
-        def call() -> T:
-            summary.begun.append(name)
-            keep()
-            reporter.started(name)
-            begin = time.perf_counter()
-            result = step()
-            summary.seconds[name] = time.perf_counter() - begin
-            reporter.finished(name, summary.seconds[name], describe(result))
-            return result
-
-        return call
-
-    def call(name: str, step: Callable[[], T], describe: Callable[[T], str]) -> T:
-        return caller.call(name, timed(name, step, describe))
-
-    prepared = call("prepare", partial(steps.prepare, run), lambda _: "sources read")
+    timer = _Timer(summary, caller, reporter, keep)
+    prepared = timer.call("prepare", partial(steps.prepare, run), lambda _: "sources read")
     summary.prepared = [*run.settings.misspelt, *prepared.warnings]
     summary.has_telemetry = prepared.has_telemetry
-    summary.landed = call(
+    summary.landed = timer.call(
         "land",
         partial(steps.land, run, reporter.progress),
         lambda landed: f"{landed.rows} rows, {landed.rejected} rejected",
     )
+    enrichment = {
+        name: timer.timed(name, partial(steps.enrich, run, name, enricher), _describe_enriched)
+        for name, enricher in prepared.enrichers.items()
+    }
+    together: dict[str, Callable[[], Enriched | Labelled | None]] = {**enrichment}
+    if steps.has_triage(run.pipeline):
+        landing = partial(_kept, summary, partial(labels.land, run))
+        labelling = timer.timed("labels", landing, _describe_labels)
+        together["labels"] = labelling
+    done = caller.call_together(together)
     summary.enriched.update(
-        caller.call_together(
-            {
-                name: timed(name, partial(steps.enrich, run, name, enricher), _describe_enriched)
-                for name, enricher in prepared.enrichers.items()
-            }
-        )
+        {name: made for name, made in done.items() if isinstance(made, Enriched)}
     )
-    summary.built = call(
+    labelled = done.get("labels")
+    summary.built = timer.call(
         "dbt build",
-        partial(steps.build, run, reporter.progress),
+        # Without this time's labels the ones of the last time would meet other results.
+        partial(steps.build, run, reporter.progress, triage=labelled is not None),
         lambda built: f"{built.models} models, {built.tests_passed} tests passed",
     )
-    summary.published = call(
+    summary.published = timer.call(
         "publish",
         partial(steps.publish, run, summary),
         lambda published: f"to {published.folder}",
     )
+    if summary.built.failed:
+        summary.unlabelled = what_failed(summary.built.failed, run.settings)
+    elif isinstance(labelled, Labelled):
+        _kept(summary, partial(_publish_triage, run, summary, timer, labelled))
+        # Somebody may have scored while the run held the lock: once more, but no oftener.
+        _kept(summary, partial(_refresh_if_behind, run, summary, timer))
+    _report(run, summary, timer)
+
+
+def _report(run: Run, summary: Summary, timer: _Timer) -> None:
     if run.settings.reports:
         # No task of Prefect's: there is nothing in it to be tried again.
-        timed("report", partial(steps.report, run, summary), lambda told: told)()
+        timer.timed("report", partial(steps.report, run, summary), str)()
+
+
+def _kept(summary: Summary, step: Callable[[], T]) -> T | None:
+    """What a step about labels gives, or None and a warning: a day does not fail for them."""
+    try:
+        return step()
+    except SpotOaError as error:
+        summary.unlabelled = printable(error)
+        return None
+
+
+def _refresh_if_behind(run: Run, summary: Summary, timer: _Timer) -> None:
+    if labels.is_behind(run.settings, run.pipeline, run.part):
+        _refresh(run, summary, timer)
+
+
+def _refresh(run: Run, summary: Summary, timer: _Timer, *, accept_store: bool = False) -> None:
+    run.warehouse.prepare(list(triage_tables(run.pipeline).values()))
+    labelled = timer.call(
+        "labels", partial(labels.land, run, accept_store=accept_store), _describe_labels
+    )
+    built = timer.call(
+        "dbt build",
+        partial(steps.build_triage, run, timer.reporter.progress),
+        lambda built: f"{built.models} models, {built.tests_passed} tests passed",
+    )
+    summary.built = summary.built or built
+    _publish_triage(run, summary, timer, labelled)
+
+
+def _publish_triage(run: Run, summary: Summary, timer: _Timer, labelled: Labelled) -> None:
+    summary.triage_folder = timer.call(
+        "publish triage", partial(labels.publish, run, labelled), lambda folder: f"to {folder}"
+    )
+    if not labels.delivers(run.settings, run.pipeline):
+        return
+    try:
+        timer.call(
+            "feedback",
+            partial(labels.deliver_feedback, run.settings, run.pipeline, run.part.date),
+            lambda delivered: f"to {' and '.join(uri for uri, _ in delivered)}",
+        )
+    except SpotOaError as error:
+        summary.undelivered = printable(error)
+
+
+def _describe_labels(labelled: Labelled | None) -> str:
+    if labelled is None:
+        return "left as they were"
+    return f"{len(labelled.snapshot.actions)} actions, {labelled.orphans} rows that are gone"
 
 
 def _describe_enriched(enriched: Enriched) -> str:

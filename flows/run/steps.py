@@ -131,13 +131,37 @@ def _check_key(step: str, table: Table, enrichment: Enrichment) -> None:
         raise EnrichmentError(f"enrichment step {step}: two rows of {key} for {table}; return one")
 
 
-def build(run: Run, on_node: OnNode) -> Built:
-    """Build and test the marts of the slice.
+def build(run: Run, on_node: OnNode, *, triage: bool = True) -> Built:
+    """Build and test the marts of the slice, and what analysts made of them.
+
+    Args:
+        run: The slice.
+        on_node: Told of each model and test that finishes.
+        triage: Build the triage too, where the pipeline has one.
 
     Raises:
         BuildError: A model or a test failed.
     """
-    return dbt_runner.build(run.settings, run.pipeline.name, [run.part.date], on_node)
+    name, dates = run.pipeline.name, [run.part.date]
+    parts = ("marts", "triage") if triage and has_triage(run.pipeline) else ("marts",)
+    command = dbt_runner.build_command(name, dates, parts)
+    return dbt_runner.build(run.settings, name, dates, on_node, command)
+
+
+def build_triage(run: Run, on_node: OnNode) -> Built:
+    """Build and test what analysts made of the slice, on the marts that are there.
+
+    Raises:
+        BuildError: A model or a test failed.
+    """
+    name, dates = run.pipeline.name, [run.part.date]
+    command = dbt_runner.triage_command(name, dates)
+    return dbt_runner.build(run.settings, name, dates, on_node, command)
+
+
+def has_triage(pipeline: Pipeline) -> bool:
+    """Whether the pipeline's rows can be labelled, and its labels have tables."""
+    return pipeline.triage is not None and bool(pipeline.triage.tables)
 
 
 def publish(run: Run, summary: Summary) -> Published:

@@ -51,6 +51,13 @@ class Summary:
     """Why it was not."""
     unaudited: str = ""
     """Why the run could not be written to oa.run_audit."""
+    unlabelled: str = ""
+    """Why the labels were not landed, built or published; then the triage is that of before."""
+    undelivered: str = ""
+    """Why the scorer was not handed what analysts judged."""
+    triage_folder: Path | None = None
+    refreshed: bool = False
+    """Only the triage was made anew: the day's results are as they were."""
     unchanged: bool = False
     """The published day was left alone: its inputs and settings are what they were."""
 
@@ -65,8 +72,17 @@ class Summary:
         return self.published.rows if self.published else {}
 
     @property
+    def ended(self) -> str:
+        """How a run ended that went well, in one word."""
+        if self.refreshed:
+            return "refreshed"
+        return "unchanged" if self.unchanged else "done"
+
+    @property
     def headline(self) -> str:
         """The run in a few words."""
+        if self.refreshed:
+            return f"triage refreshed, {len(self.warnings)} warnings"
         if self.unchanged:
             return "unchanged, left as published"
         rows = self.landed.rows if self.landed else 0
@@ -79,11 +95,22 @@ class Summary:
         return [step for step in dict.fromkeys(self.begun) if step not in self.seconds]
 
     @property
+    def of_labels(self) -> list[str]:
+        """Why the triage or the scorer's feedback is not of this run."""
+        told = {
+            "THE TRIAGE IS AS IT WAS": self.unlabelled,
+            "the scorer has not got the feedback": self.undelivered,
+        }
+        return [f"{what}: {why}" for what, why in told.items() if why]
+
+    @property
     def warnings(self) -> list[str]:
         """What an operator should look at, one line each."""
         return list(self._warnings())
 
     def _warnings(self) -> Iterator[str]:
+        # First of all: what analysts see is not of this run.
+        yield from self.of_labels
         yield from self.prepared
         if self.landed:
             if self.landed.rejected:

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from python_enrichers import lookup_tables
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.settings import load_settings
-from spot_oa.warehouse.tables import REJECTS, RUN_AUDIT, Table, results_table, telemetry_table
+from spot_oa.warehouse.tables import (
+    REJECTS,
+    RUN_AUDIT,
+    Table,
+    results_table,
+    telemetry_table,
+    triage_tables,
+)
 
 WIDTH = 100
 
@@ -92,14 +99,16 @@ AUDIT_TESTS = """\
           - holds:
               name: run_audit_status
               arguments:
-                conditions: ["status in ('done', 'unchanged', 'failed', 'interrupted', 'died')"]
+                conditions: ["status in ('done', 'unchanged', 'refreshed', 'failed',
+                  'interrupted', 'died')"]
               config: {where: ""}"""
 
 
 def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
     """Every table that Python writes, for the given pipelines."""
     results = [results_table(pipeline) for pipeline in pipelines.values()]
-    return [*results, REJECTS, *lookup_tables(), RUN_AUDIT]
+    triage = [t for pipeline in pipelines.values() for t in triage_tables(pipeline).values()]
+    return [*results, REJECTS, *triage, *lookup_tables(), RUN_AUDIT]
 
 
 def sources(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:

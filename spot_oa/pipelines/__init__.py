@@ -143,13 +143,15 @@ class Triage(_Model):
     key: tuple[Name, ...] = Field(min_length=1)
     """What makes a row the same after a rerun: neither score, nor rank, nor what was looked up."""
     landed: dict[Name, Name] = {}
-    """Key column -> the results field that it is, where that has another name."""
+    """Column -> the results field that it is, where that has another name."""
     targets: dict[Name, Name] = {"row": "severity"}
     """What of a row bears a severity -> its column of the triage table. The first one decides
     whether the row is open; the row's severity is that of the first one that has any."""
     fields: dict[Name, Comparison] = {}
     matches: dict[Name, Match] = {}
     """Kinds of selectors, beside `rows` and `fields`."""
+    ruled: tuple[Name, ...] = ()
+    """Columns that standing rules may speak of; they come with the results."""
     tables: dict[Name, Published] = {}
     """The tables that go to the day's triage folder."""
 
@@ -199,9 +201,12 @@ class Pipeline(_Model):
     def _can_be_labelled(self) -> Self:
         if self.triage is None:
             return self
-        for column in self.triage.key:
-            if self.triage.landed.get(column, column) not in self.results.fields:
-                raise ValueError(f"triage.key: {column!r} is no results field, nor is it in landed")
+        for entry in ("key", "ruled"):
+            for column in getattr(self.triage, entry):
+                if self.triage.landed.get(column, column) not in self.results.fields:
+                    raise ValueError(
+                        f"triage.{entry}: {column!r} is no results field, nor is it in landed"
+                    )
         for kind, match in self.triage.matches.items():
             if unknown := set(match.targets) - set(self.triage.targets):
                 raise ValueError(f"triage.matches.{kind}: {min(unknown)!r} is no target")

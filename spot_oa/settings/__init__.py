@@ -89,6 +89,7 @@ class RunSettings(Stage):
             "triage_dir": home / "triage",
             "analyst_db": home / "analyst.sqlite",
             "warehouse": home / "warehouse.duckdb",
+            "rules_dir": Path(values.get("context_dir", home / "context")) / "rules",
         }
         return defaults | values | {"home": home}
 

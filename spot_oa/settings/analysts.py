@@ -20,6 +20,8 @@ class AnalystSettings(Stage):
     """SQLite's journal; `delete` where the store has to be on a network file system."""
     triage_dir: Path = Path()
     """What analysts made of the published days (`$HOME/triage`)."""
+    rules_dir: Path = Path()
+    """Standing rules, a `<pipeline>.yml` each (`$HOME/context/rules`; below the context)."""
     author: str = Field(default="", max_length=64)
     """Whose actions these are; the user of the operating system if empty."""
     feedback_uri: str = ""

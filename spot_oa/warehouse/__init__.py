@@ -155,6 +155,10 @@ class Warehouse(Protocol):
         """The distinct values of a text column in the slice, by rank, without NULL."""
         ...
 
+    def rows(self, table: Table, columns: Sequence[str], part: Slice) -> list[tuple[Any, ...]]:
+        """Some columns of the rows of a slice, by rank."""
+        ...
+
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
         """The distinct values of `Related` in the slice, in alphabetical order, without NULL."""
         ...

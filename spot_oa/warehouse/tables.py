@@ -76,10 +76,17 @@ def declared(
             those of the slice follow.
         key: What a slice has one row of.
     """
+    types, docs = _split(columns)
+    return Table(schema, name, {**types, **_SHARED}, description, docs, key)
+
+
+def _split(
+    columns: Mapping[str, Type | tuple[Type, str]],
+) -> tuple[Mapping[str, Type], Mapping[str, str]]:
+    """Types and descriptions of declared columns."""
     split = {name: (c, "") if isinstance(c, str) else c for name, c in columns.items()}
     types = {name: kind for name, (kind, _) in split.items()}
-    docs = {name: text for name, (_, text) in split.items() if text}
-    return Table(schema, name, {**types, **_SHARED}, description, docs, key)
+    return types, {name: text for name, (_, text) in split.items() if text}
 
 
 def results_table(pipeline: Pipeline) -> Table:
@@ -125,6 +132,76 @@ REJECTS = declared(
 
 _NOT_SO_FAR = "NULL if the run did not come so far."
 
+_TRIAGE: Mapping[str, tuple[str, Mapping[str, Type | tuple[Type, str]]]] = {
+    "labels": (
+        "One row per action, row and target that it is about.",
+        {
+            "rank": ("int", f"{doc('rank')} NULL if the day does not have the row now."),
+            "row_key": ("string", "Hash of the row's key columns; labels stick to it."),
+            "target": ("string", "What of the row is labelled, as in row, client or query."),
+            "action_id": "string",
+            "action_seq": ("bigint", "Place of the action in the store's order."),
+            "kind": ("string", "What was done, label or clear for a judgement."),
+            "severity": ("int", doc("severity_level")),
+            "via": "string",
+            "rule_id": "string",
+            "match_kind": ("string", "How the rows were selected."),
+            "selector": ("string", "What was asked for, in JSON."),
+            "note": "string",
+            "author": ("string", doc("scored_by")),
+            "recorded_at": ("timestamp", "When it was done (UTC)."),
+            "alive": ("int", "1 if nothing has taken the action back."),
+        },
+    ),
+    "rule_hits": (
+        "One row per landed result and rule that it meets.",
+        {
+            "rank": "int",
+            "rule_id": "string",
+            "rule_version": ("string", "Version of the rule."),
+            "severity": ("int", doc("severity_level")),
+            "reason": ("string", "Why, in words."),
+        },
+    ),
+    "suppressed": (
+        "One row per landed result and suppression that covers it.",
+        {
+            "rank": "int",
+            "suppression_id": "string",
+            "reason": ("string", "Why, in words."),
+            "author": ("string", doc("scored_by")),
+        },
+    ),
+    "stories": (
+        "One row per story that was saved.",
+        {
+            "action_id": "string",
+            "action_seq": ("bigint", "Place of the action in the store's order."),
+            "anchor_kind": ("string", "What the story is about, as in ip or uri."),
+            "anchor": ("string", "The address, name or URI that it is about."),
+            "title": ("string", "Its title."),
+            "text": ("string", "The story."),
+            "top_results": ("int", "How many peers are shown."),
+            "author": ("string", doc("scored_by")),
+            "recorded_at": ("timestamp", "When it was done (UTC)."),
+            "alive": ("int", "1 if nothing has taken the action back."),
+        },
+    ),
+}
+
+
+def triage_tables(pipeline: Pipeline) -> dict[str, Table]:
+    """What analysts did, resolved to the landed rows: labels, rule_hits, suppressed, stories."""
+    if pipeline.triage is None:
+        return {}
+    made = {}
+    for name, (description, columns) in _TRIAGE.items():
+        types, docs = _split(columns)
+        full = f"{pipeline.name}_{name}"
+        made[name] = Table("raw", full, {**types, **YMD}, description, docs)
+    return made
+
+
 RUN_AUDIT = declared(
     "oa",
     "run_audit",
@@ -134,7 +211,8 @@ RUN_AUDIT = declared(
         "run_id": ("string", "Identifies the run, as in manifest.json of the day it published."),
         "status": (
             "string",
-            "`done`, `unchanged` (the published day was left alone), `failed`, `interrupted` "
+            "`done`, `unchanged` (the day was left alone), `refreshed` (only its triage is new), "
+            "`failed`, `interrupted` "
             "(Ctrl-C, SIGTERM or cancelled) or `died` (killed, or the machine went down).",
         ),
         "reason": ("string", "The one-line error of a failed run. NULL for the others."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,44 +11,11 @@ import pytest
 
 from spot_oa.pipelines import get_pipeline
 from tests.support import days
+from tests.support.hostile import DATE, HOSTILE, MEANT
 from tests.support.oracle import Day, expected
 from tests.support.warm import Warm
 
 pytestmark = pytest.mark.xdist_group("faults")
-
-DATE = dt.date(2016, 10, 3)
-HOSTILE = [
-    "plain",
-    "o'brien",
-    'a"b"',
-    '"never closed',
-    "back\\slash\\",
-    "semi;colon;-- comment /* */",
-    "'; drop table oa.{pipeline}_scores; --",
-    "' union select * from raw.flow --",
-    "{{{{ 1 / 0 }}}}{{% do exceptions.raise_compiler_error('x') %}}{{# #}}",
-    "$(touch {marker})`touch {marker}`; touch {marker} | touch {marker}",
-    "../../../../../../..{marker}",
-    "=cmd|' /C calc'!A0",
-    "+1+1",
-    "@SUM(1)",
-    "\x1b[31mred\x1b]0;title\x07\x9b2J",
-    "[bold red]markup[/]",
-    "\u202eright to left\u2066\u200f",
-    "\x00nul\x01\x7f\x85",
-    "carriage\rreturn",
-    "\u2028\u2029 lines",
-    "\u00fcn\u00efc\u00f6d\u00e9 \u65e5\u672c \U0001f986 e\u0301",
-    " blanks ",
-    "NULL",
-    "None",
-    "\\N",
-    "%s%n%d{{0}}",
-    "https://evil.example/?x=1&y=<script>alert(1)</script>",
-    "x" * 65536,
-]
-# What the rules need to find the events of a suspicious one.
-MEANT = {"p_date", "p_time", "score"}
 
 
 @pytest.mark.parametrize("pipeline", ["flow", "proxy", "dns"])

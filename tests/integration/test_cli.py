@@ -176,6 +176,8 @@ def test_the_demo_runs_and_does_not_touch_a_home_of_ones_own(home: Path, tmp_pat
         done = spot_oa(tmp_path, "demo", "--rows", "1000", SPOT_OA_RAW_URI="/nowhere")
         assert (done.returncode, done.stderr) == (0, "")
         assert "exfiltration" in done.stdout
+        assert "flow_triage: what is left to do, and what is done" in done.stdout
+        assert f"triage: {tmp_path / 'triage' / 'flow' / '20160708'}" in done.stdout
         assert f"files: {tmp_path / 'data' / 'flow' / '20160709'}" in done.stdout
 
 

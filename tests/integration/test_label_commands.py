@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from analyst.store import open_store
+from spot_oa.lock import warehouse_lock
 from spot_oa.settings import load_settings
 from tests.support.labelled import day, publish, severities
 from tests.support.warm import Warm
@@ -181,3 +182,64 @@ def test_export_and_import(warm: Warm, home: Path, tmp_path: Path) -> None:
         assert warm.run(home, "labels", "import", str(file), **elsewhere)[1] == says
     shown = warm.run(home, "labels", "show", "flow", *DAY, "--scored", "--json", **elsewhere)[1]
     assert json.loads(shown)["severity"] == 2
+
+
+def test_rules_are_shown_and_applied(warm: Warm, home: Path) -> None:
+    code, output, _ = warm.run(home, "rules", "flow", *DAY)
+    assert (code, output) == (0, "flow 2016-07-08: no rules\n")
+    file = load_settings(home=home).rules_dir / "flow.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        '- {id: web, title: "\\e[1mweb", severity: low,'
+        " when: [{field: dport, op: eq, value: 80}]}\n"
+        "- {id: tls, when: [{field: dport, op: eq, value: 443}], severity: 1, enabled: true}\n"
+    )
+    code, output, _ = warm.run(home, "rules", "flow", *DAY)
+    assert code == 0
+    assert output.splitlines() == [
+        "web 1 (off): 2 rows, 2 of them would be Low  \\x1b[1mweb",
+        "tls 1 (on): 2 rows, 0 of them would be High",
+    ]
+    code, output, _ = warm.run(home, "rules", "flow", *DAY, "--json")
+    assert json.loads(output.splitlines()[0]) == {
+        "id": "web", "version": "1", "on": False, "rows": 2, "would_score": 2, "severity": "Low",
+    }  # fmt: skip
+    assert not load_settings(home=home).analyst_db.exists()
+    code, output, _ = warm.run(home, "rules", "flow", *DAY, "--apply", "web")
+    assert code == 0
+    assert "2 rows, 2 changed; action " in output
+    assert now(home) == [1, 3, 3, 1]
+    code, _, errors = warm.run(home, "rules", "flow", *DAY, "--apply", "nosuch")
+    assert (code, errors.count("\n")) == (2, 1)
+    file.write_text("- {id: web, when: [{field: nosuch, op: eq, value: 80}], severity: low}\n")
+    code, _, errors = warm.run(home, "rules", "flow", *DAY)
+    assert (code, errors.count("\n")) == (1, 1)
+    assert "'nosuch' is no column that rules may speak of" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("flow",), 2, "give --date, or --pending"),
+        (("flow", *DAY, "--pending"), 2, "give --date, or --pending"),
+        (("nosuch", *DAY), 2, "pipeline 'nosuch' is unknown"),
+        (("flow", "--date", "2016-07-09"), 1, "flow 2016-07-09 is not published"),
+        (("--pending",), 0, "no day has actions that its triage lacks"),
+    ],
+)
+def test_refresh_says_what_it_needs(
+    warm: Warm, home: Path, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    ended, output, errors = warm.run(home, "refresh", *arguments)
+    assert ended == code
+    assert says in output + errors
+    assert (output + errors).count("\n") == 1
+
+
+def test_a_label_does_not_wait_for_a_run(warm: Warm, home: Path) -> None:
+    settings = load_settings(home=home)
+    with warehouse_lock(settings.lock, "a run", 0, str):
+        code, output, errors = warm.run(home, "label", "flow", *DAY, "--severity", "low", "--ip", X)
+    assert (code, errors) == (0, "")
+    assert "3 rows, 3 changed" in output
+    assert now(home) == [3, 3, 3, 0]

@@ -39,7 +39,7 @@ def unit_tests(built: Settings) -> Mapping[str, list[UnitTest]]:
 
 
 def test_no_mutant_lives(built: Settings, unit_tests: Mapping[str, list[UnitTest]]) -> None:
-    layers = ("staging", "intermediate", "marts")
+    layers = ("staging", "intermediate", "marts", "triage")
     models = {file.stem for layer in layers for file in (PROJECT / "models" / layer).rglob("*.sql")}
     assert unit_tests.keys() == models
     killed, living = 0, set()

@@ -1,36 +1,40 @@
-"""Texts that somebody could put into traffic to be shown to an analyst."""
+"""Texts that mean something to a shell, a terminal, SQL, Jinja, HTML or a spreadsheet."""
 
 from __future__ import annotations
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</script><script>alert(2)</script>",
-    "</title><script>alert(3)</script>",
-    "</style><script>alert(4)</script>",
-    '"><svg onload=alert(5)>',
-    "'><img src=x onerror=alert(6)>",
-    '" onmouseover="alert(7)" x="',
-    "javascript:alert(8)",
-    "data:text/html,<script>alert(9)</script>",
-    "<base href=//evil.example>",
-    "<meta http-equiv=refresh content=0;url=//evil.example>",
-    "<a href=javascript:alert(10)>x</a>",
-    "<iframe srcdoc='<script>alert(11)</script>'>",
-    "<!--",
-    "-->",
-    "]]>",
-    "<![CDATA[",
-    "&lt;script&gt;&#60;script&#62;",
-    "{{constructor.constructor('alert(12)')()}}",
-    "${alert(13)}`",
-    "$x^2$ \\(y\\)",
-    "\u202eevil\u202c.example",
-    "\x00\x01\x1b[31m\x7f\x85",
-    "line\nend\r\u2028\u2029",
-    "\ufeff\ufffe\uffff",
+import datetime as dt
+
+DATE = dt.date(2016, 10, 3)
+"""A day on which they are laid out."""
+HOSTILE = [
+    "plain",
+    "o'brien",
+    'a"b"',
+    '"never closed',
+    "back\\slash\\",
+    "semi;colon;-- comment /* */",
+    "'; drop table oa.{pipeline}_scores; --",
+    "' union select * from raw.flow --",
+    "{{{{ 1 / 0 }}}}{{% do exceptions.raise_compiler_error('x') %}}{{# #}}",
+    "$(touch {marker})`touch {marker}`; touch {marker} | touch {marker}",
+    "../../../../../../..{marker}",
     "=cmd|' /C calc'!A0",
-    "x" * 2000,
-    "é日本\U0001f986",
-    "",
-    " ",
-)
+    "+1+1",
+    "@SUM(1)",
+    "\x1b[31mred\x1b]0;title\x07\x9b2J",
+    "[bold red]markup[/]",
+    "\u202eright to left\u2066\u200f",
+    "\x00nul\x01\x7f\x85",
+    "carriage\rreturn",
+    "\u2028\u2029 lines",
+    "\u00fcn\u00efc\u00f6d\u00e9 \u65e5\u672c \U0001f986 e\u0301",
+    " blanks ",
+    "NULL",
+    "None",
+    "\\N",
+    "%s%n%d{{0}}",
+    "https://evil.example/?x=1&y=<script>alert(1)</script>",
+    "x" * 65536,
+]
+MEANT = {"p_date", "p_time", "score"}
+"""Fields that the rules need to find the events of a suspicious one."""

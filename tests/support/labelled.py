@@ -98,6 +98,24 @@ def day(
     return open_day(pipeline, date, settings=settings, author=author, made_with="cli")
 
 
+def judge(settings: Settings, part: Slice) -> None:
+    """Something of everything that labels can be, on a day that a run has published."""
+    opened = day(settings, part.pipeline, date=part.date)
+    opened.label_ranks(
+        [0, 1, 2, 3], "high", note="o'brien;\n--\u202e \N{GREEK SMALL LETTER ALPHA}\\"
+    )
+    opened.label_ranks([1], "low")
+    opened.label_ranks([2], "medium")
+    opened.undo()
+    opened.clear_ranks([3])
+    first = opened.published.rows[0]
+    if part.pipeline == "flow":
+        opened.apply_rules(["eq"] * 6, ["", "", "", str(first["dport"]), "", ""], 2)
+    if part.pipeline == "dns":
+        opened.label("client", {"ip_dst": str(first["ip_dst"])}, "low")
+        opened.label("query", {"dns_qry_name": str(first["dns_qry_name"])}, "medium")
+
+
 def severities(opened: Day, column: str | None = None) -> list[int]:
     """What holds now, by rank."""
     return [each.severities[column] if column else int(each.severity) for each in opened.rows()]

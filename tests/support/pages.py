@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spot_oa.settings import Settings
-from tests.support.hostile import HOSTILE
+from tests.support.markup import HOSTILE
 
 DATE = dt.date(2016, 7, 8)
 NEXT = dt.date(2016, 7, 9)

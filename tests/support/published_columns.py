@@ -13,10 +13,11 @@ Columns = Mapping[str, str]
 
 
 def described(project: Path) -> dict[str, Columns]:
-    """The contracts of the marts."""
+    """The contracts of the marts and of the triage tables."""
     return {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
-        for file in sorted((project / "models" / "marts").rglob("_*__models.yml"))
+        for folder in ("marts", "triage")
+        for file in sorted((project / "models" / folder).rglob("_*__models.yml"))
         for model in yaml.safe_load(file.read_text("utf-8"))["models"]
     }
 

@@ -25,7 +25,12 @@ from tests.support.impala.telemetry import load_telemetry
 from tests.support.report import Told
 
 Rows = Counter[tuple[object, ...]]
-MARTS = [table for pipeline in load_pipelines().values() for table in pipeline.tables]
+MARTS = [
+    table
+    for pipeline in load_pipelines().values()
+    for tables in (pipeline.tables, pipeline.triage.tables if pipeline.triage else ())
+    for table in tables
+]
 
 
 class Target(ABC):
@@ -39,8 +44,12 @@ class Target(ABC):
         """Begin anew: an empty warehouse, and the telemetry below `home`."""
 
     @abstractmethod
+    def read(self, query: str) -> Rows:
+        """The rows that a query gives."""
+
     def read_table(self, table: str) -> Rows:
         """All rows of a published table, of every date."""
+        return self.read(f"select * from oa.{table}")
 
     def load_telemetry(self) -> None:
         """Take over the telemetry below the home, after it has changed."""
@@ -88,9 +97,9 @@ class DuckDB(Target):
     def open(self, home: Path) -> None:
         self.settings = load_settings(home=home)
 
-    def read_table(self, table: str) -> Rows:
+    def read(self, query: str) -> Rows:
         with duckdb.connect(str(self.settings.warehouse), read_only=True) as connection:
-            return Counter(connection.execute(f"from oa.{table}").fetchall())
+            return Counter(connection.execute(query).fetchall())
 
 
 class Impala(Target):
@@ -114,8 +123,8 @@ class Impala(Target):
     def load_telemetry(self) -> None:
         load_telemetry(self.stand_in.engine, self.settings, Path(self.settings.raw_uri))
 
-    def read_table(self, table: str) -> Rows:
-        return Counter(self.stand_in.engine.execute(f"select * from oa.{table}").rows)
+    def read(self, query: str) -> Rows:
+        return Counter(self.stand_in.engine.execute(query).rows)
 
     def close(self) -> None:
         self.stand_in.__exit__()

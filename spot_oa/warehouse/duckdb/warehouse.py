@@ -257,6 +257,15 @@ class DuckDBWarehouse:
             ).fetchall()
         return [row[0] for row in rows]
 
+    def rows(self, table: Table, columns: Sequence[str], part: Slice) -> list[tuple[Any, ...]]:
+        """See `Warehouse.rows`."""
+        with self._connect() as connection:
+            return connection.execute(
+                f"select {', '.join(columns)} from {table} "  # noqa: S608
+                "where y = ? and m = ? and d = ? order by rank",
+                list(part.ymd.values()),
+            ).fetchall()
+
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
         """See `Warehouse.related`."""
         shared = name_key if pipeline.is_name(related.shares) else str

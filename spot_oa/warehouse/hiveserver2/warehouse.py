@@ -318,6 +318,22 @@ class HiveServer2Warehouse:
             )
         return [_text(row[0]) for row in rows]
 
+    def rows(self, table: Table, columns: Sequence[str], part: Slice) -> list[tuple[Any, ...]]:
+        """See `Warehouse.rows`."""
+        with self._connect() as session:
+            rows = session.rows(
+                f"select {', '.join(f'`{name}`' for name in columns)} "  # noqa: S608
+                f"from {_name(self._settings, table)} where {_of_slice(part)} order by `rank`"
+            )
+        text = [table.columns[name] == "string" for name in columns]
+        return [
+            tuple(
+                _text(value) if is_text and value is not None else value
+                for value, is_text in zip(row, text, strict=True)
+            )
+            for row in rows
+        ]
+
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
         """See `Warehouse.related`."""
         shared = name_key if pipeline.is_name(related.shares) else str

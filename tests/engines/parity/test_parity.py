@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from flows.run.runner import refresh_day
 from spot_oa.dates import Slice, parse_date
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.pipelines import load_pipelines
+from spot_oa.publish import published_folder
 from tests.support.cases import Case, assert_same, published
+from tests.support.labelled import judge
 from tests.support.published import Files, content
+from tests.support.report import Told
 from tests.support.targets import (
     DuckDB,
     Impala,
@@ -42,6 +46,15 @@ class Wanted:
     files: dict[Slice, Files]
 
 
+def judged(target: Target, part: Slice) -> Files:
+    """What a day's triage holds in files, and beside the tables."""
+    folder = published_folder(target.settings.triage_dir, part)
+    texts = {
+        name: (folder / name).read_text("utf-8") for name in ("actions.jsonl", "ml_feedback.csv")
+    }
+    return {**content(folder), **{name: (text,) for name, text in texts.items()}}
+
+
 @pytest.fixture(scope="module")
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> Wanted:
     home = tmp_path_factory.mktemp("duckdb")
@@ -49,6 +62,9 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> Wanted:
     target = DuckDB()
     target.open(home)
     files = {part: content(target.run(part).folder) for part in PARTS}
+    for part in PARTS:
+        judge(target.settings, part)
+        refresh_day(target.settings, part.pipeline, part.date, Told())
     return Wanted(home, target, target.tables(), files)
 
 
@@ -67,6 +83,7 @@ def built(
     home = tmp_path_factory.mktemp(target.name)
     for part in ("raw", "ml", "context"):
         shutil.copytree(wanted.home / part, home / part)
+    shutil.copy(wanted.home / "analyst.sqlite", home)
     target.open(home)
     return target, {part: content(target.run(part).folder) for part in PARTS}
 
@@ -76,6 +93,17 @@ def test_first_runs(built: tuple[Target, dict[Slice, Files]], wanted: Wanted) ->
     target, files = built
     assert list(differing(target.tables(), wanted.tables)) == []
     assert files == wanted.files
+    for part in PARTS:
+        assert judged(target, part) == judged(wanted.target, part)
+
+
+def test_a_refresh(built: tuple[Target, object], wanted: Wanted) -> None:
+    target, _ = built
+    part = Slice("dns", FIRST)
+    before = judged(target, part)
+    refresh_day(target.settings, part.pipeline, part.date, Told())
+    assert judged(target, part) == before
+    assert list(differing(target.tables(), wanted.tables)) == []
 
 
 def test_a_rerun(built: tuple[Target, object], wanted: Wanted) -> None:

@@ -19,13 +19,16 @@ import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
 
+from flows.run.runner import refresh_day
 from flows.run.tables import python_tables
 from spot_oa.dates import Slice, parse_date
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from tests.support.cases import Case
+from tests.support.labelled import judge
 from tests.support.project import PROJECT
+from tests.support.report import Told
 from tests.support.targets import MARTS, DuckDB, Rows, differing
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark"), pytest.mark.timeout(900)]
@@ -33,7 +36,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark"), pytest.mark.t
 PIPELINES = load_pipelines()
 FIRST, SECOND = DEMO_DATES
 NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
-CHANGED = ("path:models/intermediate", "path:models/marts")
+CHANGED = ("path:models/intermediate", "path:models/marts", "path:models/triage")
 SMALL = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
@@ -135,7 +138,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DuckDB:
     target.open(home)
     for pipeline in PIPELINES:
         for date in DEMO_DATES:
-            target.run(Slice(pipeline, date))
+            part = Slice(pipeline, date)
+            target.run(part)
+            judge(target.settings, part)
+            refresh_day(target.settings, pipeline, date, Told())
     return target
 
 
@@ -178,7 +184,8 @@ def test_the_base_cases(spark: Spark, reference: Path, tmp_path: Path) -> None:
         part = Slice(name, parse_date(case.date))
         target.run(part, case.run["limit"])
         spark.take(target.settings)
-        spark.dbt("build", *NO_UNIT_TESTS, "--select", f"+path:models/marts/{name}", date=part.date)
+        marts = ("--select", f"+path:models/marts/{name}", "--indirect-selection", "buildable")
+        spark.dbt("build", *NO_UNIT_TESTS, *marts, date=part.date)
         for mart in case.pipeline.tables:
             wanted = target.read_table(mart)
             assert of_date(spark.rows(mart), part.date) == wanted, mart

@@ -20,7 +20,10 @@ from tests.support.site import Site
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 
 FIRST, SECOND = DEMO_DATES
-STEPS = ["prepare", "land", "geo", "network_context", "reputation", "dbt build", "publish"]
+STEPS = [
+    *("prepare", "land", "geo", "network_context", "reputation", "labels"),
+    *("dbt build", "publish", "publish triage"),
+]
 
 
 def day(site: Site, pipeline: str = "flow", date: dt.date = FIRST) -> Path:

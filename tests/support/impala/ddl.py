@@ -45,7 +45,8 @@ def marts() -> dict[str, dict[str, str]]:
     """Column -> type of every published table, in order."""
     return {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
-        for file in sorted((PROJECT / "models" / "marts").rglob("_*__models.yml"))
+        for folder in ("marts", "triage")
+        for file in sorted((PROJECT / "models" / folder).rglob("_*__models.yml"))
         for model in yaml.safe_load(file.read_text("utf-8"))["models"]
     }
 

@@ -98,6 +98,36 @@ def test_reset_takes_back_every_label_and_can_be_undone(flow: Settings) -> None:
     assert digests(scores) == before
 
 
+def test_restoring_is_a_reset_or_an_undo_of_what_came_after(flow: Settings) -> None:
+    opened = day(flow)
+    opened.label("fields", {"sport": 1}, 3)
+    before = severities(opened)
+    second = opened.label("ip", {"ip": X}, 1).action
+    assert second is not None
+    day(flow, author="bob").clear_ranks([5])
+    undone = opened.undo(second.action_id).action
+    assert undone is not None
+    opened.label_ranks([7], 2)
+    scored = severities(opened)
+    replies = opened.restore(before=undone.short_id)
+    assert len(replies) == 2
+    assert severities(opened) == [1] * 5 + [0] + [1] * 34 + [0]
+    opened.undo(replies[1].action.action_id if replies[1].action else None)
+    opened.undo(replies[0].action.action_id if replies[0].action else None)
+    assert severities(opened) == scored
+    opened.restore(before=second.short_id)
+    assert severities(opened) == before
+    with pytest.raises(UsageError, match="confirm it with"):
+        opened.restore()
+    assert severities(opened) == before
+    opened.restore(confirm="20160708")
+    assert severities(opened) == [0] * 41
+    other = DATE + dt.timedelta(days=1)
+    publish(flow, "flow", [{}], date=other)
+    with pytest.raises(UsageError, match="is of flow 2016-07-08, not of flow 2016-07-09"):
+        day(flow, date=other).restore(before=second.short_id)
+
+
 def test_reset_leaves_other_days_and_stories_alone(flow: Settings) -> None:
     other = DATE + dt.timedelta(days=1)
     publish(flow, "flow", [{}], date=other)

@@ -27,7 +27,7 @@ from analyst.pictures import (
 )
 from analyst.pictures.svg import style
 from analyst.pictures.text import NONE, key, size
-from tests.support.hostile import HOSTILE
+from tests.support.markup import HOSTILE
 from tests.support.project import PROJECT
 
 SVG = "{http://www.w3.org/2000/svg}"

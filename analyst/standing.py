@@ -1,0 +1,201 @@
+"""Standing rules: severities that rows of any day get for as long as a rule file says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from analyst.actions import Severity, parse_severity, to_json
+from analyst.published import triage_of
+from analyst.selectors import Row, address_test
+from spot_oa.descriptions import read_yaml
+from spot_oa.errors import ConfigError, UsageError, printable
+from spot_oa.pipelines import Pipeline
+from spot_oa.settings import Settings
+
+Number = int | float
+Operation = Literal[
+    "eq", "ne", "leq", "geq", "in", "cidr", "prefix", "suffix", "contains", "is_null"
+]
+_NUMERIC = {"eq", "ne", "leq", "geq", "in", "is_null"}
+_TEXTUAL = {"eq", "ne", "in", "cidr", "prefix", "suffix", "contains", "is_null"}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Condition(_Model):
+    """One column compared with one value; all conditions of a rule have to hold."""
+
+    field: str
+    op: Operation
+    value: Number | str | list[Number | str] | None = None
+
+
+class StandingRule(_Model):
+    """A severity for the rows in which every condition holds; NULL meets only `is_null`."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    version: Number | str = 1
+    title: str = Field(default="", max_length=200)
+    when: Annotated[list[Condition], Field(min_length=1)]
+    severity: Annotated[Severity, BeforeValidator(parse_severity)]
+    reason: str = Field(default="", max_length=2000)
+    """Text; `{field}` stands for the row's value of that column."""
+    enabled: bool = False
+    valid_from: dt.date | None = None
+    valid_to: dt.date | None = None
+    author: str = Field(default="", max_length=64)
+
+    @model_validator(mode="after")
+    def _can_match(self) -> Self:
+        for condition in self.when:
+            _test(condition)
+        return self
+
+    @property
+    def rule_id(self) -> str:
+        """What its hits, and actions that apply it, are known by."""
+        return self.id
+
+    @property
+    def canonical(self) -> str:
+        """What it asked for, as an action keeps it."""
+        when = [each.model_dump(mode="json") for each in self.when]
+        return to_json({"rule": self.id, "version": str(self.version), "when": when})
+
+    def holds_on(self, day: dt.date) -> bool:
+        """Whether it is switched on, and about this day."""
+        begun = self.valid_from is None or self.valid_from <= day
+        return self.enabled and begun and (self.valid_to is None or day <= self.valid_to)
+
+    def select(self, rows: Sequence[Row]) -> list[int]:
+        """The places of the rows that it means."""
+        tests = [(each.field, _test(each)) for each in self.when]
+        return [
+            place
+            for place, row in enumerate(rows)
+            if all(holds(row[field]) for field, holds in tests)
+        ]
+
+    def reason_for(self, row: Row) -> str:
+        """Why it gives a row its severity."""
+
+        def value(match: re.Match[str]) -> str:
+            found = row.get(match[1], match[0])
+            return "" if found is None else str(found)
+
+        # In one go: what a row holds is not looked into for further fields.
+        return re.sub(r"\{(\w+)\}", value, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A row that a standing rule means: its place among the rows, and the rule."""
+
+    place: int
+    rule: StandingRule
+
+
+def load_rules(settings: Settings, pipeline: Pipeline) -> list[StandingRule]:
+    """The rule file of a pipeline; no rules if there is none.
+
+    Raises:
+        ConfigError: It cannot be read, or a rule of it cannot be meant.
+    """
+    file = settings.rules_dir / f"{pipeline.name}.yml"
+    if not file.exists():
+        return []
+    rules = read_yaml(file, f"rule file {file}", list[StandingRule], empty=[])
+    kinds = columns(pipeline)
+    known: set[str] = set()
+    for rule in rules:
+        if rule.id in known:
+            raise ConfigError(f"rule file {file}: rule {rule.id} is there twice")
+        known.add(rule.id)
+        for condition in rule.when:
+            kind = kinds.get(condition.field)
+            if kind is None:
+                raise ConfigError(
+                    f"rule file {file}: rule {rule.id}: {printable(condition.field)!r} is no "
+                    f"column that rules may speak of, take one of {', '.join(kinds)}"
+                )
+            if condition.op not in (_TEXTUAL if kind == "string" else _NUMERIC):
+                raise ConfigError(
+                    f"rule file {file}: rule {rule.id}: {condition.op} does not go with "
+                    f"{condition.field}, which is {kind}"
+                )
+            given = condition.value
+            values = given if isinstance(given, list) else [] if given is None else [given]
+            if any(isinstance(value, str) != (kind == "string") for value in values):
+                raise ConfigError(
+                    f"rule file {file}: rule {rule.id}: {condition.field} is {kind}, "
+                    f"{printable(condition.value)!r} is not"
+                )
+    return rules
+
+
+def columns(pipeline: Pipeline) -> Mapping[str, str]:
+    """The columns of the scores that rules may speak of, and their types."""
+    triage = triage_of(pipeline)
+    return {
+        name: pipeline.results.fields[triage.landed.get(name, name)].type for name in triage.ruled
+    }
+
+
+def hits(rules: Sequence[StandingRule], day: dt.date, rows: Sequence[Row]) -> list[Hit]:
+    """Every row that an enabled rule means on the day, rule by rule."""
+    return [Hit(place, rule) for rule in rules if rule.holds_on(day) for place in rule.select(rows)]
+
+
+def deciding(found: Sequence[Hit]) -> Mapping[int, StandingRule]:
+    """The rule that decides about each row by place: the most severe, then the first by id."""
+    return {
+        hit.place: hit.rule
+        for hit in sorted(found, key=lambda hit: (hit.rule.severity, hit.rule.id), reverse=True)
+    }
+
+
+def _test(condition: Condition) -> Callable[[object], bool]:
+    """Whether a value meets a condition.
+
+    Raises:
+        UsageError: The condition has no value, or one that it cannot have.
+    """
+    op, wanted = condition.op, condition.value
+    if op == "is_null":
+        if wanted is not None:
+            raise UsageError("is_null takes no value")
+        return lambda value: value is None
+    if wanted is None or isinstance(wanted, list) != (op == "in"):
+        raise UsageError(f"{op} takes {'a list' if op == 'in' else 'one value'}")
+    if op == "cidr":
+        inside = address_test(str(wanted))
+        if inside is None:
+            raise UsageError(f"{printable(wanted)!r} is no address and no network")
+        return inside
+    return lambda value: value is not None and _COMPARED[op](value, wanted)
+
+
+_COMPARED: Mapping[str, Callable[[object, object], bool]] = {
+    "eq": lambda value, wanted: value == wanted,
+    "ne": lambda value, wanted: value != wanted,
+    "leq": lambda value, wanted: _number(value) <= _number(wanted),
+    "geq": lambda value, wanted: _number(value) >= _number(wanted),
+    "in": lambda value, wanted: isinstance(wanted, list) and value in wanted,
+    "prefix": lambda value, wanted: str(value).startswith(str(wanted)),
+    "suffix": lambda value, wanted: str(value).endswith(str(wanted)),
+    "contains": lambda value, wanted: str(wanted) in str(value),
+}
+
+
+def _number(value: object) -> Number:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no number")
+    return value

@@ -1,0 +1,36 @@
+"""Texts that somebody could put into traffic to be shown to an analyst."""
+
+from __future__ import annotations
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script><script>alert(2)</script>",
+    "</title><script>alert(3)</script>",
+    "</style><script>alert(4)</script>",
+    '"><svg onload=alert(5)>',
+    "'><img src=x onerror=alert(6)>",
+    '" onmouseover="alert(7)" x="',
+    "javascript:alert(8)",
+    "data:text/html,<script>alert(9)</script>",
+    "<base href=//evil.example>",
+    "<meta http-equiv=refresh content=0;url=//evil.example>",
+    "<a href=javascript:alert(10)>x</a>",
+    "<iframe srcdoc='<script>alert(11)</script>'>",
+    "<!--",
+    "-->",
+    "]]>",
+    "<![CDATA[",
+    "&lt;script&gt;&#60;script&#62;",
+    "{{constructor.constructor('alert(12)')()}}",
+    "${alert(13)}`",
+    "$x^2$ \\(y\\)",
+    "\u202eevil\u202c.example",
+    "\x00\x01\x1b[31m\x7f\x85",
+    "line\nend\r\u2028\u2029",
+    "\ufeff\ufffe\uffff",
+    "=cmd|' /C calc'!A0",
+    "x" * 2000,
+    "é日本\U0001f986",
+    "",
+    " ",
+)

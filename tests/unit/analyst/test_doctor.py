@@ -1,0 +1,68 @@
+"""What `spot-oa doctor` says of labels, rules and feedback."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyst import store as stores
+from flows.cli.doctor import State, examine
+from spot_oa.settings import Settings
+from tests.support.labelled import day, publish
+
+
+def found(settings: Settings) -> dict[str, State]:
+    words = ("labels in", "rules of", "rule file", "feedback")
+    return {line: state for state, line in examine(settings) if line.startswith(words)}
+
+
+def of_the_store(settings: Settings) -> tuple[State, str]:
+    (line,) = [line for line in found(settings) if line.startswith("labels in")]
+    return found(settings)[line], line
+
+
+def test_nothing_yet(settings: Settings) -> None:
+    assert found(settings) == {
+        f"labels in {settings.analyst_db}: no actions": State.OK,
+        "feedback to the scorer: none, SPOT_OA_FEEDBACK_URI is not set": State.OK,
+    }
+    assert not settings.analyst_db.exists()
+
+
+def test_actions_rules_and_feedback(settings: Settings) -> None:
+    publish(settings, "flow", [{}])
+    day(settings).label_ranks([0], 1)
+    settings.rules_dir.mkdir(parents=True)
+    rule = "- {id: x, when: [{field: dport, op: eq, value: 1}], severity: low, enabled: true}\n"
+    (settings.rules_dir / "flow.yml").write_text(rule)
+    (settings.rules_dir / "dns.yml").write_text(rule)
+    given = settings.model_copy(update={"feedback_uri": "hdfs://ann:secret@ml/user/spot"})
+    lines = found(given)
+    late = "1 actions, 1 days to refresh: `spot-oa refresh --pending`"
+    assert lines.pop(f"labels in {settings.analyst_db}: {late}") is State.OK
+    assert lines.pop(f"rules of flow in {settings.rules_dir}: 1, 1 on") is State.OK
+    (broken,) = [line for line in lines if line.startswith("rule file")]
+    assert lines.pop(broken) is State.UNUSABLE
+    assert "'dport' is no column" in broken
+    ends = "spot-ml 1.0 ends its job at the first Low row"
+    assert lines == {
+        "feedback to the scorer of proxy, dns: below hdfs://ml/user/spot": State.OK,
+        f"feedback of flow: not delivered, for {ends} (docs/labels.md)": State.OK,
+    }
+    named = given.model_copy(update={"feedback_pipelines": ("flow",)})
+    assert f"feedback of flow: {ends}; its reader has to be a mended one" in found(named)
+
+
+def test_a_store_that_keeps_no_promises(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "file_system", lambda _: "nfs4")
+    state, line = of_the_store(settings)
+    assert state is State.UNUSABLE
+    assert "is on a network file system (nfs4)" in line
+    assert "SPOT_OA_ANALYST_JOURNAL=delete" in line
+    monkeypatch.undo()
+    settings.analyst_db.parent.mkdir(parents=True, exist_ok=True)
+    settings.analyst_db.write_bytes(b"no store" * 1000)
+    state, line = of_the_store(settings)
+    assert state is State.UNUSABLE
+    assert "file is not a database" in line
