@@ -154,7 +154,7 @@ def test_only_filters_and_summaries_scan_telemetry_and_once(settings: Settings) 
     compiled = settings.target_dir / "target" / "compiled" / "spot_oa" / "models"
     scans = {}
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
-        for file in (file for part in parts for file in compiled.glob(f"{part}/**/*.sql")):
+        for file in (file for part in parts for file in compiled.glob(f"{part}/*/*.sql")):
             plan = connection.execute("explain " + file.read_text("utf-8")).fetchall()
             scans[file.stem] = str(plan).count("READ_PARQUET")
     assert scans.keys() >= set(published())
