@@ -129,9 +129,10 @@ def fuzz(sample: str, seed: int, home: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert one.skipped == told.skipped
 
 
-def examples(count: int) -> settings:
+def examples(count: int, *, same: bool = False) -> settings:
     return settings(
         max_examples=count,
+        derandomize=same,
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -143,7 +144,7 @@ Folders = pytest.TempPathFactory
 Patch = pytest.MonkeyPatch
 
 
-@examples(100)
+@examples(100, same=True)
 @CHANGED
 def test_changed_files(
     sample: str, seed: int, tmp_path_factory: Folders, monkeypatch: Patch
