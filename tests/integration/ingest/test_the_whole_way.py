@@ -136,10 +136,10 @@ def test_an_ingest_during_a_run_is_for_the_next_run(
     more.write_bytes(zeek("conn", CONN, *[row] * 9))
     build = steps.build
 
-    def ingest_then_build(*given: Any, **more: Any) -> Any:
+    def ingest_then_build(*given: Any, **named: Any) -> Any:
         (taken,) = take(tmp_path, "zeek", more)
         assert taken.rows == {"flow": 9}
-        return build(*given, **more)
+        return build(*given, **named)
 
     settings, day = load_settings(home=tmp_path), dt.date.fromisoformat(DAY)
 
