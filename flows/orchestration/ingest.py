@@ -14,7 +14,8 @@ from pydantic import Field
 
 from flows.cli import ingest as shown
 from flows.orchestration.secret_blocks import settings_with_secrets
-from spot_oa.errors import SpotOaError, printable
+from flows.orchestration.tasks import is_transient
+from spot_oa.errors import printable
 from spot_oa.ingest import Ingest
 from spot_oa.ingest.delivery import deliver
 from spot_oa.ingest.status import sensors
@@ -49,7 +50,7 @@ def ingest_hourly(
     retried: dict[str, Any] = {
         "retries": len(delays),
         "retry_delay_seconds": delays or 0,
-        "retry_condition_fn": _is_transient,
+        "retry_condition_fn": is_transient,
     }
     failed = []
     for name in names or settings.ingest:
@@ -97,8 +98,3 @@ def _deliver() -> None:
     done = deliver(settings_with_secrets())
     for line in shown.delivered(done) if done else ():
         get_run_logger().info("%s", line)
-
-
-def _is_transient(_task: object, _run: object, state: State[Any]) -> bool:
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, SpotOaError) and error.transient

@@ -121,7 +121,7 @@ class PrefectCaller:
             retries=len(self._retry_delays),
             retry_delay_seconds=self._retry_delays,
             retry_jitter_factor=0.2,
-            retry_condition_fn=_is_transient,
+            retry_condition_fn=is_transient,
         )
 
 
@@ -149,5 +149,6 @@ class LogReporter:
         self._log.info("%s: %s: %s (%.1f s)", self._part, step, printable(detail), seconds)
 
 
-def _is_transient(task: Task[..., Any], run: object, state: State[Any]) -> bool:  # noqa: ARG001
+def is_transient(task: Task[..., Any], run: object, state: State[Any]) -> bool:  # noqa: ARG001
+    """Whether a task that failed may succeed when it is tried again, for Prefect to ask."""
     return isinstance(state.data, SpotOaError) and state.data.transient
