@@ -26,6 +26,7 @@ from filelock import FileLock
 from spot_oa.errors import IngestError, printable
 from spot_oa.ingest import telemetry_root
 from spot_oa.ingest.store import FOLDER, Store
+from spot_oa.landing import without_userinfo
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Hour, open_warehouse
@@ -104,15 +105,11 @@ def _reachable(uri: str) -> Any:
         if isinstance(error, IngestError):
             raise
         raise IngestError(
-            f"SPOT_OA_INGEST_URI={printable(_without_user(uri))}: telemetry cannot be brought "
+            f"SPOT_OA_INGEST_URI={printable(without_userinfo(uri))}: telemetry cannot be brought "
             f"there ({printable(error)[:300]}); allow or correct that folder, what was ingested "
             "is kept and goes with the next ingest",
             transient=isinstance(error, (OSError, RuntimeError)),
         ) from error
-
-
-def _without_user(uri: str) -> str:
-    return re.sub(r"(?<=://)[^/@]*@", "", uri)
 
 
 @dataclass(frozen=True, slots=True)
