@@ -10,6 +10,7 @@ import datetime as dt
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, cast
 
@@ -135,8 +136,8 @@ class MaxMindDatabase:
             self.built_at = naive_utc(metadata.build_epoch)
             self._type = metadata.database_type
             self._v4_only = metadata.ip_version == 4  # noqa: PLR2004 - the field's own value
-            self._model = next((read for kind, read in MODELS.items() if kind in self._type), None)
-            self._models = geoip2.database.Reader(path) if self._model else None
+            read = next((read for kind, read in MODELS.items() if kind in self._type), None)
+            self._model = partial(read, geoip2.database.Reader(path)) if read else None
         except (OSError, OverflowError, ValueError, maxminddb.InvalidDatabaseError) as error:
             raise self._unusable(error) from error
 
@@ -157,9 +158,9 @@ class MaxMindDatabase:
             raise self._unusable(error) from error
 
     def _known(self, address: str) -> Known:
-        if self._models and self._model:
+        if self._model:
             try:
-                if known := place_in_model(self._model(self._models, address)):
+                if known := place_in_model(self._model(address)):
                     return known
             except geoip2.errors.AddressNotFoundError:
                 return Known()

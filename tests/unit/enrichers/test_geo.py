@@ -333,7 +333,7 @@ def test_a_database_of_maxminds_type_and_another_layout(
     database = MaxMindDatabase(reference / "geo" / "GeoLite2-City-Test.mmdb")
     wrapped = SimpleNamespace(get=lambda _: record, get_with_prefix_len=lambda _: (record, 24))
     monkeypatch.setattr(database, "_records", wrapped)
-    monkeypatch.setattr(database._models, "_db_reader", wrapped)
+    monkeypatch.setattr(database._model.args[0], "_db_reader", wrapped)
     (known,) = database.lookup([pack("1.1.1.1")])
     assert known
     assert known == place_in_record(record)
