@@ -136,7 +136,7 @@ def run_day(
     caller = caller or PlainCaller()
     run = _run(settings, pipeline, date, limit, force_enrich=force_enrich)
     part, taken = run.part, run.limit
-    summary = Summary(part, uuid.uuid4().hex[:12], taken, settings.target, dt.datetime.now(dt.UTC))
+    summary = _begun(run)
     summary.prepared = settings.misspelt
     for line in settings.misspelt:
         reporter.note(f"warning: {line}")
@@ -146,13 +146,13 @@ def run_day(
     ):
         summary.fingerprint = fingerprint(settings, run.pipeline, part, taken, run.warehouse)
         manifest = _unchanged(run, summary.fingerprint) if skip_unchanged else None
+        timer = _Timer(summary, caller, reporter, audit.keep)
         if manifest is None:
-            _run_steps(run, summary, caller, reporter, audit.keep)
+            _run_steps(run, summary, timer)
         else:
             summary.unchanged = True
             rows = {name: table["rows"] for name, table in manifest["tables"].items()}
             summary.published = Published(published_folder(settings.data_dir, part), rows)
-            timer = _Timer(summary, caller, reporter, audit.keep)
             _kept(summary, partial(_refresh_if_behind, run, summary, timer))
             if summary.triage_folder:
                 _report(run, summary, timer)
@@ -194,9 +194,7 @@ def refresh_day(
         raise SpotOaError(
             f"{run.part} is not published: `spot-oa run {pipeline} --date {date}` does it"
         )
-    summary = Summary(
-        run.part, uuid.uuid4().hex[:12], run.limit, settings.target, dt.datetime.now(dt.UTC)
-    )
+    summary = _begun(run)
     summary.refreshed = True
     summary.published = Published(folder, {})
     with (
@@ -236,6 +234,12 @@ def _run(
         open_warehouse(settings),
         force_enrich,
     )
+
+
+def _begun(run: Run) -> Summary:
+    """What is known of a run before it has done anything."""
+    now = dt.datetime.now(dt.UTC)
+    return Summary(run.part, uuid.uuid4().hex[:12], run.limit, run.settings.target, now)
 
 
 def _unchanged(run: Run, digest: str) -> Mapping[str, Any] | None:
@@ -279,20 +283,13 @@ class _Timer:
         return self.caller.call(name, self.timed(name, step, describe))
 
 
-def _run_steps(
-    run: Run,
-    summary: Summary,
-    caller: Caller,
-    reporter: Reporter,
-    keep: Callable[[], None],
-) -> None:
-    timer = _Timer(summary, caller, reporter, keep)
+def _run_steps(run: Run, summary: Summary, timer: _Timer) -> None:
     prepared = timer.call("prepare", partial(steps.prepare, run), lambda _: "sources read")
     summary.prepared = [*run.settings.misspelt, *prepared.warnings]
     summary.has_telemetry = prepared.has_telemetry
     summary.landed = timer.call(
         "land",
-        partial(steps.land, run, reporter.progress),
+        partial(steps.land, run, timer.reporter.progress),
         lambda landed: f"{landed.rows} rows, {landed.rejected} rejected",
     )
     enrichment = {
@@ -304,7 +301,7 @@ def _run_steps(
         landing = partial(_kept, summary, partial(labels.land, run))
         labelling = timer.timed("labels", landing, _describe_labels)
         together["labels"] = labelling
-    done = caller.call_together(together)
+    done = timer.caller.call_together(together)
     summary.enriched.update(
         {name: made for name, made in done.items() if isinstance(made, Enriched)}
     )
@@ -312,7 +309,7 @@ def _run_steps(
     summary.built = timer.call(
         "dbt build",
         # Without this time's labels the ones of the last time would meet other results.
-        partial(steps.build, run, reporter.progress, triage=labelled is not None),
+        partial(steps.build, run, timer.reporter.progress, triage=labelled is not None),
         lambda built: f"{built.models} models, {built.tests_passed} tests passed",
     )
     summary.published = timer.call(
