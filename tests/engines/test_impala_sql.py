@@ -14,8 +14,6 @@ from spot_oa.pipelines import load_pipelines
 from tests.support.impala_sql import complaints, reserved
 from tests.support.project import PROJECT
 
-pytestmark = pytest.mark.xdist_group("dbt")
-
 QUOTED = {"indicator"}
 """Columns of Python's tables that are reserved words: staging renames them."""
 

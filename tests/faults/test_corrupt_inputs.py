@@ -36,8 +36,6 @@ from tests.support.oracle.results import take
 from tests.support.published import digests
 from tests.support.report import Told
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 FIRST, _ = DEMO_DATES
 PIPELINES = ("flow", "proxy", "dns")
 MANY = 50

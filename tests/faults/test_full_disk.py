@@ -21,8 +21,6 @@ from tests.support.disturbed import NEW, leftovers
 from tests.support.published import digests
 from tests.support.warm import Process, Warm
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 FIRST, _ = DEMO_DATES
 
 

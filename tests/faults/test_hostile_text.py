@@ -15,8 +15,6 @@ from tests.support.hostile import DATE, HOSTILE, MEANT
 from tests.support.oracle import Day, expected
 from tests.support.warm import Warm
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 
 @pytest.mark.parametrize("pipeline", ["flow", "proxy", "dns"])
 def test_hostile_text_in_every_text_field(runs: Warm, tmp_path: Path, pipeline: str) -> None:

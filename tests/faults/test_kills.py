@@ -20,8 +20,6 @@ from tests.support.disturbed import NEW, OLD, leftovers
 from tests.support.published import digests
 from tests.support.warm import Process, Warm
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 FIRST, SECOND = DEMO_DATES
 INTERRUPTED = "spot-oa: interrupted; no day is half published, run it again\n"
 AFTER = ("", "prepare", "land", "reputation", "dbt build", "publish")

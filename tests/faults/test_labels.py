@@ -27,8 +27,6 @@ from tests.support.oracle import Day
 from tests.support.published import digests
 from tests.support.warm import Warm
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 FIRST, _ = DEMO_DATES
 STEPS = ("", "labels", "dbt build", "publish triage")
 """Parts of a refresh by the step whose end they follow."""

@@ -6,15 +6,11 @@ import datetime as dt
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from spot_oa.demo import generate
 from tests.support.days import read_day, read_published
 from tests.support.disturbed import leftovers
 from tests.support.oracle import expected
 from tests.support.warm import Warm
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 PIPELINES = ("flow", "proxy", "dns")
 DATES = [dt.date(2016, 7, 31), dt.date(2016, 8, 1), dt.date(2016, 8, 2)]

@@ -23,8 +23,6 @@ from tests.support.project import PROJECT
 from tests.support.published import digests
 from tests.support.report import Told
 
-pytestmark = pytest.mark.xdist_group("permissions")
-
 FIRST, _ = DEMO_DATES
 DROP = "-dac_override,-dac_read_search"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -17,8 +16,6 @@ from spot_oa.demo import DEMO_DATES, generate
 from tests.support import days
 from tests.support.oracle import Day
 from tests.support.warm import Warm
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 FIRST, _ = DEMO_DATES
 KEYS = {

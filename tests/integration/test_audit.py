@@ -34,8 +34,6 @@ from tests.support.report import Told
 FIRST, _ = DEMO_DATES
 SCRIPT = Path(sys.executable).with_name("spot-oa")
 
-pytestmark = pytest.mark.xdist_group("run")
-
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -20,8 +20,6 @@ from tests.support.published import digests
 FIRST, SECOND = DEMO_DATES
 SCRIPT = Path(sys.executable).with_name("spot-oa")
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -30,8 +30,6 @@ SPOT_1_0: dict[str, dict[str, str]] = {
 }
 """Columns that Spot 1.0 called otherwise."""
 
-pytestmark = pytest.mark.xdist_group("dbt")
-
 
 @pytest.fixture
 def settings(built: Settings) -> Settings:

@@ -15,8 +15,6 @@ from spot_oa.warehouse import open_warehouse
 from tests.support.dbt import dbt
 from tests.support.descriptions import complaints
 
-pytestmark = pytest.mark.xdist_group("dbt")
-
 
 @pytest.fixture(scope="module")
 def target(built: Settings) -> Path:

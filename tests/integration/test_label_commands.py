@@ -22,8 +22,6 @@ SCRIPT = Path(sys.executable).with_name("spot-oa")
 DAY = ("--date", "2016-07-08")
 X = "198.51.100.7"
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:

@@ -51,8 +51,6 @@ INVESTIGATED = {
     "proxy": ["tdate", "fulluri", "uri_sev"],
 }
 
-pytestmark = pytest.mark.xdist_group("labels")
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:

@@ -25,8 +25,6 @@ from tests.support.report import Told
 FIRST, SECOND = DEMO_DATES
 FLOW = get_pipeline("flow")
 
-pytestmark = pytest.mark.xdist_group("run")
-
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -10,12 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from spot_oa.demo import DEMO_DATES, generate
 from tests.support.published import digests
-
-pytestmark = pytest.mark.xdist_group("run")
 
 FIRST = DEMO_DATES[0]
 SCRIPT = Path(sys.executable).with_name("spot-oa")

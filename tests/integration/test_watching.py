@@ -22,8 +22,6 @@ from spot_oa.warehouse.tables import RUN_AUDIT, results_table
 from tests.support.impala import StandIn
 from tests.support.impala.telemetry import create_telemetry
 
-pytestmark = pytest.mark.xdist_group("run")
-
 MONDAY = dt.date(2016, 2, 8)
 """Eight weeks before it is another year."""
 

@@ -14,8 +14,6 @@ import pytest
 
 from tests.support.project import PROJECT
 
-pytestmark = pytest.mark.xdist_group("dbt")
-
 
 def _run(*command: str | Path, folder: Path, **settings: str) -> str:
     done = subprocess.run(

@@ -20,8 +20,6 @@ from tests.mutation.unit_tests import Rows, UnitTest, read_unit_tests
 from tests.support.dbt import dbt
 from tests.support.project import PROJECT
 
-pytestmark = pytest.mark.xdist_group("dbt")
-
 # What dbt would refuse before it ran anything: nobody could commit it unnoticed.
 INVALID = (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException)
 

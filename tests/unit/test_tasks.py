@@ -16,8 +16,6 @@ from flows.orchestration.daily import flow_oa
 from flows.orchestration.tasks import PrefectCaller
 from spot_oa.errors import LandingError
 
-pytestmark = pytest.mark.xdist_group("server")
-
 
 @pytest.mark.parametrize("date", ["2016-07-08", "20160708", 20160708, dt.date(2016, 7, 8)])
 def test_a_date_is_a_date_however_it_is_written(date: object) -> None:

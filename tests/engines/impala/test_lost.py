@@ -18,8 +18,6 @@ from spot_oa.warehouse import open_warehouse
 from tests.support.impala import StandIn
 from tests.support.impala.engine import ImpalaError
 
-pytestmark = pytest.mark.xdist_group("impala")
-
 
 def hang_up(stand_in: StandIn) -> None:
     for client in stand_in._clients:

@@ -18,8 +18,6 @@ from tests.support.impala import StandIn
 from tests.support.impala.telemetry import load_telemetry
 from tests.support.impala.users import SECRET, USERS
 
-pytestmark = pytest.mark.xdist_group("impala")
-
 
 def test_a_day_with_login_and_tls(certificate: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 from dbt.cli.main import dbtRunner
 
 from flows.run.dbt_runner import dbt_arguments, environment
@@ -16,8 +15,6 @@ from spot_oa.warehouse import open_warehouse
 from tests.support.impala import StandIn, ddl
 from tests.support.impala_sql import complaints
 from tests.support.project import PROJECT
-
-pytestmark = pytest.mark.xdist_group("dbt")
 
 CHECKED = ("insert overwrite table oa", "create view")
 """What dbt wraps around the compiled SQL, which tests/engines/test_impala_sql.py looks at."""

@@ -6,16 +6,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from flows.run.dbt_runner import dbt_arguments, environment
 from flows.run.tables import python_tables
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
 from tests.support.project import PROJECT
-
-pytestmark = pytest.mark.xdist_group("impala")
 
 # Its second row is wrong by one character, in a text and behind quotes that Impala does not have.
 WRONG = """

@@ -19,7 +19,7 @@ from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import results_table, triage_tables
 from tests.support.targets import DuckDB, Impala, Target, finished
 
-pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("parity")]
+pytestmark = pytest.mark.parity
 
 PIPELINES = load_pipelines()
 HISTORIES = 67

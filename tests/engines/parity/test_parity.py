@@ -27,7 +27,7 @@ from tests.support.targets import (
     finished,
 )
 
-pytestmark = [pytest.mark.parity, pytest.mark.xdist_group("parity")]
+pytestmark = pytest.mark.parity
 
 FIRST, SECOND = DEMO_DATES
 BOTH = f"{{date_from: {FIRST}, date_to: {SECOND}}}"

@@ -31,7 +31,7 @@ from tests.support.project import PROJECT
 from tests.support.report import Told
 from tests.support.targets import MARTS, DuckDB, Rows, differing
 
-pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
 PIPELINES = load_pipelines()
 FIRST, SECOND = DEMO_DATES

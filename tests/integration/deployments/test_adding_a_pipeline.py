@@ -13,7 +13,7 @@ from tests.support.prefect_api import Api
 from tests.support.site import free_port
 from tests.support.ssh_pipeline import add_pipeline
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 
 def test_the_page_gives_a_deployment_and_a_backfill(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tests.support.published import digests
 from tests.support.report import Told
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 FIRST, _ = DEMO_DATES
 OLD_LIMIT, NEW_LIMIT = 20, 90

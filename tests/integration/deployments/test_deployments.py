@@ -17,7 +17,7 @@ from tests.support.prefect_api import until
 from tests.support.published import digests
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 FIRST, SECOND = DEMO_DATES
 STEPS = [

@@ -23,7 +23,7 @@ from flows.orchestration.local_server import server
 from spot_oa.demo import generate
 from tests.support.project import PROJECT
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 COPIED = (
     *("flows", "python_enrichers", "spot_oa", "models", "macros", "seeds", "tests/dbt"),

@@ -19,7 +19,7 @@ from flows.orchestration.secret_blocks import settings_with_secrets
 from spot_oa.demo import DEMO_DATES
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 IN_BLOCK, IN_ENVIRONMENT = "MARKER-in-a-block-7Q", "MARKER-in-the-environment-3X"
 SAVE = (

@@ -15,7 +15,7 @@ from tests.support.labelled import day
 from tests.support.report import Told
 from tests.support.site import Site
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 FIRST, SECOND = DEMO_DATES
 
