@@ -29,6 +29,8 @@ SPOT_1_0: dict[str, dict[str, str]] = {
     "dns_scores": {"score": "ml_score"},
 }
 """Columns that Spot 1.0 called otherwise."""
+SINCE = {"flow_addresses"}
+"""Marts that Spot 1.0 has not."""
 
 
 @pytest.fixture
@@ -86,6 +88,7 @@ def test_every_data_test_of_a_mart_can_fail(built: Settings, tmp_path: Path) -> 
                 ]
                 connection.execute(f"insert into oa.{mart} values ({', '.join(values)})")
         connection.execute("update oa.flow_scores set sport = 65536 where sport = -2")
+        connection.execute("update oa.flow_addresses set latitude = 91 where longitude = -2")
         connection.execute("update lookups.reputation set severity = 4")
         for pipeline in PIPELINES.values():
             landed = f"raw.{pipeline.results_table}"
@@ -174,7 +177,7 @@ def test_views_of_spot_1_0_are_made_only_if_asked_for(settings: Settings) -> Non
     )
     assert code == 0, output
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
-        for mart in marts():
+        for mart in set(marts()) - SINCE:
             made = connection.sql(f"from oa_compat.{mart}")
             given = connection.sql(f"from oa.{mart}")
             renamed = SPOT_1_0.get(mart, {})
@@ -201,7 +204,7 @@ def test_views_of_spot_1_0_are_its_tables(reference: Path) -> None:
     tables = yaml.safe_load((reference / "contract" / "spot_1_0_tables.yml").read_text("utf-8"))
     file = PROJECT / "models" / "compat" / "_compat__models.yml"
     models = yaml.safe_load(file.read_text("utf-8"))["models"]
-    assert {model["config"]["alias"] for model in models} == set(marts())
+    assert {model["config"]["alias"] for model in models} == set(marts()) - SINCE
     for model in models:
         table = tables[model["config"]["alias"]]
         made = {column["name"]: column["data_type"] for column in model["columns"]}

@@ -24,6 +24,8 @@ def test_case(folder: Path, reference: Path, tmp_path: Path) -> None:
     day = read_day(tmp_path, case.pipeline.name, parse_date(case.date), case.run["limit"])
     made = expected(day)
     intended = case.intended()
-    assert made.keys() == intended.keys()
+    # The cases have the tables of Spot's own OA.
+    assert made.keys() - intended.keys() <= {"flow_addresses"}
+    assert intended.keys() <= made.keys()
     for table, wanted in intended.items():
         assert_same(table_of(wanted.header, made[table]), wanted, table)

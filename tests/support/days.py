@@ -307,7 +307,8 @@ LISTED = {
 def contexts(draw: st.DrawFn, pipeline: str) -> dict[str, bytes]:
     """Files of a context folder; each may be missing."""
     label = st.sampled_from(LABELS)
-    place = st.tuples(*[label] * 8).map(list)
+    degrees = st.sampled_from(["52.5", "-13.25", "0", "", "nan", "north"])
+    place = st.tuples(*[label] * 4, degrees, degrees, label, label).map(list)
     kinds: dict[str, tuple[list[str], st.SearchStrategy[Any], list[str]]] = {
         "ipranges.csv": (
             ["start", "end", "label"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -84,12 +85,12 @@ class Context:
         return entries
 
     def place(self, text: str) -> list[str]:
-        """Region, city, owner and domain."""
+        """Region, city, owner, domain, country, latitude and longitude."""
         ip = address(text)
         for start, end, place in self._places:
             if ip and is_between(start, ip, end):
                 return place
-        return ["", "", "", ""]
+        return [""] * 7
 
     def geoloc(self, text: str) -> str:
         """`Region;City Owner`, missing parts left out; `;` only as the separator."""
@@ -100,6 +101,22 @@ class Context:
     def ip_domain(self, text: str) -> str:
         """The domain an address belongs to."""
         return self.place(text)[3]
+
+    def position(self, text: str) -> dict[str, Any]:
+        """Country and coordinates; who owns an address's network is in no such file."""
+        country, *degrees = self.place(text)[4:]
+        try:
+            north, east = map(float, degrees)
+        except ValueError:
+            north = east = math.nan
+        known = math.isfinite(north) and math.isfinite(east)
+        return {
+            "country_code": country,
+            "latitude": north if known else None,
+            "longitude": east if known else None,
+            "asn": None,
+            "as_org": "",
+        }
 
     def is_internal(self, text: str) -> int:
         """1 in a range of ipranges.csv."""
@@ -139,11 +156,11 @@ def _lines(data: bytes) -> Iterator[list[str]]:
 
 
 def _place(columns: list[str]) -> tuple[Address, Address, list[str]]:
-    start, end, _, _, region, city, _, _, owner, domain, *_ = columns
+    start, end, code, _, region, city, north, east, owner, domain, *_ = columns
     if not (start.isdecimal() and end.isdecimal() and int(start) <= int(end) < 1 << 128):
         raise ValueError
     kind = ipaddress.IPv4Address if int(end) < 1 << 32 else ipaddress.IPv6Address
-    return kind(int(start)), kind(int(end)), [region, city, owner, domain]
+    return kind(int(start)), kind(int(end)), [region, city, owner, domain, code, north, east]
 
 
 def _range(columns: list[str]) -> tuple[Address, Address]:

@@ -19,6 +19,7 @@ def marts(landed: Landed, raw: list[Row], context: Context, date: dt.date) -> di
         "flow_scores": [_score(row, context) for row in landed.rows],
         "flow_edge": _edge(landed.rows, raw, date),
         "flow_chords": _chords(landed.rows, raw),
+        "flow_addresses": _addresses(landed.rows, context),
         "flow_ingest_summary": _summary(raw, date),
     }
 
@@ -97,6 +98,29 @@ def _chords(suspicious: list[Row], raw: list[Row]) -> list[Row]:
             if flows:
                 sums = {name: _sum(flow[name] for flow in flows) for name in ("ibyt", "ipkt")}
                 found.append({"ip_threat": threat, "srcip": sip, "dstip": dip, **sums})
+    return found
+
+
+def _addresses(suspicious: list[Row], context: Context) -> list[Row]:
+    """What is known of every address, once."""
+    found = []
+    for ip in {row[side] for row in suspicious for side in ("sip", "dip")}:
+        said = context.reputation("address", ip)
+        found.append(
+            {
+                "ip": ip,
+                "is_internal": context.is_internal(ip),
+                "place": context.geoloc(ip),
+                "domain": context.ip_domain(ip),
+                **context.position(ip),
+                "context": context.label(ip),
+                "reputation": said,
+                "severity": max(
+                    (int(each.rpartition(":")[2]) for each in said.split("::") if each),
+                    default=None,
+                ),
+            }
+        )
     return found
 
 
