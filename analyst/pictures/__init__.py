@@ -2,7 +2,7 @@
 
 Equal frames give equal bytes. Colours are classes of `static/pictures.css`, so that a page shows a
 picture light or dark. Text from traffic goes through `text.t`, which makes it inert. Nothing here
-reads a file but that style sheet, and nothing knows of reports or notebooks.
+reads a file but those of `static`, and nothing knows of reports or notebooks.
 """
 
 from analyst.pictures.chord import chord
@@ -12,6 +12,7 @@ from analyst.pictures.places import places
 from analyst.pictures.scores import scores
 from analyst.pictures.timeline import Band, gaps, timeline
 from analyst.pictures.tree import tree
+from analyst.pictures.worldmap import worldmap
 
 __all__ = [
     "Band",
@@ -23,4 +24,5 @@ __all__ = [
     "scores",
     "timeline",
     "tree",
+    "worldmap",
 ]

@@ -229,7 +229,7 @@ def _called(sources: Sequence[Source]) -> dict[str, str]:
     found: dict[str, str] = {}
     for source in sources:
         address, name = source.shape.called
-        for table in ("scores", "edge") if address else ():
+        for table in ("addresses", "scores", "edge") if address else ():
             for ip, called in records(source.table(table), {address: None, name: None}):
                 if ip and called:
                     found.setdefault(str(ip), str(called))
@@ -301,6 +301,27 @@ def places(source: Source) -> Counter[tuple[str, bool]]:
                 evil = any(each.severity >= KNOWN_BAD for each in verdicts(row.get(reputation)))
                 counted[place, evil] += 1
     return counted
+
+
+def outside(source: Source) -> pd.DataFrame:
+    """The outside addresses of a source, as the map takes them; empty if none are published."""
+    ends = Counter(
+        end for row in _dicts(source.table("scores")) for end in map(row.get, source.shape.hosts)
+    )
+    return pd.DataFrame(
+        [
+            {
+                "ip": row["ip"],
+                "place": place_of(row.get("place")),
+                "latitude": row.get("latitude"),
+                "longitude": row.get("longitude"),
+                "ends": ends[row["ip"]],
+                "known_bad": int((row.get("severity") or 0) >= KNOWN_BAD),
+            }
+            for row in _dicts(source.table("addresses"))
+            if row.get("ip") and row.get("is_internal") != 1
+        ]
+    )
 
 
 def place_of(text: object) -> str:

@@ -400,11 +400,13 @@ def _places(day: Published) -> str:
             "known_bad": [counted[name, True] for name in names],
         }
     )
+    maps = [facts.outside(source) for source in day.sources if "addresses" in source.tables]
+    drawn = "".join(_card(_wide(pictures.worldmap(each))) for each in maps)
     return _section(
         "places",
         "Places",
         "Where the ends of suspicious connections are, as far as it was looked up.",
-        _card(_wide(pictures.places(frame))),
+        drawn + _card(_wide(pictures.places(frame))),
     )
 
 

@@ -46,7 +46,7 @@ class Shape:
     sent: str = ""
     """Bytes that go out."""
     called: tuple[str, str] = ("", "")
-    """Columns of an address and of what it is called."""
+    """Columns of an address and of what it is called, in whichever table has both."""
     places: Mapping[str, str] | None = None
     """Columns with places, and the columns of their reputation."""
     edge: tuple[str, ...] = ()
@@ -78,6 +78,7 @@ SHAPES = {
         new=(),
         bytes=("ibyt",),
         sent="ibyt",
+        called=("ip", "context"),
         places={"src_geoloc": "src_rep", "dst_geoloc": "dst_rep"},
         edge=("srcip", "dstip", "tstart"),
     ),

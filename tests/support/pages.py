@@ -110,11 +110,26 @@ EDGE = {
     "proxy": ("tdate", "time", "clientip", "host", "fulluri", "hh"),
 }
 OTHERS = {
-    "flow": {"chords": ("ip_threat", "srcip", "dstip", "ibyt", "ipkt")},
+    "flow": {
+        "chords": ("ip_threat", "srcip", "dstip", "ibyt", "ipkt"),
+        "addresses": (
+            "ip",
+            "is_internal",
+            "place",
+            "latitude",
+            "longitude",
+            "context",
+            "severity",
+        ),
+    },
     "dns": {"dendro": ("unix_tstamp", "dns_a", "dns_qry_name", "ip_dst")},
     "proxy": {},
 }
-WHOLE = {"ibyt", "ipkt", "sport", "dport", "hh", "unix_tstamp", "total", "frame_len"}
+WHOLE = {
+    "ibyt", "ipkt", "sport", "dport", "hh", "unix_tstamp", "total", "frame_len", "is_internal",
+    "severity",
+}  # fmt: skip
+DEGREES = {"latitude", "longitude"}
 
 
 def publish(
@@ -143,7 +158,8 @@ def publish(
         arrays = {}
         for column in names:
             kind = KINDS[type(example[column])] if name == "scores" else None
-            kind = kind or (pa.int64() if column in WHOLE else pa.string())
+            other = pa.float64() if column in DEGREES else pa.string()
+            kind = kind or (pa.int64() if column in WHOLE else other)
             arrays[column] = pa.array([row.get(column) for row in rows], kind)
         pq.write_table(pa.table(arrays), folder / f"{pipeline}_{name}.parquet")
         listed[f"{pipeline}_{name}"] = {"file": f"{pipeline}_{name}.parquet", "rows": len(rows)}
@@ -183,7 +199,12 @@ def publish_hostile(settings: Settings) -> None:
             {"ip_threat": HOSTILE[0], "srcip": HOSTILE[0], "dstip": text, "ibyt": 1}
             for text in HOSTILE
         ]
-        more = {"flow": {"chords": chords}, "dns": {"dendro": rows}, "proxy": {}}[pipeline]
+        places = [
+            {"ip": text, "place": text, "context": text, "latitude": 1.0, "longitude": 2.0 * n}
+            for n, text in enumerate(HOSTILE)
+        ]
+        flows = {"chords": chords, "addresses": places}
+        more = {"flow": flows, "dns": {"dendro": rows}, "proxy": {}}[pipeline]
         publish(settings, pipeline, rows, edge=rows, manifest=manifest, **more)
 
 

@@ -24,6 +24,7 @@ from analyst.pictures import (
     scores,
     timeline,
     tree,
+    worldmap,
 )
 from analyst.pictures.svg import style
 from analyst.pictures.text import NONE, key, size
@@ -84,6 +85,16 @@ def the_places(texts: list[str]) -> str:
     return places(pd.DataFrame({"place": texts, "ends": counts, "known_bad": counts}))
 
 
+def outside(texts: list[str]) -> pd.DataFrame:
+    """An address in each of a lot of places, every fifth known bad."""
+    rows = [
+        (name, f"at {name}", place % 140 - 56.0, place % 360 - 180.0, place, int(place % 5 == 0))
+        for place, name in enumerate(texts)
+    ]
+    columns = ["ip", "place", "latitude", "longitude", "ends", "known_bad"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def the_month(texts: list[str]) -> str:
     row = {"received": 5, "suspicious": 3, "known_bad": 1, "gap_minutes": 9}
     days = [{"date": DATE - dt.timedelta(days=place), **row} for place in range(len(texts))]
@@ -103,6 +114,7 @@ PICTURES: dict[str, Callable[[list[str]], str]] = {
     "places": the_places,
     "scores": lambda texts: scores({text: marked(len(texts)) for text in texts[:40]}),
     "month": the_month,
+    "worldmap": lambda texts: worldmap(outside(texts)),
 }
 
 
@@ -166,6 +178,7 @@ def test_a_value_that_is_missing_is_no_error(kind: str) -> None:
         "places": lambda: places(empty),
         "scores": lambda: scores({"flow": empty}),
         "month": lambda: month({"flow": empty}, DATE),
+        "worldmap": lambda: worldmap(empty),
     }
     parsed(drawn[kind]())
 
@@ -362,6 +375,36 @@ def test_a_hub_says_how_many_peers_are_not_drawn_and_a_known_bad_one_always_is()
     assert any(title.startswith(f"▲ {peers[-1]}") for title in titles(svg))
 
 
+def test_the_addresses_of_a_place_are_one_spot_and_those_without_one_are_counted() -> None:
+    rows = [
+        ("198.18.0.1", "Zenda", 52.52, 13.4, 4, 0),
+        ("198.18.0.2", "", 52.5, 13.4, 2, 1),
+        ("198.18.0.3", "Molsen", -33.0, 151.0, 1, 0),
+        ("198.18.0.4", "", None, None, 1, 0),
+        ("198.18.0.5", "", 91.0, 0.0, 1, 0),
+    ]
+    columns = ["ip", "place", "latitude", "longitude", "ends", "known_bad"]
+    svg = worldmap(pd.DataFrame(rows, columns=columns))
+    assert titles(svg) == [
+        "Molsen: 198.18.0.3, 1 suspicious end",
+        "▲ Zenda: ▲ 198.18.0.2, 198.18.0.1, 6 suspicious ends",
+    ]
+    assert "2 addresses without a position" in texts_of(svg)
+    (east,) = (each for each in parsed(svg).iter(f"{SVG}circle"))
+    assert float(str(east.get("cx"))) == pytest.approx((151 + 180) * 1120 / 360, abs=0.1)
+
+
+def test_the_map_draws_the_worst_spots_and_says_how_many_are_left() -> None:
+    rows = [
+        (str(place), "", place % 90, place // 90, place, int(place == 0)) for place in range(450)
+    ]
+    columns = ["ip", "place", "latitude", "longitude", "ends", "known_bad"]
+    svg = worldmap(pd.DataFrame(rows, columns=columns))
+    assert len(titles(svg)) == 400
+    assert "50 more places not drawn" in texts_of(svg)
+    assert any(told.startswith("▲") for told in titles(svg))
+
+
 def test_scores_count_all_and_those_that_have_no_logarithm() -> None:
     frame = pd.DataFrame(
         {"score": [1e-9, 1e-9, 1e-3, 0.0, None, float("inf")], "known_bad": [True, *[False] * 5]}
@@ -381,9 +424,7 @@ def test_the_month_marks_days_that_are_missing_since_the_first() -> None:
     assert len(told) == 4
 
 
-@pytest.mark.parametrize(
-    "kind", ["chord", "tree", "timeline", "network", "places", "scores", "month"]
-)
+@pytest.mark.parametrize("kind", PICTURES)
 def test_known_bad_is_never_told_by_colour_alone(kind: str) -> None:
     for element in parsed(PICTURES[kind](names(9))).iter(f"{SVG}g"):
         told = element.get("aria-label") or ""

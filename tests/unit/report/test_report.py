@@ -136,6 +136,22 @@ def test_hub_volume_and_in_all_sources(settings: Settings) -> None:
     assert reasons(settings, "dns") == [["in all sources"], []]
 
 
+def test_the_map_has_the_outside_addresses_and_hosts_are_called_by_their_label(
+    settings: Settings,
+) -> None:
+    unknown = {"latitude": None, "longitude": None, "severity": None}
+    addresses = [
+        {"ip": "10.0.0.1", "is_internal": 1, "place": "", "context": "till 4", **unknown},
+        {"ip": "198.51.100.1", "is_internal": 0, "place": "Zenda;Strelsau", "context": "",
+         "latitude": 52.5, "longitude": 13.5, "severity": 3},
+    ]  # fmt: skip
+    publish(settings, "flow", [flow(0)], addresses=addresses)
+    (host,) = known(settings).hosts
+    assert (host.address, host.called) == ("10.0.0.1", "till 4")
+    marks = [each.get("aria-label") for each in of(settings).all("g")]
+    assert "▲ Zenda, Strelsau: ▲ 198.51.100.1, 1 suspicious end" in marks
+
+
 def test_a_scan_is_one_host_and_not_its_victims(settings: Settings) -> None:
     scan = [
         flow(n, srcip="192.0.2.9", dstip=f"10.0.0.{n}", srcip_internal=0, destip_internal=1)
@@ -230,7 +246,7 @@ def test_every_day_has_a_page(settings: Settings, given: dict[str, list[Row]]) -
             assert f"{name} is not published" in made.shown
 
 
-@pytest.mark.parametrize("table", ["scores", "edge", "chords", "ingest_summary"])
+@pytest.mark.parametrize("table", ["scores", "edge", "chords", "addresses", "ingest_summary"])
 @pytest.mark.parametrize("what", ["gone", "broken", "a column"])
 def test_a_table_that_cannot_be_read_is_said_and_no_error(
     settings: Settings, table: str, what: str
