@@ -287,6 +287,7 @@ def _run_steps(run: Run, summary: Summary, timer: _Timer) -> None:
     prepared = timer.call("prepare", partial(steps.prepare, run), lambda _: "sources read")
     summary.prepared = [*run.settings.misspelt, *prepared.warnings]
     summary.has_telemetry = prepared.has_telemetry
+    summary.telemetry = prepared.telemetry
     summary.landed = timer.call(
         "land",
         partial(steps.land, run, timer.reporter.progress),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,7 +21,7 @@ from spot_oa import publish as publishing
 from spot_oa.dates import Slice
 from spot_oa.errors import EnrichmentError, SpotOaError, printable
 from spot_oa.ingest import telemetry_root
-from spot_oa.ingest.status import ended_early
+from spot_oa.ingest.status import ended_early, taken_of
 from spot_oa.ingest.store import Store
 from spot_oa.landing import Landed
 from spot_oa.pipelines import IndicatorType, Pipeline, load_pipelines
@@ -50,6 +51,8 @@ class Prepared:
     enrichers: Mapping[str, Enricher]
     warnings: Sequence[str]
     has_telemetry: bool
+    telemetry: Mapping[str, Any] | None = None
+    """What of it ingest has taken (spot_oa/ingest/status.py)."""
 
 
 def prepare(run: Run) -> Prepared:
@@ -74,7 +77,9 @@ def prepare(run: Run) -> Prepared:
         ),
         *exposed.warnings,
     ]
+    telemetry = None
     if run.settings.target == "duckdb":
+        telemetry = taken_of(run.settings, run.pipeline.name, run.part.date)
         warnings += [
             f"{told}, before the day does: is its ingest running?"
             for told in ended_early(run.settings, run.pipeline.name, run.part.date)
@@ -84,7 +89,7 @@ def prepare(run: Run) -> Prepared:
         warnings.append(
             f"SPOT_OA_CONTEXT_DIR={context}: no such folder, nothing is looked up there"
         )
-    return Prepared(enrichers, warnings, has_telemetry=not exposed.without)
+    return Prepared(enrichers, warnings, not exposed.without, telemetry)
 
 
 def land(run: Run, progress: Callable[[str], None]) -> Landed:
@@ -193,6 +198,7 @@ def publish(run: Run, summary: Summary) -> Published:
             "started": summary.started.isoformat(timespec="seconds"),
             "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "input": asdict(landed) if landed else None,
+            "telemetry": summary.telemetry,
             "tables": {
                 name: {"file": f"{name}.parquet", "rows": count}
                 for name, count in published.rows.items()

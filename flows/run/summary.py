@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from flows.run.dbt_runner import Built
 from python_enrichers.base import Outcome, Status
@@ -38,6 +39,8 @@ class Summary:
     prepared: Sequence[str] = ()
     """Warnings of the first step."""
     has_telemetry: bool = True
+    telemetry: Mapping[str, Any] | None = None
+    """What of it ingest has taken, if ingest has."""
     landed: Landed | None = None
     enriched: dict[str, Enriched] = field(default_factory=dict)
     built: Built | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from spot_oa.ingest import telemetry_root
 from spot_oa.ingest.store import Entry, Store
@@ -62,6 +64,42 @@ def _by_sensor(entries: Iterable[Entry], now: dt.datetime) -> list[Sensor]:
             when = dt.datetime.fromisoformat(text)
             sensor.newest[pipeline] = max(sensor.newest.get(pipeline, when), when)
     return [found[key] for key in sorted(found)]
+
+
+def taken_of(settings: Settings, pipeline: str, date: dt.date) -> dict[str, Any] | None:
+    """What of a day's telemetry ingest has taken.
+
+    Args:
+        settings: The configuration.
+        pipeline: Whose telemetry.
+        date: The day (UTC).
+
+    Returns:
+        How many logs have rows of the day, their sensors (`zeek/s1`), and how many of their lines
+        were refused; None if no log has any, as when something else writes the telemetry.
+    """
+    start = dt.datetime.combine(date, dt.time(), dt.UTC)
+    # What is of the day was logged after it began.
+    entries = [
+        entry
+        for entry in Store(telemetry_root(settings)).all_entries(start.timestamp())
+        if any(_is_of(file, pipeline, date) for file in entry["files"])
+    ]
+    if not entries:
+        return None
+    return {
+        "files": len({(entry["source"], entry["sensor"], entry["key"]) for entry in entries}),
+        "sensors": [sensor.name for sensor in _by_sensor(entries, start)],
+        "refused": sum(entry["refused"] for entry in entries),
+    }
+
+
+def _is_of(file: str, pipeline: str, date: dt.date) -> bool:
+    there = re.match(r"([^/]+)/y=(\d+)/m=(\d+)/d=(\d+)/", file)
+    if there is None:
+        return False
+    name, *ymd = there.groups()
+    return name == pipeline and [int(part) for part in ymd] == [date.year, date.month, date.day]
 
 
 def ended_early(

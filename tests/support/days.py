@@ -10,6 +10,7 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from spot_oa.pipelines import get_pipeline
 from spot_oa.warehouse.tables import ARROW_TYPES
 from tests.support.oracle import COLUMNS, Day
-from tests.support.oracle.results import FIELDS
+from tests.support.oracle.results import FIELDS, take
 
 Changes = Mapping[str, Sequence[Any]]
 
@@ -366,10 +367,16 @@ def batches(draw: st.DrawFn, pipeline: str, first: dt.date, most: int) -> list[D
     days = []
     for number in range(draw(st.integers(1, most))):
         date = first + dt.timedelta(days=number)
-        data = draw(results(pipeline, date))
         limit = draw(st.sampled_from([500, 500, 500, 2, 1, 0]))
+        data = draw(results(pipeline, date).filter(partial(_is_usable, pipeline, limit)))
         days.append(Day(pipeline, date, limit, data, draw(_telemetry(pipeline, date)), context))
     return days
+
+
+def _is_usable(pipeline: str, limit: int, data: bytes) -> bool:
+    """A file of which no line can be taken stops the run."""
+    landed = take(pipeline, data, limit)
+    return bool(landed.rows) or not landed.rejects
 
 
 def lay_out(days: Sequence[Day], home: Path) -> None:

@@ -104,6 +104,7 @@ def test_logs_then_runs_without_a_warning(tmp_path: Path) -> None:
         published = tmp_path / "data" / pipeline / "20240420"
         manifest = json.loads((published / "manifest.json").read_text())
         assert manifest["warnings"] == []
+        assert manifest["telemetry"] == {"files": 1, "sensors": ["zeek/s1"], "refused": 0}
         summary = pq.read_table(published / f"{pipeline}_ingest_summary.parquet").to_pylist()
         totals = [row["total"] for row in summary]
         assert sum(totals) == {"flow": 50, "dns": 30, "proxy": 30}[pipeline]
