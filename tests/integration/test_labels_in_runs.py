@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -185,6 +186,35 @@ def test_other_results_keep_the_labels_of_their_rows(home: Settings) -> None:
     assert manifest(home)["orphans"] == 0
     agree(home, "flow")
     assert home.analyst_db.read_bytes() == store
+
+
+def test_other_scores_of_the_same_events_keep_their_labels(home: Settings) -> None:
+    """The scorer ran again: everything has another rank, and the worst host does something new."""
+    file = home.home / "ml/flow/scored_results/20160708/scores/flow_results.csv"
+    before = file.read_bytes()
+
+    def labelled() -> Counter[tuple[Any, ...]]:
+        names = ("tstart", "srcip", "dstip", "sport", "dport", "ipkt", "ibyt", "severity", "note")
+        rows = table(home, "flow_triage")
+        return Counter(tuple(row[name] for name in names) for row in rows if row["severity"])
+
+    kept = labelled()
+    fields = [line.split("\t")[:-1] for line in before.decode().splitlines()]
+    source = next(row[1] for row in kept)
+    (known, *_) = (line for line in fields if len(line) == 17 and line[8] == source)
+    new = [*known[:10], "4", "4", *known[12:]]
+    lines = ["\t".join([*line, f"{n}e-9"]) for n, line in enumerate([new, *reversed(fields)], 1)]
+    try:
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        run_day(home, "flow", FIRST, Told())
+        assert labelled() == kept
+        (fresh,) = (row for row in table(home, "flow_triage") if row["rank"] == 0)
+        assert (fresh["srcip"], fresh["dport"], fresh["severity"]) == (source, 4, 0)
+        agree(home, "flow")
+    finally:
+        file.write_bytes(before)
+        run_day(home, "flow", FIRST, Told())
+    assert labelled() == kept
 
 
 def test_a_store_that_cannot_be_read_leaves_the_triage_as_it_was(home: Settings) -> None:
