@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from analyst.actions import (
     to_json,
     with_rows,
 )
+from analyst.explain import DAYS, Explanation, explain, identities
 from analyst.feedback import Feedback, Judged, write_rows
 from analyst.heuristics import FanOut
 from analyst.published import PublishedDay, read_day, read_manifest, triage_of
@@ -28,8 +29,8 @@ from analyst.selectors import Row, Selector, select
 from analyst.standing import StandingRule, deciding, hits, load_rules
 from analyst.store import Decide, SqliteStore, open_store
 from spot_oa.dates import Slice, parse_date
-from spot_oa.errors import UsageError, printable
-from spot_oa.pipelines import Match, Pipeline, get_pipeline
+from spot_oa.errors import SpotOaError, UsageError, printable
+from spot_oa.pipelines import Match, Pipeline, get_pipeline, load_pipelines
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings, load_settings
 
@@ -404,6 +405,21 @@ class Day:
         self._has_columns("srcip", "dstip")
         return heuristics.fan_out(self._published.rows, peers)
 
+    def explain(self, rank: int) -> Explanation:
+        """Why a row is here, and what is known of its addresses, names and URIs.
+
+        Args:
+            rank: The row's, 0 for the most suspicious.
+
+        Raises:
+            UsageError: There is no such row, or the ranks are not published yet.
+        """
+        self._reloaded()
+        if self._published.rows and None in self._published.ranks:
+            raise self._without_ranks()
+        rows, elsewhere = self.rows(), self._elsewhere()
+        return explain(self._settings, self.pipeline, self.part, rows, rank, elsewhere=elsewhere)
+
     def feedback(self) -> Feedback:
         """The day's own rows for the scorer, by rank."""
         return write_rows(self.part.pipeline, self.judged())
@@ -469,10 +485,7 @@ class Day:
         if not ranks:
             raise UsageError("nothing selected: no rank is given")
         if self._published.rows and None in places:
-            raise UsageError(
-                f"the ranks of {self.part} are not published yet: "
-                f"`spot-oa refresh {self.part.pipeline} --date {self.part.date}` does it"
-            )
+            raise self._without_ranks()
         if unknown := sorted(set(ranks) - set(places)):
             raise UsageError(
                 f"rank {unknown[0]} is not in {self.part}: it has {_rows(len(places))}"
@@ -562,6 +575,34 @@ class Day:
             decide(self.actions())
             return outcome[0]
         return self._written(decide, outcome)
+
+    def _without_ranks(self) -> UsageError:
+        return UsageError(
+            f"the ranks of {self.part} are not published yet: "
+            f"`spot-oa refresh {self.part.pipeline} --date {self.part.date}` does it"
+        )
+
+    def _elsewhere(self) -> Iterator[tuple[Slice, Mapping[str, str], Sequence[LiveRow]]]:
+        """Other days with labels, of all pipelines, if they are published."""
+        for pipeline in load_pipelines(self._settings.pipelines_dir).values():
+            if pipeline.triage is None:
+                continue
+            for day in self._store.last_seqs(pipeline.name):
+                part = Slice(pipeline.name, parse_date(day))
+                if part == self.part or abs(part.date - self.part.date).days > DAYS:
+                    continue
+                try:
+                    other = Day(
+                        self._settings,
+                        pipeline,
+                        part,
+                        self._store,
+                        author=self._author,
+                        made_with=self._made_with,
+                    )
+                except SpotOaError:
+                    continue  # Not published any more: nothing to show of it.
+                yield part, identities(pipeline), other.rows()
 
     def _written(self, decide: Decide, outcome: list[Reply]) -> Reply:
         action = self._store.append(self.part.pipeline, self._day, decide)

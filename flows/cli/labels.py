@@ -61,7 +61,7 @@ Selected = list[tuple[str, dict[str, str]]]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the console script."""
-    for command in (label, unlabel, undo, reset, rules, refresh, feedback):
+    for command in (label, unlabel, undo, reset, explain, rules, refresh, feedback):
         app.command()(command)
     app.add_typer(labels, name="labels")
 
@@ -183,6 +183,19 @@ def reset(
     day = _open(pipeline, date)
     confirm = day.part.compact if yes else None
     _answer(day, [day.reset(confirm, with_stories=with_stories, note=note)], as_json=as_json)
+
+
+def explain(
+    pipeline: PipelineArgument,
+    *,
+    date: DateOption,
+    rank: Annotated[int, typer.Option("--rank", help="The row, 0 for the most suspicious.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Tell why a row is among the suspicious, and what is known of its ends; nothing is written."""
+    told = _open(pipeline, date).explain(rank)
+    for line in [json.dumps(told.as_json())] if as_json else told.lines:
+        _print(line)
 
 
 def rules(
