@@ -28,6 +28,7 @@ from analyst.rules import Rule, parse_rule
 from analyst.selectors import Row, Selector, select
 from analyst.standing import StandingRule, deciding, hits, load_rules
 from analyst.store import Decide, SqliteStore, open_store
+from analyst.suppressions import Suppression, covering, on_day
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 from spot_oa.pipelines import Match, Pipeline, get_pipeline, load_pipelines
@@ -100,6 +101,8 @@ class LiveRow:
     """The action that decided."""
     rule: StandingRule | None = None
     """The standing rule that decided where no action did."""
+    suppressed: Suppression | None = None
+    """What keeps it out of the open lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +363,11 @@ class Day:
         """The rows by rank, with what holds at this moment, or held after these actions."""
         marks = state.marks(self.actions() if actions is None else actions)
         published = self._published
-        return [self._live(place, rank, marks) for place, rank in enumerate(published.ranks)]
+        covered = self._covered()
+        return [
+            self._live(place, rank, marks, covered.get(place, ()))
+            for place, rank in enumerate(published.ranks)
+        ]
 
     def in_order(self) -> list[LiveRow]:
         """The rows as they are saved: open ones by rank, then the scored ones by rank."""
@@ -395,7 +402,9 @@ class Day:
         found = {
             each.row[column]: None
             for each in self.rows()
-            if each.row[column] is not None and not each.severities[self.triage.targets[target]]
+            if each.row[column] is not None
+            and each.suppressed is None
+            and not each.severities[self.triage.targets[target]]
         }
         wanted = [value for value in found if find.lower() in str(value).lower()]
         return Shown(wanted[:limit], len(wanted))
@@ -526,6 +535,7 @@ class Day:
         # Before anything is written, and in a dry run too.
         checked_text("note", wanted.note)
         keys = {self._published.keys[place] for place in wanted.places}
+        covered = {self._published.keys[place] for place in self._covered()}
         outcome: list[Reply] = []
 
         def decide(actions: Sequence[Action]) -> Action | None:
@@ -539,7 +549,11 @@ class Day:
                 for target in wanted.targets
                 if not (
                     wanted.only_open
-                    and (_is_decided(before, (key, target), wanted) or (key, target) in ruled)
+                    and (
+                        key in covered
+                        or (key, target) in ruled
+                        or _is_decided(before, (key, target), wanted)
+                    )
                 )
             }
             action = with_rows(
@@ -655,7 +669,18 @@ class Day:
             for target, column in self.triage.targets.items()
         }
 
-    def _live(self, place: int, rank: int | None, marks: state.Marks) -> LiveRow:
+    def _covered(self) -> Mapping[int, Sequence[Suppression]]:
+        """Which rows are suppressed at this moment, by their places."""
+        acting = on_day(self._store, self.pipeline, self.part.date)
+        return covering(self.pipeline, acting, self._published.rows) if acting else {}
+
+    def _live(
+        self,
+        place: int,
+        rank: int | None,
+        marks: state.Marks,
+        covered: Sequence[Suppression] = (),
+    ) -> LiveRow:
         key = self._published.keys[place]
         severities = self._severities(marks, key)
         targets = self.triage.targets
@@ -671,9 +696,10 @@ class Day:
             key,
             severities,
             Severity(next((each for each in severities.values() if each), 0)),
-            not severities[targets[main]],
+            not severities[targets[main]] and not covered,
             None if rule is not None else action,
             rule,
+            min(covered, key=lambda each: each.id, default=None),
         )
 
     def _compared(

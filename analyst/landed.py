@@ -13,6 +13,8 @@ from analyst import state
 from analyst.actions import Action
 from analyst.selectors import Row
 from analyst.standing import StandingRule, hits
+from analyst.suppressions import Suppression, covering
+from spot_oa.pipelines import Pipeline
 from spot_oa.warehouse.tables import Table
 
 
@@ -22,6 +24,8 @@ class Snapshot:
 
     store_id: str | None
     actions: Sequence[Action]
+    suppressions: Sequence[Suppression] = ()
+    """Those that act on the day's rows."""
 
     @property
     def last_seq(self) -> int:
@@ -88,6 +92,30 @@ def hit_rows(
             "reason": hit.rule.reason_for(rows[hit.place]),
         }
         for hit in hits(rules, day, rows)
+    ]
+    return _of(table, found)
+
+
+def suppressed_rows(
+    table: Table, pipeline: Pipeline, suppressions: Sequence[Suppression], rows: Sequence[Row]
+) -> pa.Table:
+    """What suppressions cover.
+
+    Args:
+        table: `raw.<pipeline>_suppressed`.
+        pipeline: Whose results.
+        suppressions: Those that act on the day.
+        rows: The results by rank, with all columns that can be suppressed by.
+    """
+    found = [
+        {
+            "rank": place,
+            "suppression_id": each.id,
+            "reason": each.reason,
+            "author": each.author,
+        }
+        for place, covered in sorted(covering(pipeline, suppressions, rows).items())
+        for each in covered
     ]
     return _of(table, found)
 

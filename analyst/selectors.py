@@ -53,7 +53,7 @@ def select(match: Match, selector: Selector, rows: Sequence[Row]) -> list[int]:
     for name, value in selector.items():
         asked = value.strip() if match.typed and isinstance(value, str) else value
         columns = match.columns(name)
-        holds = _comparison(match.by[name], asked)
+        holds = comparison(match.by[name], asked)
         hit = {
             place for place, row in enumerate(rows) if any(holds(row[column]) for column in columns)
         }
@@ -63,7 +63,7 @@ def select(match: Match, selector: Selector, rows: Sequence[Row]) -> list[int]:
     return sorted(found)
 
 
-def _comparison(kind: Comparison, asked: str | int | None) -> Callable[[object], bool]:
+def comparison(kind: Comparison, asked: str | int | None) -> Callable[[object], bool]:
     """Whether the value of a column is meant."""
     if asked is None:
         return lambda value: value is None

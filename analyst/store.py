@@ -72,7 +72,7 @@ _PATIENCE = 60
 """Seconds to wait for others who write: SQLite does not queue them, and a busy machine is slow."""
 
 Decide = Callable[[Sequence[Action]], Action | None]
-"""Given the day's actions of this very moment, the action to append; None for none."""
+"""Given the actions of the day, or of no day, at this very moment: what to append, if anything."""
 
 
 class LabelStore(Protocol):
@@ -83,7 +83,7 @@ class LabelStore(Protocol):
         """Which store it is; None if there is none yet."""
         ...
 
-    def append(self, pipeline: str, day: str, decide: Decide) -> Action | None:
+    def append(self, pipeline: str, day: str | None, decide: Decide) -> Action | None:
         """Append one action, decided on the state that nobody else can change meanwhile.
 
         Raises:
@@ -93,6 +93,10 @@ class LabelStore(Protocol):
 
     def actions(self, pipeline: str, day: str) -> list[Action]:
         """The actions of a day in order, with their rows."""
+        ...
+
+    def undated(self, pipeline: str) -> list[Action]:
+        """The actions of a pipeline that are of no day, in order: its suppressions."""
         ...
 
     def last_seq(self, pipeline: str, day: str) -> int:
@@ -121,7 +125,7 @@ class SqliteStore:
         with self._reading() as connection:
             return _meta(connection, "store_id") if connection else None
 
-    def append(self, pipeline: str, day: str, decide: Decide) -> Action | None:
+    def append(self, pipeline: str, day: str | None, decide: Decide) -> Action | None:
         """See `LabelStore.append`; one transaction."""
         with self._writing() as connection:
             action = decide(_actions(connection, pipeline, day))
@@ -131,6 +135,11 @@ class SqliteStore:
         """See `LabelStore.actions`."""
         with self._reading() as connection:
             return _actions(connection, pipeline, day) if connection else []
+
+    def undated(self, pipeline: str) -> list[Action]:
+        """See `LabelStore.undated`."""
+        with self._reading() as connection:
+            return _actions(connection, pipeline, None) if connection else []
 
     def last_seq(self, pipeline: str, day: str) -> int:
         """See `LabelStore.last_seq`."""

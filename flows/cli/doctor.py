@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 
@@ -12,6 +12,7 @@ import python_enrichers
 from analyst.feedback import COLUMNS, SPOILS_THE_SCORER
 from analyst.standing import load_rules
 from analyst.store import open_store
+from analyst.suppressions import HIT_DAYS, hits, standing
 from flows.cli.ingest import configured
 from flows.run.labels import pending
 from flows.run.tables import python_tables
@@ -169,6 +170,7 @@ def _labels(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Iterator[F
             if rules:
                 on = sum(rule.enabled for rule in rules)
                 yield State.OK, f"rules of {name} in {settings.rules_dir}: {len(rules)}, {on} on"
+    yield from _suppressions(settings, labelled)
     given = [name for name in settings.feedback_pipelines if name in COLUMNS]
     if not settings.feedback_uri:
         yield State.OK, "feedback to the scorer: none, SPOT_OA_FEEDBACK_URI is not set"
@@ -181,6 +183,23 @@ def _labels(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Iterator[F
             yield State.OK, f"feedback of {name}: {ends}; its reader has to be a mended one"
         else:
             yield State.OK, f"feedback of {name}: not delivered, for {ends} (docs/labels.md)"
+
+
+def _suppressions(settings: Settings, pipelines: Iterable[str]) -> Iterator[Finding]:
+    """Suppressions that act today, and those of them that have covered nothing for long."""
+    today = dt.datetime.now(dt.UTC).date()
+    for name in pipelines:
+        try:
+            kept = standing(open_store(settings).undated(name))
+        except SpotOaError as error:
+            yield _fault(error, State.UNUSABLE), f"suppressions of {name}: {error}"
+            continue
+        acting = [each for each in kept if each.holds_on(today)]
+        if acting:
+            covered = hits(settings, name)
+            idle = [each.short_id for each in acting if not covered[each.id]]
+            useless = f", without a row in {HIT_DAYS} days: {', '.join(idle)}" if idle else ""
+            yield State.OK, f"suppressions of {name}: {len(acting)} act today{useless}"
 
 
 def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from analyst.published import read_manifest, triage_of
 from analyst.selectors import Row, key_of
 from analyst.standing import columns, load_rules
 from analyst.store import SqliteStore, open_store
+from analyst.suppressions import columns_of, on_day, standing
 from flows.run.steps import Run
 from spot_oa import publish as publishing
 from spot_oa.dates import Slice
@@ -51,12 +52,12 @@ def land(run: Run, *, accept_store: bool = False) -> Labelled:
         ConfigError: The rule file cannot be meant; nothing is replaced.
         WarehouseError: The labels could not be written; the slice is as it was.
     """
-    snapshot = read_store(open_store(run.settings), run.part)
+    snapshot = read_store(open_store(run.settings), run.pipeline, run.part)
     if not accept_store:
         check_store(run.settings, run.part, snapshot)
     rules = [r for r in load_rules(run.settings, run.pipeline) if r.holds_on(run.part.date)]
     tables = triage_tables(run.pipeline)
-    if not snapshot.actions and not rules:
+    if not snapshot.actions and not rules and not snapshot.suppressions:
         # Most days have none, and are to lose no time by it.
         if any(run.warehouse.distinct(tables[t], id_, run.part) for t, id_ in _IDS.items()):
             with run.warehouse.replacing(run.part, *tables.values()):
@@ -68,6 +69,12 @@ def land(run: Run, *, accept_store: bool = False) -> Labelled:
         "rule_hits": landed.hit_rows(
             tables["rule_hits"], rules, run.part.date, landed_rows(run, columns(run.pipeline))
         ),
+        "suppressed": landed.suppressed_rows(
+            tables["suppressed"],
+            run.pipeline,
+            snapshot.suppressions,
+            landed_rows(run, columns_of(run.pipeline)) if snapshot.suppressions else (),
+        ),
     }
     with run.warehouse.replacing(run.part, *tables.values()) as writer:
         for name, rows in made.items():
@@ -76,13 +83,17 @@ def land(run: Run, *, accept_store: bool = False) -> Labelled:
     return Labelled(snapshot, made["labels"].num_rows, landed.orphans(snapshot.actions, keys))
 
 
-_IDS = {"labels": "action_id", "rule_hits": "rule_id"}
+_IDS = {"labels": "action_id", "rule_hits": "rule_id", "suppressed": "suppression_id"}
 """What tells whether a day has rows, by table."""
 
 
-def read_store(store: SqliteStore, part: Slice) -> Snapshot:
+def read_store(store: SqliteStore, pipeline: Pipeline, part: Slice) -> Snapshot:
     """What the store holds of a day."""
-    return Snapshot(store.store_id, store.actions(part.pipeline, part.date.isoformat()))
+    return Snapshot(
+        store.store_id,
+        store.actions(part.pipeline, part.date.isoformat()),
+        on_day(store, pipeline, part.date),
+    )
 
 
 def check_store(settings: Settings, part: Slice, snapshot: Snapshot) -> None:
@@ -150,6 +161,7 @@ def publish(run: Run, labelled: Labelled) -> Path:
             "scores_run_id": scores.get("run_id"),
             "store_id": snapshot.store_id,
             "last_seq": snapshot.last_seq,
+            "suppressions": sorted(each.id for each in snapshot.suppressions),
             "built_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             **landed.counts(read_rows(folder / f"{run.pipeline.name}_triage.parquet")),
             "orphans": labelled.orphans,
@@ -179,8 +191,10 @@ def is_behind(settings: Settings, pipeline: Pipeline, part: Slice) -> bool:
     """Whether the published triage of a day is older than its scores, or than its last action."""
     if pipeline.triage is None or not pipeline.triage.tables:
         return False
-    last = open_store(settings).last_seq(part.pipeline, part.date.isoformat())
-    return _older_than(last, settings, part)
+    store = open_store(settings)
+    last = store.last_seq(part.pipeline, part.date.isoformat())
+    acting = {each.id for each in on_day(store, pipeline, part.date)}
+    return _older_than(last, acting, settings, part)
 
 
 def pending(settings: Settings, pipelines: Iterable[Pipeline]) -> list[Slice]:
@@ -193,20 +207,25 @@ def pending(settings: Settings, pipelines: Iterable[Pipeline]) -> list[Slice]:
     for pipeline in pipelines:
         if pipeline.triage is None or not pipeline.triage.tables:
             continue
-        last = open_store(settings).last_seqs(pipeline.name)
+        store = open_store(settings)
+        last = store.last_seqs(pipeline.name)
+        suppressions = standing(store.undated(pipeline.name))
         for date in published_days(settings.data_dir, pipeline.name):
             part, seq = Slice(pipeline.name, date), last.get(date.isoformat(), 0)
+            acting = {each.id for each in suppressions if each.holds_on(date)}
             there = published_folder(settings.triage_dir, part).is_dir()
-            if (seq or there) and _older_than(seq, settings, part):
+            if (seq or acting or there) and _older_than(seq, acting, settings, part):
                 found.append(part)
     return found
 
 
-def _older_than(last: int, settings: Settings, part: Slice) -> bool:
+def _older_than(last: int, acting: Set[str], settings: Settings, part: Slice) -> bool:
     triage = read_manifest(published_folder(settings.triage_dir, part)) or {}
     scores = read_manifest(published_folder(settings.data_dir, part)) or {}
-    return last > int(triage.get("last_seq") or 0) or (
-        triage.get("scores_run_id") != scores.get("run_id")
+    return (
+        last > int(triage.get("last_seq") or 0)
+        or acting != set(triage.get("suppressions") or ())
+        or triage.get("scores_run_id") != scores.get("run_id")
     )
 
 

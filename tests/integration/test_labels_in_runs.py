@@ -23,6 +23,8 @@ from analyst import open_day
 from analyst.actions import COLUMNS, from_line
 from analyst.day import Day
 from analyst.feedback import FILE
+from analyst.store import open_store
+from analyst.suppressions import hits, suppress, suppression, unsuppress
 from flows.run.labels import pending
 from flows.run.runner import refresh_day, run_day
 from spot_oa.dates import Slice
@@ -442,6 +444,34 @@ def test_a_rule_file_holds_for_as_long_as_it_says_so(home: Settings) -> None:
     assert [row["severity"] for row in rows] == before
     assert [row["action_id"] for row in rows if row["action_id"]] == by_hand
     file.unlink()
+
+
+def test_what_is_suppressed_is_in_every_table_and_in_no_open_list(home: Settings) -> None:
+    store, flow = open_store(home), get_pipeline("flow")
+    before = opened(home).rows()
+    first = next(each for each in before if each.is_open)
+    asked = {"column": "srcip", "exact": str(first.row["srcip"])}
+    kept = suppression(flow, asked, reason="o'brien; --", today=FIRST, last="2016-07-20")
+    made = suppress(store, flow, kept, reason="o'brien; --", author="ann", made_with="cli")
+    assert pending(home, [flow]) == [Slice("flow", FIRST)]
+    refresh_day(home, "flow", FIRST, Told())
+    agree(home, "flow")
+    rows = table(home, "flow_triage")
+    assert len(rows) == len(before)
+    covered = [row for row in rows if row["srcip"] == first.row["srcip"]]
+    assert {(row["suppressed"], row["suppression_id"]) for row in covered} == {(1, made.id)}
+    assert manifest(home)["suppressed"] == len(covered) == hits(home, "flow")[made.id]
+    # Neither the judgement nor what the scorer is told changes.
+    assert [int(each.severity) for each in opened(home).rows()] == [int(e.severity) for e in before]
+    assert pending(home, [flow]) == []
+    # A rerun keeps it.
+    run_day(home, "flow", FIRST, Told())
+    assert manifest(home)["suppressed"] == len(covered)
+    unsuppress(store, made.id, author="bob", made_with="cli")
+    assert pending(home, [flow]) == [Slice("flow", FIRST)]
+    refresh_day(home, "flow", FIRST, Told())
+    assert manifest(home)["suppressed"] == 0
+    agree(home, "flow")
 
 
 def test_feedback_is_of_the_last_days_and_stays_at_home_unless_asked(

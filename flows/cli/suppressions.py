@@ -1,0 +1,121 @@
+"""What analysts type about suppressions: `suppress`, `unsuppress`, `suppressions`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+from spot_oa.errors import printable
+
+PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="flow, proxy or dns.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the console script."""
+    app.command()(suppress)
+    app.command()(unsuppress)
+    app.command()(suppressions)
+
+
+def suppress(
+    pipeline: PipelineArgument,
+    *,
+    column: Annotated[
+        str, typer.Option("--column", metavar="COLUMN", help="As dstip, of the scores.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is harmless.")],
+    cidr: Annotated[
+        str | None, typer.Option("--cidr", metavar="A/B", help="An address or a network.")
+    ] = None,
+    suffix: Annotated[
+        str | None, typer.Option("--suffix", metavar="NAME", help="A name and all below it.")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option("--prefix", metavar="URI", help="What URIs begin with.")
+    ] = None,
+    exact: Annotated[
+        str | None, typer.Option("--exact", metavar="VALUE", help="This value.")
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DATE", help="The first day; today if not given."),
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option("--to", metavar="DATE", help="The last day; 90 days on if not given."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+) -> None:
+    """Keep what is harmless out of the open lists until a day; it stays in every table."""
+    from analyst import suppressions as kept  # noqa: PLC0415
+    from analyst.store import open_store  # noqa: PLC0415
+    from spot_oa.pipelines import get_pipeline  # noqa: PLC0415
+    from spot_oa.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    described = get_pipeline(pipeline, settings.pipelines_dir)
+    options = {"column": column, "cidr": cidr, "suffix": suffix, "prefix": prefix, "exact": exact}
+    asked = {name: text for name, text in options.items() if text is not None}
+    today = dt.datetime.now(dt.UTC).date()
+    checked = kept.suppression(described, asked, reason=reason, today=today, first=first, last=last)
+    if dry_run:
+        _say(f"{pipeline}: {checked['first']} to {checked['last']}; nothing written, a dry run")
+        return
+    made = kept.suppress(
+        open_store(settings),
+        described,
+        checked,
+        reason=reason,
+        author=settings.who,
+        made_with="cli",
+    )
+    _say(f"{pipeline}: suppression {made}")
+    _say("the tables have it after `spot-oa refresh --pending`, or the day's next run")
+
+
+def unsuppress(
+    suppression: Annotated[str, typer.Argument(metavar="ID", help="The beginning of its id.")],
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
+) -> None:
+    """Take a suppression back; what it covered is open again."""
+    from analyst import suppressions as kept  # noqa: PLC0415
+    from analyst.store import open_store  # noqa: PLC0415
+    from spot_oa.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    gone = kept.unsuppress(
+        open_store(settings), suppression, author=settings.who, made_with="cli", note=note
+    )
+    _say(f"taken back: suppression {gone}")
+    _say("the tables have it after `spot-oa refresh --pending`, or the day's next run")
+
+
+def suppressions(
+    pipeline: Annotated[
+        str, typer.Argument(metavar="PIPELINE|all", help="flow, proxy, dns or all.")
+    ] = "all",
+) -> None:
+    """List the suppressions that nobody has taken back, and what they have covered lately."""
+    from analyst import suppressions as kept  # noqa: PLC0415
+    from analyst.store import open_store  # noqa: PLC0415
+    from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415
+    from spot_oa.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    names = list(load_pipelines(settings.pipelines_dir))
+    if pipeline != "all":
+        names = [get_pipeline(pipeline, settings.pipelines_dir).name]
+    count = 0
+    for name in names:
+        covered = kept.hits(settings, name)
+        for each in kept.standing(open_store(settings).undated(name)):
+            count += 1
+            _say(f"{name}: {each}; {covered[each.id]} rows in the last {kept.HIT_DAYS} days")
+    if not count:
+        _say("no suppressions")
+
+
+def _say(line: str) -> None:
+    print(printable(line))  # noqa: T201
