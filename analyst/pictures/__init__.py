@@ -5,6 +5,7 @@ picture light or dark. Text from traffic goes through `text.t`, which makes it i
 reads a file but that style sheet, and nothing knows of reports or notebooks.
 """
 
+from analyst.pictures.branches import branches
 from analyst.pictures.chord import chord
 from analyst.pictures.month import month
 from analyst.pictures.network import network
@@ -15,6 +16,7 @@ from analyst.pictures.tree import tree
 
 __all__ = [
     "Band",
+    "branches",
     "chord",
     "gaps",
     "month",

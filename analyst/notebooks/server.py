@@ -1,0 +1,49 @@
+"""JupyterLab on the notebooks of a day: for this machine only, and it asks no other host."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from analyst.notebooks.places import folder_of
+from spot_oa.dates import Slice
+from spot_oa.settings import Settings, handed_on
+
+FIRST = "Edge_Investigation.ipynb"
+"""The notebook that is opened, if the day has it."""
+
+
+def command(settings: Settings, part: Slice, *, port: int, browser: bool) -> list[str]:
+    """How JupyterLab is called; its settings are ours for this call, the user's otherwise."""
+    folder = folder_of(settings, part)
+    page = f"/lab/tree/{part.pipeline}/{part.compact}"
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": str(port),
+        "ServerApp.root_dir": str(settings.notebooks_dir),
+        "ServerApp.open_browser": str(browser),
+        # Ctrl-C ends it, without a question.
+        "ServerApp.answer_yes": "True",
+        "LabApp.default_url": f"{page}/{FIRST}" if (folder / FIRST).exists() else page,
+        # No news, no look for newer versions, no list of extensions: nothing leaves the machine.
+        "LabApp.news_url": "None",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.extension_manager": "readonly",
+    }
+    given = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "jupyterlab", *given]
+
+
+def serve(settings: Settings, called: Sequence[str]) -> int:
+    """Run it until somebody ends it; its kernels read the same settings as we do."""
+    environment = handed_on(settings)
+    with subprocess.Popen(  # noqa: S603 - `command` made it
+        called, cwd=settings.notebooks_dir, env=environment
+    ) as server:
+        while True:
+            try:
+                return server.wait()
+            except KeyboardInterrupt:
+                # The terminal has asked it too: it ends its kernels first. A second time is meant.
+                server.terminate()
