@@ -11,12 +11,16 @@ from spot_oa.errors import UsageError, printable
 
 PAGE = 100
 _CELL = 60
+_SHORT = 40
 CSS = (
     ".soa table.rows{border-collapse:collapse;font:12px system-ui,sans-serif;color:var(--ink)}"
     ".soa table.rows th,.soa table.rows td{padding:3px 10px;text-align:left;max-width:34em;"
     "overflow-wrap:anywhere;border:0;border-bottom:1px solid var(--lead);background:none}"
     ".soa table.rows th{color:var(--dim);font-weight:600}"
     ".soa table.rows .n{text-align:right;font-variant-numeric:tabular-nums}"
+    ".soa .scroll{max-height:420px;overflow:auto}"
+    ".soa .scroll th{position:sticky;top:0;background:var(--jp-layout-color1,var(--card))}"
+    ".soa table.rows td.n,.soa table.rows td.w{white-space:nowrap}"
     ".soa p.note{margin:.4em 0;color:var(--dim);font:12px system-ui,sans-serif}"
     ".soa h4.title{margin:.8em 0 .2em;color:var(--ink);font:600 13px system-ui,sans-serif}"
 )
@@ -61,7 +65,7 @@ class Listing:
         title = f'<h4 class="title">{t(self.title)}</h4>' if self.title else ""
         note = f'<p class="note">{t(self.note)}</p>' if self.note else ""
         table = f'<table class="rows"><thead><tr>{head}</thead><tbody>{body}</tbody></table>'
-        return title + note + (table if names else "")
+        return title + note + (f'<div class="scroll">{table}</div>' if names else "")
 
     def as_html(self) -> str:
         """The table as the output of a cell."""
@@ -87,4 +91,5 @@ def _cell(value: object, css: str) -> str:
         return f"<td{css}>{NONE}"
     shown = printable(value)
     title = f' title="{t(cut(shown, WHOLE))}"' if len(shown) > _CELL else ""
+    css = css or (' class="w"' if len(shown) <= _SHORT else "")
     return f"<td{css}{title}>{t(cut(shown, _CELL))}"

@@ -125,28 +125,26 @@ class Workbench(Day):
 
     def scores(self) -> pd.DataFrame:
         """The suspicious rows as published, most suspicious first."""
-        return _frame([dict(row) for row in self.published.rows], self._columns)
+        return _typed(_frame([dict(row) for row in self.published.rows], self._columns))
 
     def labelled(self) -> pd.DataFrame:
         """The same rows with their severities, who gave them, and why."""
         judged = ("severity", "severity_name", "is_open", "scored_by", "note")
         columns = [*self._columns, "rank", *self.triage.targets.values(), *judged]
-        return _frame(
-            [
-                {
-                    **each.row,
-                    "rank": each.rank,
-                    **each.severities,
-                    "severity": int(each.severity),
-                    "severity_name": each.severity.title,
-                    "is_open": int(each.is_open),
-                    "scored_by": each.action.author if each.action else None,
-                    "note": each.action.note if each.action else None,
-                }
-                for each in self.rows()
-            ],
-            dict.fromkeys(columns),
-        )
+        rows = [
+            {
+                **each.row,
+                "rank": each.rank,
+                **each.severities,
+                "severity": int(each.severity),
+                "severity_name": each.severity.title,
+                "is_open": int(each.is_open),
+                "scored_by": each.action.author if each.action else None,
+                "note": each.action.note if each.action else None,
+            }
+            for each in self.rows()
+        ]
+        return _typed(_frame(rows, dict.fromkeys(columns)))
 
     @property
     def _columns(self) -> Sequence[str]:
@@ -535,7 +533,12 @@ def _frame(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] = ()) -> pd
     names = list(rows[0]) if rows else list(columns)
     return pd.DataFrame(
         {name: pd.Series([row[name] for row in rows], dtype=object) for name in names}
-    ).infer_objects()
+    )
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """With types that know of missing values: a number without one does not become a float."""
+    return frame.convert_dtypes(convert_floating=False)
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[object, ...]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from analyst.notebooks.places import folder_of
 from spot_oa.dates import Slice
 from spot_oa.settings import Settings, handed_on
 
+_DEFAULTS = Path(__file__).parent / "jupyter"
+"""Its user's own settings count before these."""
 FIRST = "Edge_Investigation.ipynb"
 """The notebook that is opened, if the day has it."""
 
@@ -35,11 +39,17 @@ def command(settings: Settings, part: Slice, *, port: int, browser: bool) -> lis
     return [sys.executable, "-m", "jupyterlab", *given]
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """What its kernels read the same settings by as we do, and what its own defaults are."""
+    given = handed_on(settings)
+    paths = [str(_DEFAULTS), *filter(None, [given.get("JUPYTER_CONFIG_PATH")])]
+    return given | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
+
+
 def serve(settings: Settings, called: Sequence[str]) -> int:
-    """Run it until somebody ends it; its kernels read the same settings as we do."""
-    environment = handed_on(settings)
+    """Run it until somebody ends it."""
     with subprocess.Popen(  # noqa: S603 - `command` made it
-        called, cwd=settings.notebooks_dir, env=environment
+        called, cwd=settings.notebooks_dir, env=environment(settings)
     ) as server:
         while True:
             try:

@@ -67,7 +67,8 @@ class Rows:
     def table(self) -> dict[str, Any]:
         """What does not change with a label: heads, cells, reasons, and which rows are alike."""
         rows = self.day.rows()
-        shape = self.day.source.shape
+        # Places stand in the row's details.
+        columns = [each for each in self.day.source.shape.columns if each.kind != "place"]
         events = [self.day.event_of(each) for each in rows]
         groups: list[dict[object, int]] = [{} for _ in self.likes]
         usual = {
@@ -77,12 +78,12 @@ class Rows:
         }
         return {
             "heads": [["rank", True], ["time", False]]
-            + [[each.head, each.kind in ("number", "bytes")] for each in shape.columns],
+            + [[each.head, each.kind in ("number", "bytes")] for each in columns],
             "likes": [[each.key, each.what] for each in self.likes],
             "reasons": [each for each in REASONS if any(each in e.reasons for e in events)],
             "rows": [
                 {
-                    "cells": _cells(event, shape.columns),
+                    "cells": _cells(event, columns),
                     "why": [[f"▲ {v}" if v.severity >= facts.KNOWN_BAD else str(v), True]
                             for v in event.verdicts]
                     + [[each, False] for each in event.reasons if each not in (BAD, *usual)],
@@ -236,8 +237,6 @@ def _cells(event: Event, columns: Sequence[Column]) -> list[str]:
             total = sum(counts) if counts else None
             as_text = NONE if total is None else str(total)
             shown.append(size(total) if column.kind == "bytes" else as_text)
-        elif column.kind == "place":
-            shown.append(cut(" → ".join(filter(None, map(facts.place_of, values))) or NONE, _CELL))
         else:
             shown.append(cut(" ".join(map(str, present)) or NONE, _CELL))
     return shown

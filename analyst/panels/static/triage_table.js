@@ -59,19 +59,22 @@ function render({ model, el }) {
   function drawTable() {
     const { heads, rows, likes, reasons } = table();
     const titles = element("tr");
-    for (const [text, numeric] of heads) titles.append(element("th", numeric ? "n" : "", text));
-    titles.append(element("th", "", "why look"), element("th", "", "scored"));
+    heads.forEach(([text, numeric], place) => {
+      titles.append(element("th", numeric ? "n" : "", text));
+      if (place === 0) titles.append(element("th", "", "scored"));
+    });
+    titles.append(element("th", "", "why look"));
     head.replaceChildren(titles);
     lines = rows.map((row, at) => {
       const line = element("tr", row.bad ? "bad" : "");
       line.setAttribute("role", "row");
       row.cells.forEach((text, place) => {
         line.append(element("td", heads[place][1] ? "n" : "", text));
+        if (place === 0) line.append(element("td", "scored"));
       });
       const why = element("td", "why");
       for (const [text, verdict] of row.why) why.append(element("i", verdict ? "verdict" : "", text));
-      line.append(why, element("td", "scored"));
-      line.title = "";
+      line.append(why);
       line.addEventListener("mousedown", (event) => pick(event, at));
       return line;
     });
@@ -111,7 +114,7 @@ function render({ model, el }) {
       const line = lines[at];
       if (!line) return;
       line.classList.toggle("done", !open);
-      const cell = line.lastElementChild;
+      const cell = line.querySelector(".scored");
       cell.replaceChildren();
       if (severity) cell.append(element("b", `s${severity}`, name), element("small", "", who));
     });
@@ -198,17 +201,19 @@ function render({ model, el }) {
     side.classList.remove("waits");
     side.dataset.at = String(detail.at);
     const parts = [element("h4", "", detail.title)];
+    const near = element("div", "near");
     const drawn = detail.svg ? picture(detail.svg) : null;
     if (drawn) {
       const wide = element("div", "wide");
       wide.append(drawn);
-      parts.push(wide);
+      near.append(wide);
     }
     const fields = element("dl");
     for (const [name, value] of detail.fields) {
       fields.append(element("dt", "", name), element("dd", "", value));
     }
-    parts.push(fields);
+    near.append(fields);
+    parts.push(near);
     if (detail.raw) {
       const raw = element("table", "raw");
       const titles = element("tr");
