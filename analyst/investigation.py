@@ -215,18 +215,22 @@ def _flows(day: Workbench, anchor: str, top: int) -> Found:
         ends = _ends(rows, end, other, anchor)
         for column, name in (("conns", "connections"), ("sumbyts", "bytes")):
             order = sorted(ends, key=lambda each: (-(each[column] or 0), str(each["ip"])))
-            frame = pd.DataFrame(
-                [
-                    {
-                        **each,
-                        "place": places.get(str(each["ip"]), ""),
-                        "called": context.get(str(each["ip"]), (False, ""))[1],
-                        "reputation": known.get(str(each["ip"]), ""),
-                    }
-                    for each in order
-                ],
-                dtype=object,
-            )
+            rows_of = [
+                {
+                    "ip": each["ip"],
+                    "connections": each["conns"],
+                    "bytes": each["sumbyts"],
+                    "called": context.get(str(each["ip"]), (False, ""))[1],
+                    "place": places.get(str(each["ip"]), ""),
+                    "reputation": known.get(str(each["ip"]), ""),
+                    "packets": each["sumpkts"],
+                    "largest": each["maxbyts"],
+                    "first": each["firstseen"],
+                    "last": each["lastseen"],
+                }
+                for each in order
+            ]
+            frame = pd.DataFrame(rows_of, dtype=object)
             tables.append(_listing(frame, f"Top {top} {title} IP per {name}", top))
     return Found("ip", anchor, rows, tables, headline, peers, minutes)
 
@@ -311,7 +315,7 @@ def _of_flows(day: Workbench, found: Found) -> Picture:
     flows = found.rows.assign(ip_threat=found.anchor, ibyt=found.rows["sumbyts"])
     received = found.minutes if found.minutes is not None else pd.DataFrame()
     events = [each for each in day.facts.events[day.pipeline.name] if found.anchor in each.ends]
-    band = pictures.Band(found.anchor, received, facts.marks(events))
+    band = pictures.Band(found.anchor, received, facts.marks(events), steady=False)
     contexts = Counter((DIRECTIONS[peer.direction], group_of(peer.context)) for peer in found.peers)
     # All three ways are shown, also where nobody is.
     leaves = [

@@ -16,7 +16,7 @@ CSS = (
     ".soa table.rows{border-collapse:collapse;font:12px system-ui,sans-serif;color:var(--ink)}"
     ".soa table.rows th,.soa table.rows td{padding:3px 10px;text-align:left;max-width:34em;"
     "overflow-wrap:anywhere;border:0;border-bottom:1px solid var(--lead);background:none}"
-    ".soa table.rows th{color:var(--dim);font-weight:600}"
+    ".soa table.rows th{color:var(--dim);font-weight:600;white-space:nowrap}"
     ".soa table.rows .n{text-align:right;font-variant-numeric:tabular-nums}"
     ".soa .scroll{max-height:420px;overflow:auto}"
     ".soa .scroll th{position:sticky;top:0;background:var(--jp-layout-color1,var(--card))}"

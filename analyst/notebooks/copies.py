@@ -118,8 +118,8 @@ def copies(settings: Settings, part: Slice) -> list[Copy]:
     """The copies of a day, by name; those that are not there are left out."""
     templates, _ = find(settings, part.pipeline)
     folder = folder_of(settings, part)
-    paths = {template: folder / f"{template.name}.ipynb" for template in templates}
-    return [_copy(template, path) for template, path in paths.items() if path.exists()]
+    paths = [(template, folder / f"{template.name}.ipynb") for template in templates]
+    return [_copy(template, path) for template, path in paths if path.exists()]
 
 
 def _copy(template: Template, path: Path) -> Copy:

@@ -62,8 +62,9 @@ class Scoring:
 
     def clear(self) -> None:
         """Forget what was chosen; a severity is never there by itself."""
-        self.choices = dict.fromkeys((each.name for each in self.columns), None)
-        self.finds = dict.fromkeys(self.choices, "")
+        # The same dictionaries: who draws them holds them.
+        self.choices.update(dict.fromkeys((each.name for each in self.columns), None))
+        self.finds.update(dict.fromkeys(self.choices, ""))
         self.quick = ""
         self.severity = None
         self.note = ""
