@@ -538,7 +538,14 @@ def _frame(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] = ()) -> pd
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """With types that know of missing values: a number without one does not become a float."""
-    return frame.convert_dtypes(convert_floating=False)
+    kinds: dict[str, str] = {}
+    for name in frame.columns:
+        found = {type(value) for value in frame[name].tolist() if value is not None}
+        if found == {int}:
+            kinds[str(name)] = "Int64"
+        elif found and found <= {int, float}:
+            kinds[str(name)] = "float64"
+    return frame.astype(kinds)
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[object, ...]:
