@@ -104,3 +104,13 @@ def run_all(page: Page) -> None:
     expect(page.locator(".jp-Notebook .jp-InputPrompt", has_text="[*]")).to_have_count(
         0, timeout=READY
     )
+
+
+def theme(page: Page, shown: str) -> None:
+    """Make Lab light or dark."""
+    name = f"JupyterLab {shown.title()}"
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).first.hover()
+    page.get_by_text(name, exact=True).click()
+    light = str(shown == "light").lower()
+    page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached", timeout=READY)
