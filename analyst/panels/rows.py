@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from analyst import pictures
 from analyst.actions import Severity, parse_severity
 from analyst.day import LiveRow
 from analyst.panels.scoring import told_of, undone
@@ -176,16 +175,7 @@ class Rows:
             dendro = source.table("dendro")
             if "ip_dst" in dendro.columns and event.ends[0] in set(dendro["ip_dst"].tolist()):
                 return self.day.names(event.ends[0]).svg
-        bands = [
-            pictures.Band(
-                event.ends[0] if event.ends else source.name,
-                pd.DataFrame(columns=["tdate", "total"]),
-                facts.marks(
-                    [each for each in known.events[source.name] if set(each.ends) & set(event.ends)]
-                ),
-            )
-        ]
-        return pictures.timeline(bands) if event.ends and source.name != "flow" else ""
+        return ""
 
     def _all_like(self, rows: Sequence[LiveRow], place: int, key: str, level: Severity) -> Any:
         like = next((each for each in self.likes if each.key == key), None)

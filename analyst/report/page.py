@@ -574,7 +574,16 @@ def _source(source: Source, date: dt.date) -> str:
         f'<ul class="many">{files}<li><a href="../{source.name}/{date:%Y%m%d}/manifest.json">'
         f"manifest.json</a></ul><p><small>run {t(manifest.get('run_id', NONE))}, limit "
         f"{t(manifest.get('limit', NONE))}, input sha256 {t(hashed or NONE)}</small></p>"
+        f"{_notebooks(source, date)}"
     )
+
+
+def _notebooks(source: Source, date: dt.date) -> str:
+    """How to work on the day; a page of files cannot open a notebook itself."""
+    if source.pipeline.triage is None or not source.pipeline.triage.tables:
+        return ""
+    called = f"spot-oa notebook {source.name} --date {date}"
+    return f"<p><small>work on it: <code>{t(called)}</code></small></p>"
 
 
 def _files(source: Source, tables: object) -> Iterator[tuple[str, int | None]]:
