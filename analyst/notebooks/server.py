@@ -14,6 +14,8 @@ from spot_oa.settings import Settings, handed_on
 
 _DEFAULTS = Path(__file__).parent / "jupyter"
 """Its user's own settings count before these."""
+_GRACE = 10
+"""Seconds for its kernels to end."""
 FIRST = "Edge_Investigation.ipynb"
 """The notebook that is opened, if the day has it."""
 
@@ -27,6 +29,8 @@ def command(settings: Settings, part: Slice, *, port: int, browser: bool) -> lis
         "ServerApp.port": str(port),
         "ServerApp.root_dir": str(settings.notebooks_dir),
         "ServerApp.open_browser": str(browser),
+        # Little but the address.
+        "Application.log_level": "ERROR",
         # Ctrl-C ends it, without a question.
         "ServerApp.answer_yes": "True",
         "LabApp.default_url": f"{page}/{FIRST}" if (folder / FIRST).exists() else page,
@@ -35,6 +39,9 @@ def command(settings: Settings, part: Slice, *, port: int, browser: bool) -> lis
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
     }
+    if os.geteuid() == 0:
+        # In a container everybody is root; it listens to this machine only.
+        options["ServerApp.allow_root"] = "True"
     given = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "jupyterlab", *given]
 
@@ -51,9 +58,12 @@ def serve(settings: Settings, called: Sequence[str]) -> int:
     with subprocess.Popen(  # noqa: S603 - `command` made it
         called, cwd=settings.notebooks_dir, env=environment(settings)
     ) as server:
-        while True:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            # The terminal has asked it too: it ends its kernels, and then itself.
             try:
-                return server.wait()
-            except KeyboardInterrupt:
-                # The terminal has asked it too: it ends its kernels first. A second time is meant.
+                server.wait(_GRACE)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
                 server.terminate()
+            return 0

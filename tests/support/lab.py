@@ -59,7 +59,6 @@ def jupyterlab(settings: Settings, part: Slice, folder: Path) -> Iterator[Lab]:
         *command(settings, part, port=lab.port, browser=False),
         f"--IdentityProvider.token={TOKEN}",
         "--ServerApp.port_retries=0",
-        "--allow-root",
     ]
     with (
         lab.log.open("wb") as log,
