@@ -70,7 +70,7 @@ docs: $(READY) ## write the dbt docs of the demo as one static page, target/stat
 	$(BIN)/dbt docs generate --static --quiet --profiles-dir profiles --vars '{date: 2016-07-08}'
 	@echo "open target/static_index.html"
 
-screenshot: $(READY) ## take the picture of the demo's report that README shows (needs Chromium)
+screenshot: $(READY) ## take the pictures of the demo that README and docs show (needs Chromium)
 	@test -f spot-oa-home/data/reports/20160709.html || $(BIN)/spot-oa demo
 	$(BIN)/python -m tests.support.screenshot "$$(command -v chromium)"
 

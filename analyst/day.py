@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from analyst.feedback import Feedback, Judged, write_rows
 from analyst.heuristics import FanOut
 from analyst.published import PublishedDay, read_day, read_manifest, triage_of
 from analyst.rules import Rule, parse_rule
-from analyst.selectors import Row, Selector, select
+from analyst.selectors import Row, Selector, by_number, select
 from analyst.standing import StandingRule, deciding, hits, load_rules
 from analyst.store import Decide, SqliteStore, open_store
 from analyst.suppressions import Suppression, covering, on_day
@@ -85,6 +86,17 @@ class Shown:
 
     def __str__(self) -> str:
         return f"{len(self.values):,} of {self.total:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What somebody found out about an address, a name or a URI."""
+
+    anchor_kind: str
+    anchor: str
+    title: str
+    text: str
+    action: Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +369,47 @@ class Day:
             raise UsageError(f"rule {printable(rule_id)!r} is not in the rule file: {known}")
         return self._apply(rule, dry_run=dry_run)
 
+    def save_story(
+        self, anchor_kind: str, anchor: str, title: str, text: str, *, top_results: int = 20
+    ) -> Reply:
+        """Write down what was found out about an anchor; a story that it has is replaced.
+
+        Args:
+            anchor_kind: One of `Triage.anchors`.
+            anchor: The address, name or URI.
+            title: One line.
+            text: As many lines as it takes; they are kept as typed.
+            top_results: How many peers a way the tables made from it show.
+
+        Raises:
+            UsageError: It is blank or too long, or nothing can be told of such an anchor.
+        """
+        self._check_anchor(anchor_kind, anchor)
+        for name, value in (("title", title), ("text", text)):
+            if not checked_text(name, value).strip():
+                raise UsageError(f"the story's {name} is blank: nothing was written")
+        if top_results < 1:
+            raise UsageError(f"top_results {top_results} shows nothing: take 1 or more")
+        payload = {
+            "anchor_kind": anchor_kind,
+            "anchor": anchor,
+            "title": title,
+            "text": text,
+            "top_results": top_results,
+        }
+        return self._told(Kind.STORY, payload)
+
+    def remove_story(self, anchor_kind: str, anchor: str) -> Reply:
+        """Take the story of an anchor away; it stays in the history.
+
+        Raises:
+            UsageError: It has none.
+        """
+        self._check_anchor(anchor_kind, anchor)
+        if (anchor_kind, anchor) not in {(s.anchor_kind, s.anchor) for s in self.told()}:
+            raise UsageError(f"{printable(anchor)} has no story on {self.part}")
+        return self._told(Kind.UNSTORY, {"anchor_kind": anchor_kind, "anchor": anchor})
+
     # -- what an analyst sees ---------------------------------------------------------------
 
     def rows(self, actions: Sequence[Action] | None = None) -> list[LiveRow]:
@@ -383,13 +436,20 @@ class Day:
         }
         return [holding[seq] for seq in sorted(holding)]
 
-    def values(self, column: str, limit: int = 250, find: str = "") -> Shown:
+    def values(
+        self,
+        column: str,
+        limit: int = 250,
+        find: str = "",
+        among: Mapping[str, object] | None = None,
+    ) -> Shown:
         """The distinct values of a column in open rows, most suspicious first.
 
         Args:
             column: Of the scores.
             limit: The most values shown.
             find: Only values that contain this text, without case; all are searched.
+            among: Only of rows that have these values.
 
         Raises:
             UsageError: The limit is not positive, or there is no such column.
@@ -405,9 +465,35 @@ class Day:
             if each.row[column] is not None
             and each.suppressed is None
             and not each.severities[self.triage.targets[target]]
+            and all(each.row[name] == value for name, value in (among or {}).items())
         }
         wanted = [value for value in found if find.lower() in str(value).lower()]
         return Shown(wanted[:limit], len(wanted))
+
+    def anchors(self) -> list[tuple[str, str]]:
+        """What can be investigated, by kind and value: what stands in rows that are High."""
+        found: dict[tuple[str, str], None] = {}
+        for each in self.rows():
+            for kind, columns in self.triage.anchors.items():
+                for column in columns:
+                    target = self.triage.targets[self.triage.target_of(column)]
+                    value = each.row[column]
+                    if each.severities[target] == Severity.HIGH and value is not None:
+                        found[kind, str(value)] = None
+        return sorted(found, key=lambda anchor: (anchor[0], by_number(anchor[1])))
+
+    def told(self) -> list[Story]:
+        """The stories that hold, in the order in which they were last saved."""
+        stories: dict[tuple[str, str], Story] = {}
+        for action in state.alive(self.actions()):
+            if action.kind in (Kind.STORY, Kind.UNSTORY):
+                said = json.loads(action.payload or "{}")
+                anchor = str(said.get("anchor_kind", "")), str(said.get("anchor", ""))
+                stories.pop(anchor, None)
+                if action.kind == Kind.STORY:
+                    title, text = str(said.get("title", "")), str(said.get("text", ""))
+                    stories[anchor] = Story(*anchor, title, text, action)
+        return list(stories.values())
 
     def attack_heuristics(self, peers: int = 20) -> list[FanOut]:
         """The sources that connect to more than so many others, most first."""
@@ -442,6 +528,17 @@ class Day:
         ]
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _check_anchor(self, kind: str, anchor: str) -> None:
+        if kind not in self.triage.anchors:
+            known = ", ".join(self.triage.anchors) or "none"
+            raise UsageError(f"anchor {printable(kind)!r} is unknown: take one of {known}")
+        if not anchor.strip():
+            raise UsageError("nothing is named that the story is about")
+
+    def _told(self, kind: Kind, payload: Mapping[str, object]) -> Reply:
+        action = self._action(kind, payload=to_json(payload))
+        return self._written(lambda _: action, [Reply(action)])
 
     def _judge(
         self,

@@ -240,7 +240,7 @@ def deliver(uri: str, text: str) -> None:
         folder, _, name = path.rpartition("/")
         system.makedirs(folder, exist_ok=True)
         if "file" in _protocols(system):
-            _replace(Path(path), text.encode())
+            replace_file(Path(path), text.encode())
         elif _protocols(system) & {"memory", "s3", "gs", "gcs", "abfs", "az"}:
             # Objects are put whole.
             system.pipe_file(path, text.encode())
@@ -265,7 +265,8 @@ def _protocols(system: fsspec.AbstractFileSystem) -> set[str]:
     return {protocol} if isinstance(protocol, str) else set(protocol)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one."""
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -17,6 +17,9 @@ Row = Mapping[str, object]
 Selector = Mapping[str, str | int | None]
 """What was asked, by the names of `Match.by`; None asks for NULL."""
 
+Chosen = tuple[str, dict[str, str | int | None]]
+"""A kind of selector with its values: one action."""
+
 _PORTS = range(65536)
 
 
@@ -63,6 +66,37 @@ def select(match: Match, selector: Selector, rows: Sequence[Row]) -> list[int]:
     return sorted(found)
 
 
+def chosen(
+    triage: Triage, given: Mapping[str, str | int | None], *, each: bool = False
+) -> list[Chosen]:
+    """Which kinds of selectors these values make.
+
+    Args:
+        triage: What rows of the pipeline can be selected by.
+        given: What was typed or chosen, by the names of `Match.by`.
+        each: One action per value.
+
+    Raises:
+        UsageError: Nothing is selected, or the values do not go together.
+    """
+    # What is typed goes before what is chosen from lists.
+    for kind, match in triage.kinds.items():
+        if match.typed and set(match.by) <= set(given):
+            return [(kind, {value: given[value] for value in match.by})]
+    if each:
+        return [_kind_of(triage, {value: text}) for value, text in given.items()]
+    return [_kind_of(triage, dict(given))]
+
+
+def _kind_of(triage: Triage, given: dict[str, str | int | None]) -> Chosen:
+    for kind, match in triage.kinds.items():
+        if given and (set(given) == set(match.by) or (match.some and set(given) <= set(match.by))):
+            return kind, given
+    if not given:
+        raise UsageError("nothing selected: name rows by their values or with --ranks")
+    raise UsageError(f"{' and '.join(given)} alone select no rows of this pipeline")
+
+
 def comparison(kind: Comparison, asked: str | int | None) -> Callable[[object], bool]:
     """Whether the value of a column is meant."""
     if asked is None:
@@ -102,6 +136,14 @@ def address_test(text: str) -> Callable[[object], bool] | None:
 @lru_cache(maxsize=65536)
 def _packed(text: str) -> bytes | None:
     return pack(text)
+
+
+def by_number(text: str) -> tuple[int, bytes, str]:
+    """The order of addresses: IPv4 by number, then IPv6, then any other text."""
+    packed = _packed(text)
+    if packed is None:
+        return 2, b"", text
+    return (0 if is_v4(packed) else 1), packed, text
 
 
 def fold(name: str) -> str:

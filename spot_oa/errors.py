@@ -16,6 +16,10 @@ class SpotOaError(Exception):
         super().__init__(message)
         self.transient = transient
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it: the line, and no traceback."""
+        return [printable(self)]
+
 
 class UsageError(SpotOaError, ValueError):
     """The caller asked for something that cannot be asked for (exit code 2).

@@ -33,6 +33,7 @@ WITHOUT_EFFECT = {
     *("analyst_db", "analyst_journal", "triage_dir", "rules_dir", "author"),
     *("feedback_uri", "feedback_pipelines", "feedback_days", "feedback_rows"),
     *("ingest", "ingest_uri", "sources_dir", "reports"),
+    *("notebooks_dir", "templates_dir"),
     # Their values or contents are hashed apart from them.
     *("limit", "pipelines_dir", "project_dir"),
 }

@@ -60,6 +60,20 @@ def warehouse_lock(
         lock.release()
 
 
+def is_held(warehouse: Path) -> bool:
+    """Whether a run holds the lock at this moment."""
+    path = warehouse.with_name(warehouse.name + ".lock")
+    if not path.exists():
+        return False
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
 def _read(holder: Path) -> str:
     try:
         return printable(holder.read_text("utf-8")) or "another run"

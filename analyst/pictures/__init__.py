@@ -5,6 +5,7 @@ picture light or dark. Text from traffic goes through `text.t`, which makes it i
 reads a file but those of `static`, and nothing knows of reports or notebooks.
 """
 
+from analyst.pictures.branches import branches
 from analyst.pictures.chord import chord
 from analyst.pictures.month import month
 from analyst.pictures.network import network
@@ -16,6 +17,7 @@ from analyst.pictures.worldmap import worldmap
 
 __all__ = [
     "Band",
+    "branches",
     "chord",
     "gaps",
     "month",

@@ -34,6 +34,8 @@ class Band:
     """Of `<pipeline>_ingest_summary`: tdate, total."""
     events: pd.DataFrame
     """A row per suspicious event: minute (of the day, or nothing), known_bad."""
+    steady: bool = True
+    """Whether silence is a gap: a source has a pace, a single address has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def _band(band: Band, top: float) -> Iterable[str]:
     counts = minutes(band.received)
     steps = [sum(counts[start : start + STEP]) for start in range(0, MINUTES, STEP)]
     highest, base = max(steps), top + _AREA
-    found = gaps(band.received)
+    found = gaps(band.received) if band.steady else []
     yield text(10, top + 14, cut(band.name, 12), css="name")
     yield text(10, top + 29, f"{number(sum(steps))} events", css="dim small")
     yield text(10, top + 43, f"max {number(highest)}/{STEP} min", css="dim small")

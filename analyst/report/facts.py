@@ -346,3 +346,43 @@ def talkers(
     has_bytes = bool(source.shape.sent)
     order = sorted(counts, key=lambda end: (-sent[end] if has_bytes else 0, -counts[end], end))
     return [(end, counts[end], sent[end] if has_bytes else None) for end in order[:most]]
+
+
+def marks(events: Sequence[Event]) -> pd.DataFrame:
+    """When suspicious events were, as pictures take them."""
+    return pd.DataFrame(
+        {
+            "minute": pd.Series([each.minute for each in events], dtype=object),
+            "known_bad": [each.known_bad for each in events],
+            "score": pd.Series([each.score for each in events], dtype=object),
+        }
+    )
+
+
+def hubs(chords: pd.DataFrame, known: Facts) -> list[tuple[str, int]]:
+    """The addresses of flow_chords, most to be looked at first, with their peers."""
+    if any(name not in chords.columns for name in ("ip_threat", "srcip", "dstip")):
+        return []
+    peers: dict[str, set[str]] = {}
+    for hub, one, other in zip(*(chords[c] for c in ("ip_threat", "srcip", "dstip")), strict=True):
+        peers.setdefault(str(hub), set()).update({str(one), str(other)} - {str(hub)})
+    order = sorted(
+        peers,
+        key=lambda hub: (not peers[hub] & known.known_bad, -len(peers[hub]), hub),
+    )
+    return [(hub, len(peers[hub])) for hub in order]
+
+
+def place_counts(sources: Iterable[Source]) -> pd.DataFrame:
+    """A row per place, as the picture takes it: place, ends, known_bad."""
+    counted: Counter[tuple[str, bool]] = Counter()
+    for source in sources:
+        counted += places(source)
+    names = sorted({name for name, _ in counted})
+    return pd.DataFrame(
+        {
+            "place": names,
+            "ends": [counted[name, False] + counted[name, True] for name in names],
+            "known_bad": [counted[name, True] for name in names],
+        }
+    )

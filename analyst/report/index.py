@@ -34,9 +34,7 @@ def index(data_dir: Path, pipelines: Mapping[str, Pipeline]) -> str:
     days = sorted({date for dates in published.values() for date in dates}, reverse=True)
     drawn = ""
     if days:
-        bands = {
-            name: _month(data_dir, pipelines[name], published[name], days[0]) for name in names
-        }
+        bands = {name: month(data_dir, pipelines[name], published[name], days[0]) for name in names}
         drawn = (
             "<p>Bars: events received. Below the line: ▲ known bad events, and in orange the share "
             "of the day that is a gap. A struck block is a day that is not published.</p>"
@@ -76,9 +74,10 @@ def _day(
     return f'<tr><td><a href="{date:%Y%m%d}.html">{date}</a> {date:%a}{cells}'
 
 
-def _month(
+def month(
     data_dir: Path, pipeline: Pipeline, dates: Sequence[dt.date], last: dt.date
 ) -> pd.DataFrame:
+    """What was published up to a day, a row per date, as the picture takes it."""
     rows = [
         {"date": date, **_counts(data_dir, pipeline, date)}
         for date in dates

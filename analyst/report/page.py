@@ -13,8 +13,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from analyst import pictures
 from analyst.pictures.chord import LINES
 from analyst.pictures.svg import style as picture_style
@@ -264,7 +262,7 @@ def _pick(value: object, length: int = _CELL) -> str:
 def _the_day(day: Published, known: Facts) -> str:
     bands = [
         pictures.Band(
-            source.name, source.table("ingest_summary"), _marks(known.events[source.name])
+            source.name, source.table("ingest_summary"), facts.marks(known.events[source.name])
         )
         for source in day.sources
     ]
@@ -281,16 +279,6 @@ def _the_day(day: Published, known: Facts) -> str:
     )
 
 
-def _marks(events: Sequence[Event]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "minute": pd.Series([each.minute for each in events], dtype=object),
-            "known_bad": [each.known_bad for each in events],
-            "score": pd.Series([each.score for each in events], dtype=object),
-        }
-    )
-
-
 def _who(day: Published, known: Facts) -> str:
     drawn = []
     for source in day.sources:
@@ -299,7 +287,7 @@ def _who(day: Published, known: Facts) -> str:
             continue
         scores = source.table("scores")
         drawn.append(_card(_wide(pictures.network(scores, known.known_bad))))
-        hubs = _hubs(chords, known)
+        hubs = facts.hubs(chords, known)
         each = _stacked(
             (f"{hub} ({peers})", peers, pictures.chord(chords, hub, known.known_bad))
             for hub, peers in hubs[:CHORDS]
@@ -332,20 +320,6 @@ def _stacked(drawn: Iterable[tuple[str, int, str]]) -> list[tuple[str, str]]:
             room = _LINES_TOGETHER
         room -= lines
     return pages
-
-
-def _hubs(chords: pd.DataFrame, known: Facts) -> list[tuple[str, int]]:
-    """The addresses of flow_chords, most to be looked at first, with their peers."""
-    if any(name not in chords.columns for name in ("ip_threat", "srcip", "dstip")):
-        return []
-    peers: dict[str, set[str]] = {}
-    for hub, one, other in zip(*(chords[c] for c in ("ip_threat", "srcip", "dstip")), strict=True):
-        peers.setdefault(str(hub), set()).update({str(one), str(other)} - {str(hub)})
-    order = sorted(
-        peers,
-        key=lambda hub: (not peers[hub] & known.known_bad, -len(peers[hub]), hub),
-    )
-    return [(hub, len(peers[hub])) for hub in order]
 
 
 def _names(day: Published, known: Facts) -> str:
@@ -389,29 +363,18 @@ def _registered(name: str) -> str:
 
 
 def _places(day: Published) -> str:
-    counted: Counter[tuple[str, bool]] = Counter()
-    for source in day.sources:
-        counted += facts.places(source)
-    names = sorted({name for name, _ in counted})
-    frame = pd.DataFrame(
-        {
-            "place": names,
-            "ends": [counted[name, False] + counted[name, True] for name in names],
-            "known_bad": [counted[name, True] for name in names],
-        }
-    )
     maps = [facts.outside(source) for source in day.sources if "addresses" in source.tables]
     drawn = "".join(_card(_wide(pictures.worldmap(each))) for each in maps)
     return _section(
         "places",
         "Places",
         "Where the ends of suspicious connections are, as far as it was looked up.",
-        drawn + _card(_wide(pictures.places(frame))),
+        drawn + _card(_wide(pictures.places(facts.place_counts(day.sources)))),
     )
 
 
 def _scores(day: Published, known: Facts) -> str:
-    bands = {source.name: _marks(known.events[source.name]) for source in day.sources}
+    bands = {source.name: facts.marks(known.events[source.name]) for source in day.sources}
     rows = ""
     for source in day.sources:
         found = facts.talkers(source, known.events[source.name], TALKERS)
@@ -613,7 +576,16 @@ def _source(source: Source, date: dt.date) -> str:
         f'<ul class="many">{files}<li><a href="../{source.name}/{date:%Y%m%d}/manifest.json">'
         f"manifest.json</a></ul><p><small>run {t(manifest.get('run_id', NONE))}, limit "
         f"{t(manifest.get('limit', NONE))}, input sha256 {t(hashed or NONE)}</small></p>"
+        f"{_notebooks(source, date)}"
     )
+
+
+def _notebooks(source: Source, date: dt.date) -> str:
+    """How to work on the day; a page of files cannot open a notebook itself."""
+    if source.pipeline.triage is None or not source.pipeline.triage.tables:
+        return ""
+    called = f"spot-oa notebook {source.name} --date {date}"
+    return f"<p><small>work on it: <code>{t(called)}</code></small></p>"
 
 
 def _files(source: Source, tables: object) -> Iterator[tuple[str, int | None]]:

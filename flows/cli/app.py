@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand
 
-from flows.cli import labels, suppressions
+from flows.cli import labels, notebooks, suppressions
 from spot_oa.dates import date_range, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 
@@ -71,6 +71,7 @@ geo = _App(no_args_is_help=True, help="Geo databases.")
 app.add_typer(geo, name="geo")
 labels.add_to(app)
 suppressions.add_to(app)
+notebooks.add_to(app)
 
 INTERRUPTED = "interrupted; no day is half published, run it again"
 _SIGINT_CODE = 130

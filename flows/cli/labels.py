@@ -17,6 +17,7 @@ from spot_oa.errors import ConfigError, SpotOaError, UsageError, printable
 
 if TYPE_CHECKING:
     from analyst.day import Day, LiveRow, Reply
+    from analyst.selectors import Chosen
     from spot_oa.dates import Slice
     from spot_oa.pipelines import Triage
     from spot_oa.settings import Settings
@@ -54,9 +55,6 @@ _OPTIONS: Mapping[str, Sequence[str]] = {
     "uri": ["fulluri"],
 }
 """Option -> what selectors call its value."""
-
-Selected = list[tuple[str, dict[str, str]]]
-"""Kinds of selectors with their values, one action each."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -323,7 +321,7 @@ def _refresh(settings: Settings, part: Slice, *, accept_store: bool = False) -> 
 
 def feedback(pipeline: PipelineArgument, date: DateOption) -> None:
     """Hand the judged rows of a day to the scorer, as SPOT_OA_FEEDBACK_URI says."""
-    from flows.run.labels import deliver_feedback  # noqa: PLC0415
+    from analyst.delivery import deliver_feedback  # noqa: PLC0415
 
     day, settings = _open(pipeline, date), _settings()
     own = day.feedback()
@@ -416,7 +414,7 @@ def import_(
     _print(f"{added} actions imported, {known} were known")
 
 
-def select(triage: Triage, options: Mapping[str, str], *, each: bool = False) -> Selected:
+def select(triage: Triage, options: Mapping[str, str], *, each: bool = False) -> list[Chosen]:
     """Which kinds of selectors the given options make.
 
     Args:
@@ -427,6 +425,8 @@ def select(triage: Triage, options: Mapping[str, str], *, each: bool = False) ->
     Raises:
         UsageError: Nothing is selected, or the options do not go together.
     """
+    from analyst.selectors import chosen  # noqa: PLC0415
+
     kinds = triage.kinds
     known = {value for match in kinds.values() for value in match.by}
     given: dict[str, str] = {}
@@ -435,22 +435,7 @@ def select(triage: Triage, options: Mapping[str, str], *, each: bool = False) ->
         if value is None:
             raise UsageError(f"--{option} does not select rows of this pipeline")
         given[value] = text
-    # What is typed goes before what is chosen from lists.
-    for kind, match in kinds.items():
-        if match.typed and set(match.by) <= set(given):
-            return [(kind, {value: given[value] for value in match.by})]
-    if each:
-        return [_kind(triage, {value: text}) for value, text in given.items()]
-    return [_kind(triage, given)]
-
-
-def _kind(triage: Triage, given: dict[str, str]) -> tuple[str, dict[str, str]]:
-    for kind, match in triage.kinds.items():
-        if given and (set(given) == set(match.by) or (match.some and set(given) <= set(match.by))):
-            return kind, given
-    if not given:
-        raise UsageError("nothing selected: name rows by their values or with --ranks")
-    raise UsageError(f"{' and '.join(given)} alone select no rows of this pipeline")
+    return chosen(triage, given, each=each)
 
 
 def _given(**options: str | None) -> dict[str, str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from analyst import landed
 from analyst.actions import to_line
 from analyst.day import Day
-from analyst.feedback import COLUMNS, FILE, Feedback, Judged, deliver, delivered_to, write_rows
+from analyst.feedback import COLUMNS, FILE, Feedback, write_rows
 from analyst.landed import Snapshot
 from analyst.published import read_manifest, triage_of
 from analyst.selectors import Row, key_of
@@ -227,51 +227,6 @@ def _older_than(last: int, acting: Set[str], settings: Settings, part: Slice) ->
         or acting != set(triage.get("suppressions") or ())
         or triage.get("scores_run_id") != scores.get("run_id")
     )
-
-
-def delivers(settings: Settings, pipeline: Pipeline) -> bool:
-    """Whether the scorer of a pipeline is to be handed what analysts judged."""
-    return bool(settings.feedback_uri) and pipeline.name in settings.feedback_pipelines
-
-
-def deliver_feedback(
-    settings: Settings, pipeline: Pipeline, date: dt.date
-) -> Sequence[tuple[str, Feedback]]:
-    """Write the feedback files that the scorer reads on the day and on the next one.
-
-    Each has the judged rows of the days before it, the newest first, of one day Low first.
-
-    Returns:
-        Where, and what; nothing where it is not configured.
-
-    Raises:
-        ConfigError: A file cannot be written.
-    """
-    if not settings.feedback_uri or not delivers(settings, pipeline):
-        return []
-    delivered = []
-    for target in (date, date + dt.timedelta(days=1)):
-        judged: list[Judged] = []
-        for back in range(settings.feedback_days + 1):
-            judged += _judged(settings, pipeline, target - dt.timedelta(days=back))
-        feedback = write_rows(pipeline.name, judged, settings.feedback_rows)
-        uri = delivered_to(settings.feedback_uri, Slice(pipeline.name, target))
-        deliver(uri, feedback.text)
-        delivered.append((uri, feedback))
-    return delivered
-
-
-def _judged(settings: Settings, pipeline: Pipeline, date: dt.date) -> list[Judged]:
-    """The judged rows of a day, Low first; none if it is not published."""
-    part = Slice(pipeline.name, date)
-    store = open_store(settings)
-    if not store.last_seq(part.pipeline, date.isoformat()):
-        return []
-    if read_manifest(published_folder(settings.data_dir, part)) is None:
-        return []
-    day = Day(settings, pipeline, part, store, author="", made_with="cli")
-    main = day.triage.targets[day.triage.main_target]
-    return sorted(day.judged(), key=lambda each: -each.severities[main])
 
 
 def _own_feedback(run: Run, snapshot: Snapshot) -> Feedback | None:

@@ -11,6 +11,7 @@ from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from analyst import delivery
 from analyst.published import read_manifest, triage_of
 from flows.run import labels, steps
 from flows.run.audit import audited
@@ -154,9 +155,10 @@ def run_day(
             rows = {name: table["rows"] for name, table in manifest["tables"].items()}
             summary.published = Published(published_folder(settings.data_dir, part), rows)
             _kept(summary, partial(_refresh_if_behind, run, summary, timer))
+            _notebooks(run, summary, timer)
             if summary.triage_folder:
                 _report(run, summary, timer)
-            for warning in summary.of_labels:
+            for warning in (*summary.of_labels, *summary.of_notebooks):
                 reporter.note(f"warning: {warning}")
     return summary
 
@@ -324,7 +326,14 @@ def _run_steps(run: Run, summary: Summary, timer: _Timer) -> None:
         _kept(summary, partial(_publish_triage, run, summary, timer, labelled))
         # Somebody may have scored while the run held the lock: once more, but no oftener.
         _kept(summary, partial(_refresh_if_behind, run, summary, timer))
+    _notebooks(run, summary, timer)
     _report(run, summary, timer)
+
+
+def _notebooks(run: Run, summary: Summary, timer: _Timer) -> None:
+    if steps.has_triage(run.pipeline):
+        # As the report, no task of Prefect's.
+        timer.timed("notebooks", partial(steps.notebooks, run, summary), str)()
 
 
 def _report(run: Run, summary: Summary, timer: _Timer) -> None:
@@ -365,12 +374,12 @@ def _publish_triage(run: Run, summary: Summary, timer: _Timer, labelled: Labelle
     summary.triage_folder = timer.call(
         "publish triage", partial(labels.publish, run, labelled), lambda folder: f"to {folder}"
     )
-    if not labels.delivers(run.settings, run.pipeline):
+    if not delivery.delivers(run.settings, run.pipeline):
         return
     try:
         timer.call(
             "feedback",
-            partial(labels.deliver_feedback, run.settings, run.pipeline, run.part.date),
+            partial(delivery.deliver_feedback, run.settings, run.pipeline, run.part.date),
             lambda delivered: f"to {' and '.join(uri for uri, _ in delivered)}",
         )
     except SpotOaError as error:

@@ -239,6 +239,25 @@ def report(run: Run, summary: Summary) -> str:
     return f"to {summary.report}"
 
 
+def notebooks(run: Run, summary: Summary) -> str:
+    """Make the notebooks of the day that are not there; see `report` for what goes wrong.
+
+    Returns:
+        What became of them, in a few words.
+    """
+    try:
+        # Half a second of imports that nothing else in a run needs.
+        from analyst.notebooks.copies import render  # noqa: PLC0415
+
+        rendered = render(run.settings, run.part)
+    except Exception as error:  # noqa: BLE001 - see above
+        named = "" if isinstance(error, SpotOaError) else f"{type(error).__name__}: "
+        summary.of_notebooks = [f"no notebooks: {named}{printable(error)}"]
+        return summary.of_notebooks[0]
+    summary.of_notebooks = rendered.notes
+    return str(rendered)
+
+
 def _indicators(run: Run, step: str) -> Indicators:
     """The distinct indicators of the step by kind: those of the results, by rank, go first."""
     found: dict[IndicatorType, dict[str, None]] = {}

@@ -52,6 +52,8 @@ class Summary:
     """The day's page, if it was written."""
     unreported: str = ""
     """Why it was not."""
+    of_notebooks: Sequence[str] = ()
+    """What is wrong with the day's notebooks or their templates."""
     unaudited: str = ""
     """Why the run could not be written to oa.run_audit."""
     unlabelled: str = ""
@@ -146,6 +148,7 @@ class Summary:
         yield from self._without_events()
         if self.unreported:
             yield self.unreported
+        yield from self.of_notebooks
         if self.unaudited:
             yield self.unaudited
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from python_enrichers.addresses import (
     RangeIndex,
@@ -80,6 +81,23 @@ def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:
     return NetworkContext(internal_ranges(settings), [source for source in sources if source])
 
 
+def load_local(settings: Settings, names: Path | None = None) -> NetworkContext:
+    """Read what lies in files: nobody is asked about an address.
+
+    Args:
+        settings: Where the context files are.
+        names: A file like `networkcontext.csv` whose names replace all others.
+
+    Raises:
+        EnrichmentError: One is there and cannot be read, or none of its lines can be used.
+    """
+    if names is not None:
+        found: list[NameSource | None] = [read_labels(names)]
+    else:
+        found = [open_labels(settings, False), open_netbox(settings, False)]  # noqa: FBT003
+    return NetworkContext(internal_ranges(settings), [each for each in found if each])
+
+
 def internal_ranges(settings: Settings) -> ContextFile[Span] | None:
     """Read `ipranges.csv`, the operator's own addresses; None if there is no such file.
 
@@ -114,7 +132,11 @@ def open_labels(settings: Settings, fresh: bool) -> Networks | None:  # noqa: AR
     Raises:
         EnrichmentError: It is there and cannot be read, or none of its lines can be used.
     """
-    path = settings.context_dir / "networkcontext.csv"
+    return read_labels(settings.context_dir / "networkcontext.csv")
+
+
+def read_labels(path: Path) -> Networks | None:
+    """The same of any file; see `open_labels`."""
     file = read_context_file(path, _labelled, "address,label or a/b,label or a-b,label")
     return Networks(_exact_last(file)) if file else None
 

@@ -150,6 +150,8 @@ class Triage(_Model):
     fields: dict[Name, Comparison] = {}
     matches: dict[Name, Match] = {}
     """Kinds of selectors, beside `rows` and `fields`."""
+    anchors: dict[Name, tuple[Name, ...]] = {}
+    """What can be investigated where a row is scored High: kind -> its columns."""
     ruled: tuple[Name, ...] = ()
     """Columns that standing rules may speak of; they come with the results."""
     tables: dict[Name, Published] = {}

@@ -24,7 +24,7 @@ from spot_oa.settings.enrichment import (
 )
 from spot_oa.settings.ingest import IngestInput, IngestSettings
 from spot_oa.settings.names import misspelt
-from spot_oa.settings.sources import NumberList, Stage
+from spot_oa.settings.sources import NumberList, Stage, handed_on_with, variables
 
 __all__ = [
     "SECRET",
@@ -42,6 +42,8 @@ __all__ = [
     "Settings",
     "TelemetrySettings",
     "WarehouseSettings",
+    "handed_on",
+    "home_is_set",
     "load_settings",
 ]
 
@@ -87,6 +89,7 @@ class RunSettings(Stage):
             "context_dir": home / "context",
             "data_dir": home / "data",
             "triage_dir": home / "triage",
+            "notebooks_dir": home / "ipynb",
             "analyst_db": home / "analyst.sqlite",
             "warehouse": home / "warehouse.duckdb",
             "rules_dir": Path(values.get("context_dir", home / "context")) / "rules",
@@ -184,3 +187,23 @@ def load_settings(**overrides: Any) -> Settings:
         raise ConfigError(
             f"{printable(error).partition(' from source')[0]}: correct SPOT_OA_... or unset it"
         ) from None
+
+
+def home_is_set() -> bool:
+    """Whether somebody said where home is, in the environment or in `.env`."""
+    return "spot_oa_home" in variables(Settings)
+
+
+def handed_on(settings: Settings) -> dict[str, str]:
+    """The environment in which a program in another folder reads these settings.
+
+    It is this process's, with the variables of `.env`, and every path absolute.
+    """
+    plain: dict[str, str] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Path):
+            plain[f"SPOT_OA_{name.upper()}"] = str(value.absolute())
+        elif isinstance(value, (bool, int, float, str)) and str(value):
+            plain[f"SPOT_OA_{name.upper()}"] = str(value)
+    return handed_on_with(Settings, plain)

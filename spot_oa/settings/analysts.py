@@ -22,6 +22,11 @@ class AnalystSettings(Stage):
     """What analysts made of the published days (`$HOME/triage`)."""
     rules_dir: Path = Path()
     """Standing rules, a `<pipeline>.yml` each (`$HOME/context/rules`; below the context)."""
+    notebooks_dir: Path = Path()
+    """The notebooks of each day, `<pipeline>/<YYYYMMDD>/` (`$HOME/ipynb`)."""
+    templates_dir: Path | None = None
+    """A folder of notebook templates, `<pipeline>/<Name>_master.py` or `.ipynb`, that replace or
+    join the built-in ones of the same name."""
     author: str = Field(default="", max_length=64)
     """Whose actions these are; the user of the operating system if empty."""
     feedback_uri: str = ""

@@ -125,3 +125,15 @@ def variables(settings: type[Stage]) -> list[str]:
     prefix = str(settings.model_config["env_prefix"]).lower()
     names = {name for source in sources for name in source.env_vars}
     return sorted(name for name in names if name.startswith(prefix))
+
+
+def handed_on_with(settings: type[Stage], values: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the variables of `.env`, and with these values of settings."""
+    prefix = str(settings.model_config["env_prefix"]).lower()
+    found = _AsWrittenInFile(settings).env_vars
+    written = {
+        name.upper(): value
+        for name, value in found.items()
+        if name.startswith(prefix) and value is not None
+    }
+    return {**written, **os.environ, **values}  # noqa: TID251 - the reader of the environment

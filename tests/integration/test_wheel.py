@@ -64,6 +64,8 @@ def test_the_demo_runs_from_another_folder_and_writes_below_home_only(
 
     published = home / "data/flow/20160708/flow_scores.parquet"
     assert duckdb.sql(f"select count(*) from '{published}'").fetchall() != [(0,)]
+    notebooks = home / "ipynb/dns/20160709"
+    assert len(list(notebooks.glob("*.ipynb"))) == 3
     assert not list(elsewhere.iterdir())
     assert _files(installed.parent) == before
     found = _run(installed / "spot-oa", "doctor", folder=elsewhere, SPOT_OA_HOME=str(home))

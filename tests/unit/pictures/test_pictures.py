@@ -10,12 +10,14 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from analyst.pictures import (
     Band,
+    branches,
     chord,
     gaps,
     month,
@@ -26,6 +28,7 @@ from analyst.pictures import (
     tree,
     worldmap,
 )
+from analyst.pictures.notebook import Picture
 from analyst.pictures.svg import style
 from analyst.pictures.text import NONE, key, size
 from tests.support.markup import HOSTILE
@@ -106,8 +109,17 @@ def the_timeline(texts: list[str]) -> str:
     return timeline([Band(text, received, marked(len(texts))) for text in texts[:40]])
 
 
+def the_branches(texts: list[str]) -> str:
+    rows = [
+        ("one", None, 0),
+        *(("one" if n % 3 else text, text, n) for n, text in enumerate(texts)),
+    ]
+    return branches(pd.DataFrame(rows, columns=["branch", "leaf", "total"]), HUB, "peer")
+
+
 PICTURES: dict[str, Callable[[list[str]], str]] = {
     "chord": lambda texts: chord(chords(texts), HUB, set(texts[:1])),
+    "branches": the_branches,
     "tree": the_tree,
     "timeline": the_timeline,
     "network": lambda texts: network(connections(texts), set(texts[:1])),
@@ -172,6 +184,7 @@ def test_a_value_that_is_missing_is_no_error(kind: str) -> None:
     empty = pd.DataFrame()
     drawn = {
         "chord": lambda: chord(empty, HUB),
+        "branches": lambda: branches(empty, HUB, "peer"),
         "tree": lambda: tree(empty, HUB, set(), str),
         "timeline": lambda: timeline([Band("flow", empty, empty)]),
         "network": lambda: network(empty),
@@ -476,3 +489,34 @@ def test_keys_of_long_values_differ() -> None:
     one, other = "x" * 150 + "a" + "x" * 300, "x" * 150 + "b" + "x" * 300
     assert key(one) != key(other)
     assert key("10.0.0.1") == "10.0.0.1"
+
+
+def test_all_branches_are_drawn_and_their_leaves_are_summed_up() -> None:
+    rows = [("in", None, 0), ("out", None, 0), *(("out", f"leaf {n}", n + 1) for n in range(20))]
+    svg = branches(pd.DataFrame(rows, columns=["branch", "leaf", "total"]), HUB, "peer")
+    shown = texts_of(svg)
+    assert {"in: 0", "out: 210", "leaf 19", "and 13 more"} <= set(shown)
+    assert "210 peers" in shown
+    counts = [title for title in titles(svg) if title.startswith(("leaf", "and"))]
+    assert sum(int(each.rpartition(": ")[2].split()[0]) for each in counts) == 210
+
+
+def test_an_address_alone_has_no_pace_and_so_no_gaps() -> None:
+    received = summary(dict.fromkeys([*range(300), *range(900, 1440)], 5))
+    source = timeline([Band("a", received, marked(0))])
+    assert "nothing received" in source
+    assert "nothing received" not in timeline([Band("a", received, marked(0), steady=False)])
+
+
+def test_a_picture_in_a_notebook_is_as_dark_as_the_notebook() -> None:
+    shown = Picture(the_tree(names(3)))._repr_mimebundle_()["text/html"]
+    assert 'class="soa mathjax_ignore"' in shown
+    assert "prefers-color-scheme" not in shown
+    assert "[data-jp-theme-light=false] .soa{--ink:#e6edf3" in shown
+
+
+def test_a_picture_is_saved_as_a_file_of_its_own(tmp_path: Path) -> None:
+    path = Picture(the_tree(names(3))).save(tmp_path / "x.svg")
+    text = path.read_text("utf-8")
+    assert ET.fromstring(text).find(f"{SVG}style") is not None
+    assert "--ink" in text

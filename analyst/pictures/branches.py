@@ -1,0 +1,75 @@
+"""What belongs to an anchor, by branch: each branch with its leaves, each leaf with its count."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analyst.pictures.svg import circle, diamond, line, mark, n, path, picture, records, rect, text
+from analyst.pictures.text import cut, many, number
+
+LEAVES = 8
+"""The most leaves of a branch; the rest is summed up."""
+WIDTH = 880
+_STEP, _TOP = 16, 46
+_ROOT, _BRANCH, _LEAF, _BAR = 60, 220, 400, 660
+
+
+def branches(counted: pd.DataFrame, anchor: str, noun: str) -> str:
+    """Draw an anchor, its branches in the order of the frame, and their leaves, most first.
+
+    Args:
+        counted: A row per leaf: branch, leaf, total. A branch without a leaf has a row without one.
+        anchor: What they belong to.
+        noun: What the totals count, one of it.
+    """
+    found: dict[str, list[tuple[str, int]]] = {}
+    for branch, leaf, total in records(counted, {"branch": "", "leaf": None, "total": 0}):
+        leaves = found.setdefault(str(branch), [])
+        if leaf is not None:
+            leaves.append((str(leaf), int(total)))
+    highest = max((total for leaves in found.values() for _, total in leaves), default=0) or 1
+    whole = sum(total for leaves in found.values() for _, total in leaves)
+    rows = {name: _shown(leaves) for name, leaves in found.items()}
+    lines = sum(max(len(each), 1) for each in rows.values())
+    height = _TOP + max(lines, 1) * _STEP + 8
+    root = _TOP + max(lines, 1) * _STEP / 2
+    said = many(whole, noun)
+    parts = [text(10, 16, cut(anchor, 90), css="head"), text(10, 31, said, css="dim small")]
+    drawn = []
+    row = float(_TOP)
+    for branch, leaves in rows.items():
+        middle = row + max(len(leaves), 1) * _STEP / 2
+        total = sum(count for _, count in found[branch])
+        parts.append(_bend(_ROOT, root, _BRANCH, middle))
+        name = f"{branch}: {number(total)}"
+        body = circle(_BRANCH, middle, 5, "node sus" if total else "ring")
+        body += text(_BRANCH + 10, middle + 4, cut(name, 26), css="halo sus" if total else "halo")
+        drawn.append(mark(f"{branch}: {many(total, noun)}", body))
+        for leaf, count in leaves:
+            y = row + _STEP / 2
+            parts.append(_bend(_BRANCH, middle, _LEAF, y))
+            body = circle(_LEAF, y, 2.6, "ring")
+            body += text(_LEAF + 9, y + 4, cut(leaf, 36), css="halo")
+            body += rect(_BAR, y - 5, max((WIDTH - _BAR - 60) * count / highest, 1), 10, "bar")
+            body += text(WIDTH - 8, y + 4, number(count), css="dim", anchor="end")
+            drawn.append(mark(f"{leaf}: {many(count, noun)}", body))
+            row += _STEP
+        if not leaves:
+            row += _STEP
+    if found:
+        parts.append(line(_BAR, _TOP, _BAR, height - 8, "axis"))
+    parts += [*drawn, mark(anchor, diamond(_ROOT, root, 6, "node inside"), pick=anchor)]
+    return picture("branches", WIDTH, height, f"{anchor}: {said}", parts)
+
+
+def _shown(leaves: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    order = sorted(leaves, key=lambda each: (-each[1], each[0]))
+    if len(order) <= LEAVES:
+        return order
+    rest = order[LEAVES - 1 :]
+    return [*order[: LEAVES - 1], (f"and {len(rest):,} more", sum(count for _, count in rest))]
+
+
+def _bend(x1: float, y1: float, x2: float, y2: float) -> str:
+    half = n((x1 + x2) / 2)
+    return path(f"M{n(x1)} {n(y1)}C{half} {n(y1)} {half} {n(y2)} {n(x2)} {n(y2)}", "lead")

@@ -1,0 +1,136 @@
+"""The notebooks of a day: `notebook` opens them, `notebooks` makes, renews and lists them."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spot_oa.dates import parse_date
+from spot_oa.errors import ConfigError, UsageError, printable
+
+if TYPE_CHECKING:
+    from analyst.notebooks.copies import Rendered
+    from spot_oa.dates import Slice
+    from spot_oa.settings import Settings
+
+notebooks = typer.Typer(no_args_is_help=True, help="The notebooks of a day: render, update, list.")
+
+PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="flow, proxy or dns.")]
+DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the console script."""
+    app.command()(notebook)
+    app.add_typer(notebooks, name="notebooks")
+
+
+def notebook(
+    pipeline: Annotated[
+        str | None, typer.Argument(metavar="PIPELINE", help="flow, proxy or dns.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=1, max=65535, help="The next free one from here on.")
+    ] = 8888,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open a browser on it.")
+    ] = True,
+) -> None:
+    """Open JupyterLab on the notebooks of a day, for this machine only; Ctrl-C ends it.
+
+    Without a pipeline it is flow, without a date the newest day that is published.
+    """
+    from analyst.notebooks.server import command, serve  # noqa: PLC0415
+
+    if find_spec("jupyterlab") is None or find_spec("anywidget") is None:
+        raise ConfigError(
+            "JupyterLab is not installed here: pip install 'spot-oa[notebooks]', or `make setup` "
+            "in a checkout"
+        )
+    settings = _settings()
+    part = _part(settings, pipeline, date)
+    _render(settings, part)
+    print(f"{part}: JupyterLab opens, Ctrl-C ends it", flush=True)  # noqa: T201
+    raise typer.Exit(serve(settings, command(settings, part, port=port, browser=browser)))
+
+
+@notebooks.command("render")
+def render(pipeline: PipelineArgument, date: DateOption) -> None:
+    """Make the notebooks of a day that are not there; those that you work in stay as they are."""
+    settings = _settings()
+    _render(settings, _part(settings, pipeline, date))
+
+
+@notebooks.command("update")
+def update(
+    pipeline: PipelineArgument,
+    date: DateOption,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One only: Edge_Investigation.")
+    ] = None,
+) -> None:
+    """Put new copies of the templates in place; what you worked in is kept as .bak.ipynb."""
+    from analyst.notebooks.copies import update as put  # noqa: PLC0415
+
+    settings = _settings()
+    _show(put(settings, _part(settings, pipeline, date), name))
+
+
+@notebooks.command("list")
+def list_(pipeline: PipelineArgument, date: DateOption) -> None:
+    """Show each notebook of a day: its template's version, and whether it was worked in."""
+    from analyst.notebooks.copies import copies  # noqa: PLC0415
+
+    settings = _settings()
+    part = _part(settings, pipeline, date)
+    found = copies(settings, part)
+    for copy in found:
+        version = "version unknown" if copy.version is None else f"version {copy.version}"
+        newest = f", the template is another one now (version {copy.newest})"
+        touched = "worked in" if copy.touched else "untouched"
+        _print(f"{copy.name}: {version}, {touched}{newest if copy.outdated else ''}  {copy.path}")
+    if not found:
+        _print(f"{part}: no notebooks, `spot-oa notebooks render {part.pipeline} --date {date}`")
+
+
+def _part(settings: Settings, pipeline: str | None, date: str | None) -> Slice:
+    from spot_oa.dates import Slice  # noqa: PLC0415
+    from spot_oa.pipelines import get_pipeline  # noqa: PLC0415
+    from spot_oa.publish import newest_published  # noqa: PLC0415
+
+    name = get_pipeline(pipeline or "flow", settings.pipelines_dir).name
+    day = parse_date(date) if date is not None else newest_published(settings.data_dir, name)
+    if day is None:
+        raise UsageError(f"no day of {name} is published yet: `spot-oa run {name} --date DATE`")
+    return Slice(name, day)
+
+
+def _render(settings: Settings, part: Slice) -> None:
+    from analyst.notebooks.copies import render as make  # noqa: PLC0415
+
+    _show(make(settings, part))
+
+
+def _show(rendered: Rendered) -> None:
+    for note in rendered.notes:
+        print(f"spot-oa: {printable(note)}", file=sys.stderr)  # noqa: T201
+    for path in rendered.made:
+        _print(f"written: {path}")
+    if not rendered.made:
+        _print(f"nothing to do in {rendered.folder}")
+
+
+def _settings() -> Settings:
+    from spot_oa.settings import load_settings  # noqa: PLC0415
+
+    return load_settings()
+
+
+def _print(text: str) -> None:
+    print(printable(text))  # noqa: T201

@@ -1,0 +1,261 @@
+"""A day in a notebook: where it is found, what it shows, and that questions write nothing."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analyst.notebooks.copies import render
+from analyst.workbench import open_day
+from spot_oa.dates import Slice
+from spot_oa.errors import ConfigError, SpotOaError, UsageError
+from spot_oa.lock import warehouse_lock
+from spot_oa.settings import Settings, handed_on, load_settings
+from tests.support.hostile import HOSTILE
+from tests.support.labelled import DATE, publish
+
+FLOW = Slice("flow", DATE)
+
+
+@pytest.fixture
+def published(settings: Settings) -> Settings:
+    publish(settings, "flow", [{"srcip": "10.0.0.5"}, {"srcip": "10.0.0.6", "dport": None}])
+    return settings
+
+
+# -- where the data is --------------------------------------------------------------------------
+
+
+def test_home_is_found_from_the_notebooks_own_folder(
+    published: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(render(published, FLOW).folder)
+    day = open_day("flow", "2016-07-08")
+    assert day.settings.home == published.home
+    assert day.notes == []
+
+
+def test_home_may_have_been_moved(
+    published: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render(published, FLOW)
+    moved = shutil.move(published.home, tmp_path / "elsewhere")
+    monkeypatch.chdir(Path(moved) / "ipynb/flow/20160708")
+    day = open_day("flow", "20160708")
+    assert day.settings.home == tmp_path / "elsewhere"
+    assert len(day.rows()) == 2
+
+
+def test_a_copy_elsewhere_knows_the_home_that_it_was_made_for(
+    published: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = render(published, FLOW).folder
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    shutil.copy(folder / "Edge_Investigation.ipynb", mine)
+    monkeypatch.chdir(mine)
+    assert open_day("flow", "2016-07-08").settings.home == published.home
+
+
+def test_a_home_that_is_set_goes_before_the_folder(
+    published: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = load_settings(home=tmp_path / "other")
+    publish(other, "flow", [{}])
+    monkeypatch.chdir(render(published, FLOW).folder)
+    monkeypatch.setenv("SPOT_OA_HOME", str(other.home))
+    assert len(open_day("flow", "2016-07-08").rows()) == 1
+
+
+def test_a_notebook_of_another_day_says_so(
+    published: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(render(published, Slice("flow", dt.date(2016, 7, 9))).folder)
+    day = open_day("flow", "2016-07-08")
+    assert day.notes == [
+        "this notebook lies in flow/20160709 and shows flow 2016-07-08, as its DATE says"
+    ]
+    assert day.notes[0] in repr(day)
+
+
+def test_a_day_that_is_not_published_is_one_sentence(published: Settings) -> None:
+    with pytest.raises(SpotOaError) as caught:
+        open_day("flow", "2016-07-10", settings=published)
+    (line,) = caught.value._render_traceback_()
+    assert line == (
+        "flow 2016-07-10 is not published: `spot-oa run flow --date 2016-07-10` does it"
+    )
+
+
+def test_programs_that_are_called_read_the_same_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("SPOT_OA_HOME=here\nSPOT_OA_AUTHOR=ann\nSPOT_OA_LIMIT=7\n")
+    settings = load_settings()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for name, value in handed_on(settings).items():
+        monkeypatch.setenv(name, value)
+    again = load_settings()
+    assert again == settings
+    assert (again.home, again.author, again.limit) == (tmp_path / "here", "ann", 7)
+
+
+# -- names --------------------------------------------------------------------------------------
+
+
+def test_nwloc_names_addresses_in_this_notebook_only(published: Settings, tmp_path: Path) -> None:
+    context = published.home / "context"
+    context.mkdir(parents=True)
+    (context / "networkcontext.csv").write_text("10.0.0.5,ours\n10.0.0.6,ours too\n")
+    own = tmp_path / "own.csv"
+    own.write_text("10.0.0.0/24,mine\n")
+    usual = open_day("flow", "2016-07-08", settings=published)
+    mine = open_day("flow", "2016-07-08", settings=published, nwloc=own)
+    assert usual.table().frame["called"].tolist() == ["ours", "ours too"]
+    assert mine.table().frame["called"].tolist() == ["mine", "mine"]
+    assert usual.table().frame["called"].tolist() == ["ours", "ours too"]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_nwloc_that_cannot_be_used_is_a_message(
+    published: Settings, tmp_path: Path, broken: bool
+) -> None:
+    path = tmp_path / "none.csv"
+    if broken:
+        path.write_text("nothing of use\n")
+    day = open_day("flow", "2016-07-08", settings=published, nwloc=path)
+    (note,) = day.notes
+    assert "NWLOC" in note
+    assert "names are those of the day's own context" in note
+    assert len(day.table().frame) == 2
+
+
+# -- tables -------------------------------------------------------------------------------------
+
+
+def test_the_table_has_open_rows_first_a_page_at_a_time(settings: Settings) -> None:
+    publish(settings, "flow", [{"dport": port} for port in range(150)])
+    day = open_day("flow", "2016-07-08", settings=settings)
+    day.label_ranks([0, 5], "low")
+    table = day.table()
+    assert table.frame["rank"].tolist()[:2] == [2, 3]
+    assert table.frame["rank"].tolist()[-2:] == [1, 6]
+    assert "148 open, then 2 scored rows; rows 1 to 100 of 150" in repr(table)
+    assert "rows 101 to 150 of 150" in day.table(page=2).note
+    with pytest.raises(UsageError, match="page 0"):
+        day.table(page=0)
+
+
+def test_missing_numbers_are_missing_and_no_fractions(published: Settings) -> None:
+    frame = open_day("flow", "2016-07-08", settings=published).labelled()
+    assert frame["dport"].isna().tolist() == [False, True]
+    assert frame["dport"].tolist()[0] == 443
+    assert len(frame[frame.dport == 443]) == 1
+    assert "0.0" not in frame["dport"].to_string()
+
+
+def test_a_day_without_rows_has_all_columns(settings: Settings) -> None:
+    for pipeline, column in (("flow", "dport"), ("dns", "tld"), ("proxy", "host")):
+        publish(settings, pipeline, [])
+        day = open_day(pipeline, "2016-07-08", settings=settings)
+        assert {column, "severity", "rank"} <= set(day.labelled().columns)
+        assert column in day.scores().columns
+        assert day.table().frame.empty
+
+
+def test_the_day_says_what_holds(published: Settings) -> None:
+    day = open_day("flow", "2016-07-08", settings=published, author="ann")
+    day.label_ranks([0], "high", note="why")
+    text = repr(day)
+    assert "rows: 2\nopen: 1\nscored: 1 High, 0 Medium, 0 Low" in text
+    assert "by ann: label" in text
+    assert day.history().frame["note"].tolist() == ["why"]
+    assert day.feedback_state().frame.to_dict("records")[0]["High"] == 1
+    assert "SPOT_OA_FEEDBACK_URI is not set" in repr(day.feedback_state())
+
+
+# -- questions ----------------------------------------------------------------------------------
+
+
+def test_any_select_is_answered(published: Settings) -> None:
+    day = open_day("flow", "2016-07-08", settings=published)
+    asked = day.sql("select srcip, dport from scores where srcip = $ip", ip="10.0.0.6")
+    assert asked.to_dict("list") == {"srcip": ["10.0.0.6"], "dport": [None]}
+    assert day.sql("select count(*) as n from triage")["n"].tolist() == [2]
+    assert list(day.sql("select srcip from scores where false").columns) == ["srcip"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "copy scores to '{path}'",
+        "create table x as select 1",
+        "select 1; select 2",
+        "attach '{path}' as other",
+        "install httpfs",
+        "set threads = 1",
+        "selekt",
+        "",
+        "select * from nothing_of_the_kind",
+    ],
+)
+def test_nothing_else_is(published: Settings, tmp_path: Path, question: str) -> None:
+    day = open_day("flow", "2016-07-08", settings=published)
+    path = tmp_path / "written"
+    with pytest.raises(UsageError):
+        day.sql(question.replace("{path}", str(path)))
+    assert not path.exists()
+
+
+def test_a_spreadsheet_finds_no_formula(settings: Settings, tmp_path: Path) -> None:
+    texts = [each.replace("{", "").replace("\0", "") for each in HOSTILE if len(each) < 1000]
+    publish(settings, "proxy", [{"fulluri": text, "host": "\t=1"} for text in texts])
+    day = open_day("proxy", "2016-07-08", settings=settings)
+    path = day.to_csv(tmp_path / "day.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(texts)
+    formula = ("=", "+", "-", "@", "\t", "\r")
+    for row, text in zip(rows, texts, strict=True):
+        assert not any(value.startswith(formula) for value in row.values())
+        assert row["fulluri"] == (f"'{text}" if text.startswith(formula) else text)
+    with pytest.raises(ConfigError, match="take another file"):
+        day.to_csv(path)
+
+
+# -- saving -------------------------------------------------------------------------------------
+
+
+def test_a_save_does_not_wait_for_a_run(published: Settings) -> None:
+    day = open_day("flow", "2016-07-08", settings=published, author="ann")
+    day.label_ranks([0], "low")
+    with warehouse_lock(published.lock, "a run", 1, print):
+        said = day.save()
+    assert said.startswith("Saved: 1 label by you; 1 open; feedback: 1 row to the triage folder")
+    assert "a run holds the warehouse: the tables follow with it" in said
+    written = (published.triage_dir / "flow/20160708/ml_feedback.csv").read_text("utf-8")
+    assert len(written.splitlines()) == 2
+
+
+def test_a_save_that_cannot_make_tables_says_why(published: Settings) -> None:
+    day = open_day("flow", "2016-07-08", settings=published, author="ann")
+    shutil.rmtree(published.data_dir)
+    assert "the tables could not be made: spot-oa: flow 2016-07-08 is not published" in day.save()
+
+
+def test_panels_follow_a_day_that_was_published_anew(published: Settings) -> None:
+    day = open_day("flow", "2016-07-08", settings=published)
+    assert len(day.facts.events["flow"]) == 2
+    publish(published, "flow", [{}, {}, {}], run_id="run2")
+    day.redraw()
+    assert len(day.table().frame) == 3
+    assert json.loads(day.table().frame["rank"].to_json(orient="values")) == [1, 2, 3]
+    assert isinstance(day.scores(), pd.DataFrame)
