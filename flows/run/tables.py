@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from python_enrichers import lookup_tables
+from python_enrichers import lookup_tables, scoring
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.settings import load_settings
 from spot_oa.warehouse.tables import (
@@ -108,7 +108,7 @@ def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
     """Every table that Python writes, for the given pipelines."""
     results = [results_table(pipeline) for pipeline in pipelines.values()]
     triage = [t for pipeline in pipelines.values() for t in triage_tables(pipeline).values()]
-    return [*results, REJECTS, *triage, *lookup_tables(), RUN_AUDIT]
+    return [*results, REJECTS, *triage, *lookup_tables(), *scoring.TABLES, RUN_AUDIT]
 
 
 def sources(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:

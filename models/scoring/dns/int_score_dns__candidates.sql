@@ -1,0 +1,9 @@
+with reasons as (
+    {{ rows_of_run(ref('int_score_dns__reasons')) }}
+),
+
+bits as (
+    {{ rows_of_run(ref('int_score_dns__bits')) }}
+),
+
+{{ score_candidates('dns') }}

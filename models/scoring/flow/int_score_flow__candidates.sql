@@ -1,0 +1,9 @@
+with reasons as (
+    {{ rows_of_run(ref('int_score_flow__reasons')) }}
+),
+
+bits as (
+    {{ rows_of_run(ref('int_score_flow__bits')) }}
+),
+
+{{ score_candidates('flow') }}

@@ -1,0 +1,22 @@
+with flow as (
+    {{ rows_of_run(ref('stg_telemetry__flow')) }}
+),
+
+ends as (
+    {{ score_flow_ends('flow') }}
+)
+
+select
+    client,
+    server,
+    protocol,
+    port,
+    other_port,
+    settled,
+    count(*) as events,
+    sum(up) as up,
+    sum(down) as down,
+    max(tdur) as longest,
+    {{ score_slice() }}
+from ends
+group by client, server, protocol, port, other_port, settled

@@ -1,0 +1,17 @@
+{%- set keys = [
+    'tstart', 'tryear', 'trmonth', 'trday', 'trhour', 'trminute', 'trsec', 'tdur', 'srcip',
+    'dstip', 'sport', 'dport', 'proto', 'ipkt', 'ibyt', 'opkt', 'obyt',
+] -%}
+with raw_events as (
+    {{ rows_of_run(ref('int_score_flow__events')) }}
+),
+
+scored as (
+    {{ rows_of_run(ref('int_score_flow__scored')) }}
+),
+
+events as (
+    {{ score_events_with_bits('flow') }}
+),
+
+{{ score_rows('flow', 'unix_tstamp', keys, ['unix_tstamp', 'e_text', 'p_text', 'protocol', 'k_port']) }}
