@@ -78,7 +78,7 @@ def expanded(address: Packed) -> str:
 
 
 def public_suffixes() -> pa.Table:
-    """The rules of the public suffix list that tldextract carries, with its private part.
+    """The rules of the public suffix list that tldextract carries, without its private part.
 
     A rule of one label is left out: without any rule the last label is the suffix.
 
@@ -86,7 +86,7 @@ def public_suffixes() -> pa.Table:
         Rows of `PUBLIC_SUFFIXES` without the slice.
     """
     listed = tldextract.TLDExtract(
-        suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True
+        suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False
     ).tlds
     rules: dict[str, int] = {}
     for rule in listed:

@@ -199,8 +199,8 @@
             ends.top,
             ends.top_entities,
             least_of.goes_beyond,
-            greatest(cumulated.before, least_of.least - 1) as floor_before,
-            greatest(cumulated.before, least_of.least - 1, ends.second) as others_most
+            cumulated.before as floor_before,
+            greatest(cumulated.before, ends.second) as others_most
         from cumulated
         left join units on cumulated.way = units.way and cumulated.reason = units.reason
         left join ends on cumulated.way = ends.way and cumulated.reason = ends.reason

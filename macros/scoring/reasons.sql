@@ -40,15 +40,6 @@
     {{ return(all + own[pipeline]) }}
 {% endmacro %}
 
-{# What is of one date: 0 where the reason does not reach the least number that counts. #}
-{% macro score_counted(pipeline, name, expression) %}
-    {% for reason in spot_oa.score_reasons(pipeline) if reason.name == name %}
-        {{ return("case when " ~ expression ~ " >= " ~ reason.least ~ " then cast(" ~ expression
-            ~ " as int) else 0 end") }}
-    {% endfor %}
-    {{ exceptions.raise_compiler_error("no reason " ~ name ~ " of " ~ pipeline) }}
-{% endmacro %}
-
 {# The way's side: the own network, or the outsiders. #}
 {% macro score_side(way) %}
     {{ return("case when " ~ way ~ " = 'in' then 'in' else 'own' end") }}

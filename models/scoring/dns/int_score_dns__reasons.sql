@@ -25,6 +25,7 @@ own_labels as (
         p,
         split_part(domain, '.', 1) as label
     from names
+    where domain <> 'arpa'
 ),
 
 shaped as (
@@ -99,7 +100,7 @@ measured as (
         services.entities as service_entities,
         peers.entities as peer_entities,
         {{ score_shared_reasons() }},
-        gibberish.rarity as gibr,
+        coalesce(gibberish.rarity, 0) as gibr,
         {{ l2('of_pairs.longest_below') }} as sublen,
         {{ l2('of_pairs.longest_frame') }} as frame,
         coalesce({{ score_beacon() }}, 0) as beacon,
