@@ -24,6 +24,7 @@ from spot_oa.ingest.status import ended_early
 from spot_oa.ingest.store import Store
 from spot_oa.landing import Landed
 from spot_oa.pipelines import IndicatorType, Pipeline, load_pipelines
+from spot_oa.pipelines import Published as PublishedTable
 from spot_oa.publish import Published
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse
@@ -206,6 +207,8 @@ def publish(run: Run, summary: Summary) -> Published:
             "versions": versions(summary.target),
         }
 
+    # Only the days of the built-in scorer have them: others look as they did without it.
+    more = {run.pipeline.reasons_table: PublishedTable(order_by=("rank",))} if summary.reasons else {}
     return publishing.publish(
         run.pipeline,
         run.part,
@@ -213,6 +216,7 @@ def publish(run: Run, summary: Summary) -> Published:
         run.warehouse,
         meta=meta,
         manifest=manifest,
+        more=more,
     )
 
 

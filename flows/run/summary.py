@@ -25,6 +25,17 @@ class Enriched:
     outcomes: Sequence[Outcome]
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What scoring a date gave."""
+
+    rows: int
+    uri: str
+    days: int
+    """Days of the memory that the date was compared with."""
+    warnings: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class Summary:
     """The run of a slice; fields are filled in as the steps end."""
@@ -38,7 +49,11 @@ class Summary:
     prepared: Sequence[str] = ()
     """Warnings of the first step."""
     has_telemetry: bool = True
+    scored: Scored | None = None
+    """What the built-in scorer did, if it was asked."""
     landed: Landed | None = None
+    reasons: int = 0
+    """Landed results that have the built-in scorer's reasons."""
     enriched: dict[str, Enriched] = field(default_factory=dict)
     built: Built | None = None
     published: Published | None = None
@@ -76,6 +91,8 @@ class Summary:
         """How a run ended that went well, in one word."""
         if self.refreshed:
             return "refreshed"
+        if self.scored and not self.landed:
+            return "scored"
         return "unchanged" if self.unchanged else "done"
 
     @property
@@ -85,6 +102,8 @@ class Summary:
             return f"triage refreshed, {len(self.warnings)} warnings"
         if self.unchanged:
             return "unchanged, left as published"
+        if self.scored and not self.landed:
+            return f"{self.scored.rows} results written, {len(self.warnings)} warnings"
         rows = self.landed.rows if self.landed else 0
         return f"{rows} results, {len(self.warnings)} warnings"
 
@@ -112,6 +131,8 @@ class Summary:
         # First of all: what analysts see is not of this run.
         yield from self.of_labels
         yield from self.prepared
+        if self.scored:
+            yield from (f"scorer: {warning}" for warning in self.scored.warnings)
         if self.landed:
             if self.landed.rejected:
                 yield f"{self.landed.rejected} lines rejected, see raw.results_rejects"

@@ -21,7 +21,7 @@ keyed as (
 )
 
 select
-    tstart,
+    tstart as treceived,
     unix_tstamp,
     tryear,
     trmonth,
@@ -30,8 +30,8 @@ select
     trminute,
     trsec,
     tdur,
-    srcip,
-    dstip,
+    srcip as sip,
+    dstip as dip,
     sport,
     dport,
     proto,

@@ -1,6 +1,6 @@
 {%- set keys = [
-    'tstart', 'tryear', 'trmonth', 'trday', 'trhour', 'trminute', 'trsec', 'tdur', 'srcip',
-    'dstip', 'sport', 'dport', 'proto', 'ipkt', 'ibyt', 'opkt', 'obyt',
+    'treceived', 'tryear', 'trmonth', 'trday', 'trhour', 'trminute', 'trsec', 'tdur', 'sip',
+    'dip', 'sport', 'dport', 'proto', 'ipkt', 'ibyt', 'opkt', 'obyt',
 ] -%}
 with raw_events as (
     {{ rows_of_run(ref('int_score_flow__events')) }}

@@ -41,8 +41,8 @@ keyed as (
 )
 
 select
-    tdate,
-    time,
+    tdate as p_date,
+    time as p_time,
     clientip,
     host,
     reqmethod,

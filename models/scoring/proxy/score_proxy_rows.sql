@@ -1,5 +1,5 @@
 {%- set keys = [
-    'tdate', 'time', 'clientip', 'host', 'reqmethod', 'useragent', 'resconttype', 'duration',
+    'p_date', 'p_time', 'clientip', 'host', 'reqmethod', 'useragent', 'resconttype', 'duration',
     'username', 'webcat', 'referer', 'respcode', 'uriport', 'uripath', 'uriquery', 'serverip',
     'scbytes', 'csbytes', 'fulluri', 'word',
 ] -%}
