@@ -338,7 +338,9 @@ def _score(run: Run, summary: Summary, timer: _Timer) -> None:
         raise SpotOaError(
             f"{run.part}: no telemetry, nothing to score; the results file stays as it was"
         )
-    summary.scored = timer.call("score", partial(score, run, timer.reporter.progress), _describe_scored)
+    summary.scored = timer.call(
+        "score", partial(score, run, timer.reporter.progress), _describe_scored
+    )
 
 
 def _describe_scored(scored: Scored) -> str:
@@ -351,7 +353,9 @@ def _land(run: Run, summary: Summary, timer: _Timer) -> Landed:
         summary.reasons = land_reasons(run, landed)
         return landed
 
-    return timer.call("land", land, lambda landed: f"{landed.rows} rows, {landed.rejected} rejected")
+    return timer.call(
+        "land", land, lambda landed: f"{landed.rows} rows, {landed.rejected} rejected"
+    )
 
 
 def _run_steps(run: Run, summary: Summary, timer: _Timer, *, scores: bool) -> None:

@@ -7,7 +7,10 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from flows.run import dbt_runner
+from flows.run.labels import landed_keys
 from flows.run.steps import Run
 from flows.run.summary import Scored
 from python_enrichers import scoring as lookups
@@ -86,10 +89,13 @@ def land_reasons(run: Run, landed: Landed) -> int:
     found = read_reasons(
         run.pipeline, run.part, run.settings.ml_uri, landed.source_sha256, landed.rows
     )
+    if found.num_rows:
+        keys = pa.array(landed_keys(run), pa.string())
+        found = found.set_column(found.schema.get_field_index("row_key"), "row_key", keys)
     with run.warehouse.replacing(run.part, table) as writer:
         if found.num_rows:
             writer.append(table, found)
-    return found.num_rows
+    return int(found.num_rows)
 
 
 def _variables(run: Run, history: Sequence[dt.date]) -> Mapping[str, Any]:
@@ -107,7 +113,9 @@ def _variables(run: Run, history: Sequence[dt.date]) -> Mapping[str, Any]:
 def _warnings(run: Run, dates: Sequence[dt.date], history: Sequence[dt.date]) -> Sequence[str]:
     found = []
     if not history:
-        found.append("first day, nothing to compare with: `spot-oa score --from` goes over older days")
+        found.append(
+            "first day, nothing to compare with: `spot-oa score --from` goes over older days"
+        )
     later = [date for date in dates if date > run.part.date]
     if later:
         found.append(
@@ -160,4 +168,3 @@ def _query_types(run: Run) -> Mapping[str, str]:
         raise ConfigError(
             f"code list {path}: {printable(error)}; SPOT_OA_PROJECT_DIR is to be the dbt project"
         ) from error
-

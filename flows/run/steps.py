@@ -208,7 +208,9 @@ def publish(run: Run, summary: Summary) -> Published:
         }
 
     # Only the days of the built-in scorer have them: others look as they did without it.
-    more = {run.pipeline.reasons_table: PublishedTable(order_by=("rank",))} if summary.reasons else {}
+    more = (
+        {run.pipeline.reasons_table: PublishedTable(order_by=("rank",))} if summary.reasons else {}
+    )
     return publishing.publish(
         run.pipeline,
         run.part,

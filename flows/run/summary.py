@@ -131,8 +131,8 @@ class Summary:
         # First of all: what analysts see is not of this run.
         yield from self.of_labels
         yield from self.prepared
-        if self.scored:
-            yield from (f"scorer: {warning}" for warning in self.scored.warnings)
+        of_scorer = self.scored.warnings if self.scored else ()
+        yield from (f"scorer: {warning}" for warning in of_scorer)
         if self.landed:
             if self.landed.rejected:
                 yield f"{self.landed.rejected} lines rejected, see raw.results_rejects"

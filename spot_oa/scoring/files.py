@@ -65,6 +65,7 @@ def reasons_table(pipeline: Pipeline) -> Table:
     bits = {f"bits_{name}": f"Bits of the reason {name}." for name in scoring.reasons}
     columns: dict[str, Type] = {
         "rank": "int",
+        "row_key": "string",
         "bits": "double",
         "events": "bigint",
         "reason": "string",
@@ -74,6 +75,7 @@ def reasons_table(pipeline: Pipeline) -> Table:
         **YMD,
     }
     docs = {
+        "row_key": "Hash of the row's key columns, which labels stick to.",
         "bits": "How surprising the row is, the scorer's bits in all. Rows that a limit has pushed "
         "behind the others keep theirs.",
         "events": "How many events of the date are like it: the same client, peer and service.",
@@ -93,8 +95,10 @@ def reasons_table(pipeline: Pipeline) -> Table:
 
 def fields_of(pipeline: Pipeline) -> dict[str, Any]:
     """The fields of the results file, in their order."""
-    fields = {name: field for name, field in pipeline.results.fields.items() if field.index is not None}
-    return dict(sorted(fields.items(), key=lambda item: item[1].index))
+    fields = {
+        name: field for name, field in pipeline.results.fields.items() if field.index is not None
+    }
+    return dict(sorted(fields.items(), key=lambda item: item[1].index or 0))
 
 
 def results_text(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -192,4 +196,3 @@ def read_reasons(
             f"{part}: reasons {printable(without_userinfo(uri))} cannot be read "
             f"({printable(error)}); score the date again, or remove the file"
         ) from error
-

@@ -67,7 +67,9 @@ def told(row: Row, bits: Mapping[str, float], service: str, days: int) -> str:
     """
     shown = [name for name, value in bits.items() if value >= LEAST][:MOST]
     peer = _name(row["p_text"])
-    return "; ".join(f"{_TEXTS[name](row, service, peer, days)} (+{bits[name]:.1f})" for name in shown)
+    return "; ".join(
+        f"{_TEXTS[name](row, service, peer, days)} (+{bits[name]:.1f})" for name in shown
+    )
 
 
 def size(count: float) -> str:
@@ -121,8 +123,8 @@ def _beacon(row: Row, service: str, peer: str, days: int) -> str:  # noqa: ARG00
     gaps = int(row["gaps"])
     mean = duration(float(row["gap_seconds"]) / gaps)
     if int(row["beacon"]) >= REGULAR:
-        return f"every {mean}, {_count(gaps + 1, "time")}, regular"
-    return f"every {mean} on average, {_count(gaps + 1, "time")}"
+        return f"every {mean}, {_count(gaps + 1, 'time')}, regular"
+    return f"every {mean} on average, {_count(gaps + 1, 'time')}"
 
 
 def _agent(row: Row, service: str, peer: str, days: int) -> str:  # noqa: ARG001
@@ -156,8 +158,12 @@ _TEXTS: Mapping[str, Callable[[Row, str, str, int], str]] = {
     "long": lambda row, *_: f"connection of {duration(float(row['longest']))}",
     "beacon": _beacon,
     "fan": lambda row, service, *_: f"{service} to {_count(row['fan_peers'], 'peer')}",
-    "ports": lambda row, _, peer, __: f"{_count(row['pair_services'], 'service')} of {peer} contacted",
-    "miss": lambda row, *_: f"{_count(row['misses'], 'service')} of peers do not answer this client",
+    "ports": lambda row, _, peer, __: (
+        f"{_count(row['pair_services'], 'service')} of {peer} contacted"
+    ),
+    "miss": lambda row, *_: (
+        f"{_count(row['misses'], 'service')} of peers do not answer this client"
+    ),
     "gibr": _label,
     "sublen": lambda row, _, peer, __: (
         f"names of up to {_count(row['longest_below'], 'character')} below {peer}"
