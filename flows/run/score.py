@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.run import dbt_runner
+from flows.run import dbt_runner, score_labels
 from flows.run.labels import landed_keys
+from flows.run.score_labels import Label
 from flows.run.steps import Run
 from flows.run.summary import Scored
 from python_enrichers import scoring as lookups
@@ -18,6 +19,7 @@ from spot_oa.errors import ConfigError, SpotOaError, printable
 from spot_oa.landing import Landed
 from spot_oa.scoring import words
 from spot_oa.scoring.files import (
+    labels_table,
     profile_table,
     read_reasons,
     reasons_table,
@@ -57,7 +59,11 @@ def score(run: Run, progress: Callable[[str], None]) -> Scored:
         warnings.append(
             "there is no ipranges.csv: private addresses count as own, all others as strangers"
         )
-    with run.warehouse.replacing(part, *lookups.TABLES) as writer:
+    labels = score_labels.find(run)
+    labelled = labels_table(pipeline)
+    with run.warehouse.replacing(part, *lookups.TABLES, labelled) as writer:
+        if labels:
+            writer.append(labelled, score_labels.rows(run, labels))
         writer.append(lookups.OWN_NETWORKS, own)
         writer.append(lookups.PUBLIC_SUFFIXES, lookups.public_suffixes())
     command = dbt_runner.score_command(pipeline.name, part.date, _variables(run, history))
@@ -69,7 +75,7 @@ def score(run: Run, progress: Callable[[str], None]) -> Scored:
             "results file stays as it was"
         )
     results = results_text(pipeline, rows)
-    reasons = [_reason(run, row, len(history) + 1) for row in rows]
+    reasons = [_reason(run, row, len(history) + 1, labels) for row in rows]
     uri = write(pipeline, part, run.settings.ml_uri, results, reasons)
     return Scored(len(rows), uri, len(history), warnings)
 
@@ -132,11 +138,11 @@ def _rows(run: Run) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _reason(run: Run, row: Mapping[str, Any], days: int) -> dict[str, Any]:
+def _reason(run: Run, row: Mapping[str, Any], days: int, labels: Sequence[Label]) -> dict[str, Any]:
     scoring = scoring_of(run.pipeline)
     counted = words.counted(row, scoring.reasons, MUCH, run.settings.score_inbound)
     text = words.told(row, counted, _service(run, row), days)
-    label = str(row.get("label") or "")
+    label = score_labels.words(labels, row)
     return {
         "rank": int(row["rank"]) - 1,
         "bits": float(row["bits"]),

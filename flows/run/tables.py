@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from python_enrichers import lookup_tables, scoring
 from spot_oa.pipelines import Pipeline, load_pipelines
-from spot_oa.scoring.files import reasons_table
+from spot_oa.scoring.files import labels_table, reasons_table
 from spot_oa.settings import load_settings
 from spot_oa.warehouse.tables import (
     REJECTS,
@@ -116,7 +116,8 @@ def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
     """Every table that Python writes, for the given pipelines."""
     results = [results_table(pipeline) for pipeline in pipelines.values()]
     triage = [t for pipeline in pipelines.values() for t in triage_tables(pipeline).values()]
-    reasons = [reasons_table(each) for each in pipelines.values() if each.scoring]
+    scored = [each for each in pipelines.values() if each.scoring]
+    reasons = [made(each) for each in scored for made in (labels_table, reasons_table)]
     return [*results, REJECTS, *triage, *lookup_tables(), *scoring.TABLES, *reasons, RUN_AUDIT]
 
 

@@ -256,6 +256,8 @@
 {% macro score_candidates(pipeline) %}
     {%- set reasons = spot_oa.score_reasons(pipeline) -%}
     {%- set pair, service = var('score_rows_per_pair'), var('score_rows_per_service') -%}
+    {{ spot_oa.score_feedback() }},
+
     {% for reason in reasons -%}
     bits_{{ reason.name }} as (
         select way, v, most, least from bits where reason = '{{ reason.name }}'
@@ -272,7 +274,7 @@
             coalesce(bits_{{ reason.name }}.most, cast(0 as double)) as most_{{ reason.name }},
             coalesce(bits_{{ reason.name }}.least, cast(0 as double)) as least_{{ reason.name }},
             {% endfor -%}
-            {{ spot_oa.score_feedback_sum() }} as feedback
+            {{ spot_oa.score_feedback_sum('reasons') }} as feedback
         from reasons
         {% for reason in reasons -%}
         left join bits_{{ reason.name }}

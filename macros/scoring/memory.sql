@@ -71,8 +71,29 @@
     how many entities they have; who is known; what an entity has used and met before today.
 #}
 {% macro score_memory() %}
+    {%- set reach = 2 ** (spot_oa.score_days() + 1) -%}
+    {{ spot_oa.score_forgotten() }},
+
+    {# `days` is of the date and the memory, `before` of the memory without what is to stay news. #}
     remembered as (
-        select kind, way, e, item, days % {{ 2 ** (spot_oa.score_days() + 1) }} as days from seen
+        select
+            seen.kind,
+            seen.way,
+            seen.e,
+            seen.item,
+            seen.days % {{ reach }} as days,
+            seen.days % {{ reach }}
+            - (seen.days % {{ reach }}) % cast(
+                pow(2, 1 + coalesce(forgotten.row_age, forgotten_peers.row_age, 0)) as bigint
+            ) as before
+        from seen
+        left join forgotten
+            on
+                seen.kind = forgotten.kind
+                and seen.e = forgotten.e
+                and seen.item = forgotten.item
+        left join forgotten_peers
+            on seen.kind = 'ep' and seen.item = forgotten_peers.p
     ),
 
     memory as (
@@ -92,7 +113,7 @@
 
     peers as (
         select
-            way, item as p, count(*) as entities, max(case when days > 1 then 1 else 0 end) as met
+            way, item as p, count(*) as entities, max(case when before > 0 then 1 else 0 end) as met
         from remembered
         where kind = 'ep'
         group by way, item
@@ -103,11 +124,11 @@
     ),
 
     used as (
-        select way, e, item as k from remembered where kind = 'ek' and days > 1
+        select way, e, item as k from remembered where kind = 'ek' and before > 0
     ),
 
     met as (
-        select way, e, item as p from remembered where kind = 'ep' and days > 1
+        select way, e, item as p from remembered where kind = 'ep' and before > 0
     )
 {%- endmacro %}
 

@@ -111,6 +111,9 @@
         b_{{ reason.name }},
         {% endfor -%}
         feedback,
+        cast(label_of_group as int) as label_of_group,
+        cast(label_of_service as int) as label_of_service,
+        cast(label_of_habit as int) as label_of_habit,
         {{ spot_oa.score_slice() }}
     from ranked
     where place <= {{ var('score_limit') }}
@@ -123,6 +126,9 @@
         scored.way,
         scored.bits,
         scored.feedback,
+        same_group.label_no as label_of_group,
+        case when scored.way <> 'in' then same_service.label_no end as label_of_service,
+        same_habit.label_no as label_of_habit,
         {% for fact in spot_oa.score_facts(pipeline) -%}
         scored.{{ fact }},
         {% endfor -%}
@@ -133,4 +139,5 @@
     from raw_events
     left join scored
         on raw_events.e = scored.e and raw_events.p = scored.p and raw_events.k = scored.k
+    {{ spot_oa.score_feedback_joins('raw_events') }}
 {%- endmacro %}

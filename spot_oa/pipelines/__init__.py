@@ -181,6 +181,8 @@ class Scoring(_Model):
 
     reasons: tuple[Name, ...] = Field(min_length=1)
     """Each has its number in a column of the name, and its bits in one with `b_` before it."""
+    labelled: tuple[Name, ...] = ()
+    """Columns of the scores that tell which group a labelled row belongs to."""
     facts: tuple[Name, ...] = ()
     """What the texts of the reasons tell of the events behind a row."""
 

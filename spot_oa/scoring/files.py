@@ -49,6 +49,7 @@ def rows_table(pipeline: Pipeline) -> Table:
         **dict.fromkeys(bits, "double"),
         **dict.fromkeys(scoring.reasons, "int"),
         "feedback": "double",
+        **dict.fromkeys(("label_of_group", "label_of_service", "label_of_habit"), "int"),
         **dict.fromkeys(scoring.facts, "string"),
     }
     return Table(SCHEMA, f"score_{pipeline.name}_rows", columns)
@@ -196,3 +197,36 @@ def read_reasons(
             f"{part}: reasons {printable(without_userinfo(uri))} cannot be read "
             f"({printable(error)}); score the date again, or remove the file"
         ) from error
+
+
+def labels_table(pipeline: Pipeline) -> Table:
+    """Labelled rows of earlier dates, as a date's scoring reads them."""
+    scoring = scoring_of(pipeline)
+    named = {name: name for name in pipeline.results.fields}
+    if pipeline.triage is not None:
+        named |= pipeline.triage.landed
+    docs = {
+        "label_no": "Number of the label, in the order in which labels were given.",
+        "severity": "1 High, 2 Medium, 3 Low.",
+        "author": "Who gave the label.",
+        "weight": "What the label still weighs on the date, in millionths.",
+        "row_age": "Days from the labelled row's date to the scored one.",
+        "is_new_service": "1 if the row was surprising for a service new to its client.",
+        "is_new_peer": "1 if the row was surprising for a peer new to its client.",
+        "is_new_to_network": "1 if the row was surprising for a peer new to the network.",
+        **{name: f"The row's {name}." for name in scoring.labelled},
+    }
+    columns: dict[str, Type] = {
+        **dict.fromkeys(docs, "int"),
+        "author": "string",
+        "weight": "bigint",
+        **{name: pipeline.results.fields[named[name]].type for name in scoring.labelled},
+        **YMD,
+    }
+    return Table(
+        "raw",
+        f"{pipeline.name}_score_labels",
+        columns,
+        "One row per author and labelled row of an earlier date, for the scorer.",
+        docs,
+    )

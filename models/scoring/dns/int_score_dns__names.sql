@@ -6,8 +6,20 @@ suffixes as (
     {{ lookups_of('dns', ref('stg_lookups__public_suffixes')) }}
 ),
 
+labelled as (
+    {{ rows_of_run(ref('stg_landed__dns_score_labels')) }}
+),
+
+all_names as (
+    select name from parts
+    union distinct
+    select {{ dns_name_key('dns_qry_name') }} as name from labelled
+),
+
 names as (
-    select distinct name from parts
+    select name
+    from all_names
+    where name is not null and name <> ''
 ),
 
 {{ score_domains('names') }}

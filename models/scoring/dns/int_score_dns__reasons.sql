@@ -18,6 +18,10 @@ regular as (
     {{ rows_of_run(ref('int_score_dns__regular')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_dns__labels')) }}
+),
+
 {{ score_memory() }},
 
 own_labels as (

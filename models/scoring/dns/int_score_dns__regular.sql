@@ -14,6 +14,10 @@ seen as (
     {{ rows_of_run(ref('score_dns_seen')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_dns__labels')) }}
+),
+
 {{ score_few() }},
 
 few_names as (

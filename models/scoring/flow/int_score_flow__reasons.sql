@@ -10,6 +10,10 @@ regular as (
     {{ rows_of_run(ref('int_score_flow__regular')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_flow__labels')) }}
+),
+
 {{ score_memory() }},
 
 sent as (

@@ -14,6 +14,10 @@ seen as (
     {{ rows_of_run(ref('score_flow_seen')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_flow__labels')) }}
+),
+
 {{ score_few() }},
 
 ends as (

@@ -10,6 +10,12 @@ scored as (
     {{ rows_of_run(ref('int_score_flow__scored')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_flow__labels')) }}
+),
+
+{{ score_feedback() }},
+
 events as (
     {{ score_events_with_bits('flow') }}
 ),

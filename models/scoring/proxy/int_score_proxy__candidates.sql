@@ -6,4 +6,8 @@ bits as (
     {{ rows_of_run(ref('int_score_proxy__bits')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_proxy__labels')) }}
+),
+
 {{ score_candidates('proxy') }}

@@ -14,6 +14,10 @@ regular as (
     {{ rows_of_run(ref('int_score_proxy__regular')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_proxy__labels')) }}
+),
+
 {{ score_memory() }},
 
 sent as (

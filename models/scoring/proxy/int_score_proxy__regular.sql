@@ -14,6 +14,10 @@ seen as (
     {{ rows_of_run(ref('score_proxy_seen')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_proxy__labels')) }}
+),
+
 {{ score_few() }},
 
 few_names as (

@@ -11,6 +11,12 @@ scored as (
     {{ rows_of_run(ref('int_score_proxy__scored')) }}
 ),
 
+labels as (
+    {{ rows_of_run(ref('int_score_proxy__labels')) }}
+),
+
+{{ score_feedback() }},
+
 joined as (
     {{ score_events_with_bits('proxy') }}
 ),
