@@ -107,6 +107,7 @@ def land_reasons(run: Run, landed: Landed) -> int:
 def _variables(run: Run, history: Sequence[dt.date]) -> Mapping[str, Any]:
     settings = run.settings
     return {
+        "scoring": True,
         "score_history": [date.isoformat() for date in history],
         "score_days": settings.score_days,
         "score_in": settings.score_inbound,

@@ -49,7 +49,7 @@
 
     sides as (
         select {{ spot_oa.score_side('way') }} as side, count(distinct e) as entities
-        from groups
+        from day_groups
         group by {{ spot_oa.score_side('way') }}
     ),
 
@@ -396,7 +396,7 @@
             on own.way = bits.way and own.reason = bits.reason and own.v = bits.v
     ),
 
-    extended as (
+    with_extension as (
         select
             way,
             e,
@@ -412,7 +412,7 @@
 
     {% for reason in reasons -%}
     own_{{ reason.name }} as (
-        select way, e, v, bits from extended where reason = '{{ reason.name }}'
+        select way, e, v, bits from with_extension where reason = '{{ reason.name }}'
     ),
 
     {% endfor -%}

@@ -13,15 +13,17 @@
 {% macro score_seen(today) %}
     {%- set history = spot_oa.score_history() -%}
     {%- set shift = spot_oa.score_shift() -%}
-    {%- set old = is_incremental() and history | length > 0 and shift <= spot_oa.score_days() -%}
+    {%- set old = history | length > 0 and shift <= spot_oa.score_days() -%}
     with_own_key as (
         select kind, way, e, item from {{ today }}
+        {%- if var('scoring') %}
         union all
         select
             'id' as kind,
             '' as way,
             cast(0 as bigint) as e,
             {{ spot_oa.key64("'spot-oa'") }} as item
+        {%- endif %}
     ),
     {% if old %}
     kept as (
@@ -65,6 +67,11 @@
     from together
     where days % {{ 2 ** (spot_oa.score_days() + 1) }} > 0
 {%- endmacro %}
+
+{# The raw events of the scored date, for a CTE; none if nobody asked for scores. #}
+{% macro score_telemetry(relation, where='1 = 1') %}
+    {{- spot_oa.rows_of_run(relation, where if var('scoring') else '1 = 0') -}}
+{% endmacro %}
 
 {#
     CTEs of the memory, by grain, from the CTE `seen`: entities by way; services and peers with
@@ -144,12 +151,12 @@
 {# The joins that they need, each from the groups. #}
 {% macro score_shared_joins() %}
     cross join memory
-    left join entities on groups.way = entities.way
-    left join services on groups.way = services.way and groups.k = services.k
-    left join peers on groups.way = peers.way and groups.p = peers.p
-    left join known on groups.e = known.e
-    left join used on groups.way = used.way and groups.e = used.e and groups.k = used.k
-    left join met on groups.way = met.way and groups.e = met.e and groups.p = met.p
+    left join entities on day_groups.way = entities.way
+    left join services on day_groups.way = services.way and day_groups.k = services.k
+    left join peers on day_groups.way = peers.way and day_groups.p = peers.p
+    left join known on day_groups.e = known.e
+    left join used on day_groups.way = used.way and day_groups.e = used.e and day_groups.k = used.k
+    left join met on day_groups.way = met.way and day_groups.e = met.e and day_groups.p = met.p
 {%- endmacro %}
 
 {# CTEs `<name>`: the median bin of each (way, k) of the CTE `bins` (way, k, bin), or 0. #}
@@ -176,17 +183,17 @@
     )
 {%- endmacro %}
 
-{# CTE `quiet_peers`: groups of 9 events or more whose peer few have met: their gaps are looked at. #}
+{# CTE `few`: groups of 9 events or more whose peer few have met, whose gaps are looked at. #}
 {% macro score_few() %}
     {{ spot_oa.score_memory() }},
 
     few as (
-        select groups.e, groups.p, groups.k
-        from groups
-        left join peers on groups.way = peers.way and groups.p = peers.p
-        left join entities on groups.way = entities.way
+        select day_groups.e, day_groups.p, day_groups.k
+        from day_groups
+        left join peers on day_groups.way = peers.way and day_groups.p = peers.p
+        left join entities on day_groups.way = entities.way
         where
-            groups.events >= 9
+            day_groups.events >= 9
             and (peers.entities <= 3 or 50 * peers.entities <= entities.entities)
     )
 {%- endmacro %}

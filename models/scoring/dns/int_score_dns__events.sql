@@ -1,5 +1,5 @@
 with dns as (
-    {{ rows_of_run(ref('stg_telemetry__dns'), 'ip_dst is not null') }}
+    {{ score_telemetry(ref('stg_telemetry__dns'), 'ip_dst is not null') }}
 ),
 
 names as (

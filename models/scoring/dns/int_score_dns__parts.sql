@@ -1,5 +1,5 @@
 with dns as (
-    {{ rows_of_run(ref('stg_telemetry__dns')) }}
+    {{ score_telemetry(ref('stg_telemetry__dns')) }}
 ),
 
 named as (

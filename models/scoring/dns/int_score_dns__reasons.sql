@@ -1,4 +1,4 @@
-with groups as (
+with day_groups as (
     {{ rows_of_run(ref('int_score_dns__groups')) }}
 ),
 
@@ -74,7 +74,7 @@ of_pairs as (
         p,
         max(longest_frame) as longest_frame,
         max(longest_below) as longest_below
-    from groups
+    from day_groups
     group by e, p
 ),
 
@@ -82,18 +82,18 @@ nx as (
     select
         e,
         count(distinct p) as domains
-    from groups
+    from day_groups
     where nx > 0
     group by e
 ),
 
 measured as (
     select
-        groups.way,
-        groups.e,
-        groups.p,
-        groups.k,
-        groups.events,
+        day_groups.way,
+        day_groups.e,
+        day_groups.p,
+        day_groups.k,
+        day_groups.events,
         of_pairs.longest_frame,
         of_pairs.longest_below,
         pairs.names as pair_names,
@@ -109,19 +109,19 @@ measured as (
         {{ l2('of_pairs.longest_frame') }} as frame,
         coalesce({{ score_beacon() }}, 0) as beacon,
         {{ l2('pairs.names') }} as names,
-        case when groups.nx > 0 then {{ l2('nx.domains') }} else 0 end as nx
-    from groups
+        case when day_groups.nx > 0 then {{ l2('nx.domains') }} else 0 end as nx
+    from day_groups
     {{ score_shared_joins() }}
     left join regular
-        on groups.e = regular.e and groups.p = regular.p and groups.k = regular.k
+        on day_groups.e = regular.e and day_groups.p = regular.p and day_groups.k = regular.k
     left join gibberish
-        on groups.p = gibberish.p
+        on day_groups.p = gibberish.p
     left join of_pairs
-        on groups.e = of_pairs.e and groups.p = of_pairs.p
+        on day_groups.e = of_pairs.e and day_groups.p = of_pairs.p
     left join pairs
-        on groups.e = pairs.e and groups.p = pairs.p
+        on day_groups.e = pairs.e and day_groups.p = pairs.p
     left join nx
-        on groups.e = nx.e
+        on day_groups.e = nx.e
 )
 
 select

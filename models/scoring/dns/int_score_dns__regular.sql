@@ -1,8 +1,8 @@
 with dns as (
-    {{ rows_of_run(ref('stg_telemetry__dns'), 'ip_dst is not null') }}
+    {{ score_telemetry(ref('stg_telemetry__dns'), 'ip_dst is not null') }}
 ),
 
-groups as (
+day_groups as (
     {{ rows_of_run(ref('int_score_dns__groups')) }}
 ),
 

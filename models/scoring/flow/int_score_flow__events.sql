@@ -1,5 +1,5 @@
 with flow as (
-    {{ rows_of_run(ref('stg_telemetry__flow'), 'srcip is not null and dstip is not null') }}
+    {{ score_telemetry(ref('stg_telemetry__flow'), 'srcip is not null and dstip is not null') }}
 ),
 
 ports as (

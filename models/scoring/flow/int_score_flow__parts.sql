@@ -1,5 +1,5 @@
 with flow as (
-    {{ rows_of_run(ref('stg_telemetry__flow')) }}
+    {{ score_telemetry(ref('stg_telemetry__flow')) }}
 ),
 
 ends as (

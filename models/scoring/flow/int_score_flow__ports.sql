@@ -4,14 +4,14 @@ with parts as (
 
 shared as (
     select distinct
-        case when client < server then client else server end as one,
-        case when client < server then server else client end as other,
+        case when client < server then client else server end as lower_end,
+        case when client < server then server else client end as upper_end,
         port
     from parts
     union distinct
     select distinct
-        case when client < server then client else server end as one,
-        case when client < server then server else client end as other,
+        case when client < server then client else server end as lower_end,
+        case when client < server then server else client end as upper_end,
         other_port as port
     from parts
 )

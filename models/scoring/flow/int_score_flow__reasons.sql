@@ -1,4 +1,4 @@
-with groups as (
+with day_groups as (
     {{ rows_of_run(ref('int_score_flow__groups')) }}
 ),
 
@@ -21,7 +21,7 @@ sent as (
         way,
         k,
         {{ l2('up') }} as bin
-    from groups
+    from day_groups
 ),
 
 {{ score_medians('usual_up', 'sent') }},
@@ -32,7 +32,7 @@ fans as (
         e,
         k,
         count(*) as peers
-    from groups
+    from day_groups
     group by way, e, k
 ),
 
@@ -52,7 +52,7 @@ pairs as (
         e,
         p,
         count(*) as services
-    from groups
+    from day_groups
     group by way, e, p
 ),
 
@@ -61,7 +61,7 @@ unanswered as (
         way,
         e,
         count(*) as misses
-    from groups
+    from day_groups
     where down = 0
     group by way, e
 ),
@@ -70,19 +70,19 @@ unanswered as (
 answers as (
     select case when 20 * sum(case when down = 0 then 0 else 1 end) < count(*) then 0 else 1 end
             as are_there
-    from groups
+    from day_groups
 ),
 
 measured as (
     select
-        groups.way,
-        groups.e,
-        groups.p,
-        groups.k,
-        groups.events,
-        groups.up as bytes_up,
-        groups.down as bytes_down,
-        groups.longest,
+        day_groups.way,
+        day_groups.e,
+        day_groups.p,
+        day_groups.k,
+        day_groups.events,
+        day_groups.up as bytes_up,
+        day_groups.down as bytes_down,
+        day_groups.longest,
         usual_up.bin as usual_up,
         fans.peers as fan_peers,
         pairs.services as pair_services,
@@ -93,30 +93,30 @@ measured as (
         services.entities as service_entities,
         peers.entities as peer_entities,
         {{ score_shared_reasons() }},
-        case when groups.up >= 8192 then {{ l2('groups.up') }} - coalesce(usual_up.bin, 0) else 0 end
+        case when day_groups.up >= 8192 then {{ l2('day_groups.up') }} - coalesce(usual_up.bin, 0) else 0 end
             as up,
-        {{ l2('groups.longest') }} as long,
+        {{ l2('day_groups.longest') }} as long,
         coalesce({{ score_beacon() }}, 0) as beacon,
         case when fans.peers >= 16 then {{ l2('fans.peers') }} - coalesce(usual_fan.bin, 0) else 0 end
             as fan,
         {{ l2('pairs.services') }} as ports,
-        case when groups.down = 0 and answers.are_there = 1 then {{ l2('unanswered.misses') }} else 0
+        case when day_groups.down = 0 and answers.are_there = 1 then {{ l2('unanswered.misses') }} else 0
             end as miss
-    from groups
+    from day_groups
     {{ score_shared_joins() }}
     cross join answers
     left join regular
-        on groups.e = regular.e and groups.p = regular.p and groups.k = regular.k
+        on day_groups.e = regular.e and day_groups.p = regular.p and day_groups.k = regular.k
     left join usual_up
-        on groups.way = usual_up.way and groups.k = usual_up.k
+        on day_groups.way = usual_up.way and day_groups.k = usual_up.k
     left join usual_fan
-        on groups.way = usual_fan.way and groups.k = usual_fan.k
+        on day_groups.way = usual_fan.way and day_groups.k = usual_fan.k
     left join fans
-        on groups.way = fans.way and groups.e = fans.e and groups.k = fans.k
+        on day_groups.way = fans.way and day_groups.e = fans.e and day_groups.k = fans.k
     left join pairs
-        on groups.way = pairs.way and groups.e = pairs.e and groups.p = pairs.p
+        on day_groups.way = pairs.way and day_groups.e = pairs.e and day_groups.p = pairs.p
     left join unanswered
-        on groups.way = unanswered.way and groups.e = unanswered.e
+        on day_groups.way = unanswered.way and day_groups.e = unanswered.e
 )
 
 select

@@ -1,8 +1,8 @@
 with flow as (
-    {{ rows_of_run(ref('stg_telemetry__flow'), 'srcip is not null and dstip is not null') }}
+    {{ score_telemetry(ref('stg_telemetry__flow'), 'srcip is not null and dstip is not null') }}
 ),
 
-groups as (
+day_groups as (
     {{ rows_of_run(ref('int_score_flow__groups')) }}
 ),
 

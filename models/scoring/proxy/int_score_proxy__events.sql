@@ -1,5 +1,5 @@
 with proxy as (
-    {{ rows_of_run(ref('stg_telemetry__proxy'), 'clientip is not null') }}
+    {{ score_telemetry(ref('stg_telemetry__proxy'), 'clientip is not null') }}
 ),
 
 names as (

@@ -1,4 +1,4 @@
-with groups as (
+with day_groups as (
     {{ rows_of_run(ref('int_score_proxy__groups')) }}
 ),
 
@@ -25,7 +25,7 @@ sent as (
         way,
         k,
         {{ l2('up') }} as bin
-    from groups
+    from day_groups
 ),
 
 {{ score_medians('usual_up', 'sent') }},
@@ -86,14 +86,14 @@ rarest_agents as (
 
 measured as (
     select
-        groups.way,
-        groups.e,
-        groups.p,
-        groups.k,
-        groups.events,
-        groups.up as bytes_up,
-        groups.down as bytes_down,
-        groups.longest_uri,
+        day_groups.way,
+        day_groups.e,
+        day_groups.p,
+        day_groups.k,
+        day_groups.events,
+        day_groups.up as bytes_up,
+        day_groups.down as bytes_down,
+        day_groups.longest_uri,
         usual_up.bin as usual_up,
         rarest_agents.entities as agent_entities,
         regular.gaps,
@@ -103,23 +103,23 @@ measured as (
         peers.entities as peer_entities,
         {{ score_shared_reasons() }},
         rarest_agents.rarity as agent,
-        groups.is_address as iplit,
-        case when groups.up >= 8192 then {{ l2('groups.up') }} - coalesce(usual_up.bin, 0) else 0 end
+        day_groups.is_address as iplit,
+        case when day_groups.up >= 8192 then {{ l2('day_groups.up') }} - coalesce(usual_up.bin, 0) else 0 end
             as up,
-        {{ l2('groups.longest_uri') }} as urilen,
+        {{ l2('day_groups.longest_uri') }} as urilen,
         coalesce({{ score_beacon() }}, 0) as beacon
-    from groups
+    from day_groups
     {{ score_shared_joins() }}
     left join regular
-        on groups.e = regular.e and groups.p = regular.p and groups.k = regular.k
+        on day_groups.e = regular.e and day_groups.p = regular.p and day_groups.k = regular.k
     left join usual_up
-        on groups.way = usual_up.way and groups.k = usual_up.k
+        on day_groups.way = usual_up.way and day_groups.k = usual_up.k
     left join rarest_agents
         on
-            groups.way = rarest_agents.way
-            and groups.e = rarest_agents.e
-            and groups.p = rarest_agents.p
-            and groups.k = rarest_agents.k
+            day_groups.way = rarest_agents.way
+            and day_groups.e = rarest_agents.e
+            and day_groups.p = rarest_agents.p
+            and day_groups.k = rarest_agents.k
 )
 
 select

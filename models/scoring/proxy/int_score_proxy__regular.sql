@@ -1,8 +1,8 @@
 with proxy as (
-    {{ rows_of_run(ref('stg_telemetry__proxy'), 'clientip is not null') }}
+    {{ score_telemetry(ref('stg_telemetry__proxy'), 'clientip is not null') }}
 ),
 
-groups as (
+day_groups as (
     {{ rows_of_run(ref('int_score_proxy__groups')) }}
 ),
 

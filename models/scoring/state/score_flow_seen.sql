@@ -1,4 +1,4 @@
-with groups as (
+with day_groups as (
     {{ rows_of_run(ref('int_score_flow__groups')) }}
 ),
 
@@ -8,14 +8,14 @@ today as (
         way,
         e,
         k as item
-    from groups
+    from day_groups
     union all
     select distinct
         'ep' as kind,
         way,
         e,
         p as item
-    from groups
+    from day_groups
 ),
 
 {{ score_seen('today') }}

@@ -1,4 +1,4 @@
-with groups as (
+with day_groups as (
     {{ rows_of_run(ref('int_score_proxy__groups')) }}
 ),
 
