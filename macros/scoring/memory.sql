@@ -214,8 +214,8 @@
         p,
         k,
         count(*) as gaps,
-        sum(gap) as seconds,
-        sum(gap * gap) as squares,
+        cast(sum(gap) as bigint) as seconds,
+        cast(sum(gap * gap) as bigint) as squares,
         {{ spot_oa.score_slice() }}
     from gaps
     where gap is not null

@@ -27,10 +27,10 @@ select
     e,
     p,
     k,
-    sum(events) as events,
+    cast(sum(events) as bigint) as events,
     max(longest_frame) as longest_frame,
     max(below) as longest_below,
-    sum(nx) as nx,
+    cast(sum(nx) as bigint) as nx,
     {{ score_slice() }}
 from keyed
 group by e, p, k

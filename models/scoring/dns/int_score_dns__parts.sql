@@ -18,7 +18,7 @@ select
     service,
     count(*) as events,
     max(frame_len) as longest_frame,
-    sum(is_nx) as nx,
+    cast(sum(is_nx) as bigint) as nx,
     {{ score_slice() }}
 from named
 group by client, name, service

@@ -19,9 +19,9 @@ grouped as (
         e,
         p,
         k,
-        sum(events) as events,
-        sum(bytes_up) as up,
-        sum(bytes_down) as down,
+        cast(sum(events) as bigint) as events,
+        cast(sum(bytes_up) as bigint) as up,
+        cast(sum(bytes_down) as bigint) as down,
         max(longest) as longest
     from keyed
     group by e, p, k

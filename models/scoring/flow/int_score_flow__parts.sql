@@ -14,8 +14,8 @@ select
     other_port,
     settled,
     count(*) as events,
-    sum(up) as up,
-    sum(down) as down,
+    cast(sum(up) as bigint) as up,
+    cast(sum(down) as bigint) as down,
     max(tdur) as longest,
     {{ score_slice() }}
 from ends

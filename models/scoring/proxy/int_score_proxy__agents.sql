@@ -12,9 +12,9 @@ select
     names.p,
     {{ key64('parts.service') }} as k,
     {{ key64('parts.agent') }} as agent,
-    sum(parts.events) as events,
-    sum(parts.up) as up,
-    sum(parts.down) as down,
+    cast(sum(parts.events) as bigint) as events,
+    cast(sum(parts.up) as bigint) as up,
+    cast(sum(parts.down) as bigint) as down,
     max(parts.longest_uri) as longest_uri,
     max(names.is_address) as is_address,
     {{ score_slice() }}

@@ -7,9 +7,9 @@ select
     e,
     p,
     k,
-    sum(events) as events,
-    sum(up) as up,
-    sum(down) as down,
+    cast(sum(events) as bigint) as events,
+    cast(sum(up) as bigint) as up,
+    cast(sum(down) as bigint) as down,
     max(longest_uri) as longest_uri,
     max(is_address) as is_address,
     {{ score_slice() }}

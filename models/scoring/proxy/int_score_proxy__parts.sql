@@ -20,8 +20,8 @@ select
     service,
     agent,
     count(*) as events,
-    sum(up) as up,
-    sum(down) as down,
+    cast(sum(up) as bigint) as up,
+    cast(sum(down) as bigint) as down,
     max(uri_length) as longest_uri,
     {{ score_slice() }}
 from requests
