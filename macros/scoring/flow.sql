@@ -37,8 +37,11 @@
 {#
     The same with the open ones settled by the number of pairs of addresses that share each port,
     and with the keys of (e, p, k), for a CTE.
+
+    Only of pairs that are in the CTE `pairs`, if one is given: the text of a service is not made for
+    all others.
 #}
-{% macro score_flow_keyed(ends, ports) %}
+{% macro score_flow_keyed(ends, ports, pairs=none) %}
     select
         turned.*,
         {{ spot_oa.key64('turned.e_text') }} as e,
@@ -63,4 +66,14 @@
         left join {{ ports }} as to_side
             on {{ ends }}.settled = 0 and {{ ends }}.port = to_side.port
     ) as turned
+    {%- if pairs %}
+    where
+        exists (
+            select 1
+            from {{ pairs }}
+            where
+                {{ pairs }}.e = {{ spot_oa.key64('turned.e_text') }}
+                and {{ pairs }}.p = {{ spot_oa.key64('turned.p_text') }}
+        )
+    {%- endif %}
 {% endmacro %}

@@ -137,8 +137,8 @@ def test_a_build_of_everything_leaves_the_state_alone(home: Settings) -> None:
 
     before = state(home)
     code, output = dbt(
-        home, "run", "--select", "path:models/scoring/flow", "path:models/scoring/state/score_flow_*",
-        "--vars", f"{{date: {FIRST}}}",
+        home, "run", "--select", "path:models/scoring/flow",
+        "path:models/scoring/state/score_flow_*", "--vars", f"{{date: {FIRST}}}",
     )  # fmt: skip
     assert code == 0, output
     assert state(home) == before

@@ -18,7 +18,12 @@ top_names as (
         names.domain,
         names.p
     from names
-    where exists (select 1 from top where top.p = names.p)
+    where
+        exists (
+            select 1
+            from top
+            where top.p = names.p
+        )
 ),
 
 keyed as (

@@ -29,7 +29,8 @@ select
     domain,
     {{ key64('domain') }} as p,
     case
-        when char_length(name) > char_length(domain) then char_length(name) - char_length(domain) - 1
+        when char_length(name) > char_length(domain)
+            then char_length(name) - char_length(domain) - 1
         else 0
     end as below,
     {{ score_slice() }}

@@ -25,7 +25,12 @@ few_names as (
         names.name,
         names.p
     from names
-    where exists (select 1 from few where few.p = names.p)
+    where
+        exists (
+            select 1
+            from few
+            where few.p = names.p
+        )
 ),
 
 keyed as (

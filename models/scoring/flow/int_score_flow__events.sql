@@ -17,7 +17,7 @@ ends as (
 ),
 
 keyed as (
-    {{ score_flow_keyed('ends', 'ports') }}
+    {{ score_flow_keyed('ends', 'ports', pairs='top') }}
 )
 
 select

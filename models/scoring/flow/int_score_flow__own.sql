@@ -28,8 +28,14 @@ halves as (
 counted as (
     select
         *,
-        case when head = '' then 0 else length(head) - length(replace(head, ':', '')) + 1 end as heads,
-        case when tail = '' then 0 else length(tail) - length(replace(tail, ':', '')) + 1 end as tails
+        case
+            when head = '' then 0
+            else length(head) - length(replace(head, ':', '')) + 1
+        end as heads,
+        case
+            when tail = '' then 0
+            else length(tail) - length(replace(tail, ':', '')) + 1
+        end as tails
     from halves
 ),
 

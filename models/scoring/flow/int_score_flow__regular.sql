@@ -25,7 +25,7 @@ ends as (
 ),
 
 keyed as (
-    {{ score_flow_keyed('ends', 'ports') }}
+    {{ score_flow_keyed('ends', 'ports', pairs='few') }}
 ),
 
 chosen as (
