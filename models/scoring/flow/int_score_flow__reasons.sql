@@ -93,15 +93,24 @@ measured as (
         services.entities as service_entities,
         peers.entities as peer_entities,
         {{ score_shared_reasons() }},
-        case when day_groups.up >= 8192 then {{ l2('day_groups.up') }} - coalesce(usual_up.bin, 0) else 0 end
-            as up,
+        case
+            when day_groups.up >= 8192
+                then {{ l2('day_groups.up') }} - coalesce(usual_up.bin, 0)
+            else 0
+        end as up,
         {{ l2('day_groups.longest') }} as long,
         coalesce({{ score_beacon() }}, 0) as beacon,
-        case when fans.peers >= 16 then {{ l2('fans.peers') }} - coalesce(usual_fan.bin, 0) else 0 end
-            as fan,
+        case
+            when fans.peers >= 16
+                then {{ l2('fans.peers') }} - coalesce(usual_fan.bin, 0)
+            else 0
+        end as fan,
         {{ l2('pairs.services') }} as ports,
-        case when day_groups.down = 0 and answers.are_there = 1 then {{ l2('unanswered.misses') }} else 0
-            end as miss
+        case
+            when day_groups.down = 0 and answers.are_there = 1
+                then {{ l2('unanswered.misses') }}
+            else 0
+        end as miss
     from day_groups
     {{ score_shared_joins() }}
     cross join answers

@@ -20,4 +20,5 @@ events as (
     {{ score_events_with_bits('flow') }}
 ),
 
-{{ score_rows('flow', 'unix_tstamp', keys, ['unix_tstamp', 'e_text', 'p_text', 'protocol', 'k_port']) }}
+{%- set others = ['unix_tstamp', 'e_text', 'p_text', 'protocol', 'k_port'] -%}
+{{ score_rows('flow', 'unix_tstamp', keys, others) }}

@@ -104,8 +104,11 @@ measured as (
         {{ score_shared_reasons() }},
         rarest_agents.rarity as agent,
         day_groups.is_address as iplit,
-        case when day_groups.up >= 8192 then {{ l2('day_groups.up') }} - coalesce(usual_up.bin, 0) else 0 end
-            as up,
+        case
+            when day_groups.up >= 8192
+                then {{ l2('day_groups.up') }} - coalesce(usual_up.bin, 0)
+            else 0
+        end as up,
         {{ l2('day_groups.longest_uri') }} as urilen,
         coalesce({{ score_beacon() }}, 0) as beacon
     from day_groups
