@@ -8,20 +8,15 @@ rules.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
-
-import fsspec
 
 from analyst.selectors import Row
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, printable
+from spot_oa.whole_files import WRITE_ERRORS, write_whole
 
 FILE = "ml_feedback.csv"
 
@@ -236,46 +231,9 @@ def deliver(uri: str, text: str) -> None:
         ConfigError: It cannot be written.
     """
     try:
-        system, path = fsspec.core.url_to_fs(uri)
-        folder, _, name = path.rpartition("/")
-        system.makedirs(folder, exist_ok=True)
-        if "file" in _protocols(system):
-            replace_file(Path(path), text.encode())
-        elif _protocols(system) & {"memory", "s3", "gs", "gcs", "abfs", "az"}:
-            # Objects are put whole.
-            system.pipe_file(path, text.encode())
-        else:
-            draft = f"{folder}/.{name}.new"
-            system.pipe_file(draft, text.encode())
-            # HDFS renames onto nothing that is there.
-            with suppress(FileNotFoundError):
-                system.rm_file(path)
-            system.mv(draft, path)
-            if system.exists(draft) or not system.exists(path):
-                raise OSError("it could not be renamed")
-    except (OSError, ValueError, ImportError, RuntimeError, NotImplementedError) as error:
+        write_whole(uri, text.encode())
+    except WRITE_ERRORS as error:
         raise ConfigError(
             f"feedback {printable(uri)} cannot be written ({printable(error)}); correct "
             "SPOT_OA_FEEDBACK_URI or unset it"
         ) from error
-
-
-def _protocols(system: fsspec.AbstractFileSystem) -> set[str]:
-    protocol = system.protocol
-    return {protocol} if isinstance(protocol, str) else set(protocol)
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one."""
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            # As any other file: the scorer is another user.
-            os.fchmod(handle, 0o644)
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

@@ -21,7 +21,7 @@ import pandas as pd
 from analyst import delivery, pictures, state
 from analyst.actions import Action, Kind, Severity
 from analyst.day import Day, LiveRow, Reply
-from analyst.feedback import COLUMNS, FILE, replace_file
+from analyst.feedback import COLUMNS, FILE
 from analyst.listing import PAGE, Listing
 from analyst.notebooks.places import folder_of, home_of, newer
 from analyst.pictures.notebook import Picture
@@ -42,6 +42,7 @@ from spot_oa.pipelines import Pipeline, get_pipeline, load_pipelines
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings, handed_on, home_is_set, load_settings
 from spot_oa.warehouse.duckdb.asking import RawDay, ask
+from spot_oa.whole_files import write_whole
 
 COFF = 250
 """The most values of a list."""
@@ -408,7 +409,7 @@ class Workbench(Day):
         where = "the triage folder"
         try:
             if folder.is_dir():
-                replace_file(folder / FILE, own.text.encode())
+                write_whole(str(folder / FILE), own.text.encode())
             sent = delivery.deliver_feedback(self.settings, self.pipeline, self.part.date)
         except (OSError, SpotOaError) as error:
             return f"feedback was not written: {printable(error)}"

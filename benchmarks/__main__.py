@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import enrichers, ingest, landing, marts, whole_runs
+from benchmarks import enrichers, ingest, landing, marts, scorer, whole_runs
 from benchmarks.bench import Bench, rows
 from spot_oa.settings import load_settings
 
@@ -26,6 +26,8 @@ PARTS: Mapping[str, Callable[[Bench], Iterable[Mapping[str, str]]]] = {
     "ingest": ingest.measure,
     "history": whole_runs.measure_history,
     "enrichment": enrichers.measure,
+    "scorer": scorer.measure,
+    "scorer-quality": scorer.measure_quality,
     "deployment": whole_runs.measure_deployment,
 }
 """Each yields the rows of a table, column -> text, as they are measured."""

@@ -58,6 +58,7 @@ def publish(
     *,
     meta: Mapping[str, str],
     manifest: Callable[[Published], Mapping[str, object]],
+    more: Mapping[str, pipelines.Published] | None = None,
 ) -> Published:
     """Write the day's tables and swap the whole folder in: a reader sees the old set or the new.
 
@@ -70,6 +71,7 @@ def publish(
         warehouse: Exports the tables.
         meta: Key-value metadata of every Parquet file; equal for equal runs.
         manifest: Makes the content of manifest.json.
+        more: Tables of this day beside those of the pipeline.
 
     Returns:
         What was published.
@@ -79,7 +81,7 @@ def publish(
         WarehouseError: A table could not be read; the old set stands.
     """
     return publish_tables(
-        pipeline.tables,
+        {**pipeline.tables, **(more or {})},
         part,
         data_dir,
         warehouse,

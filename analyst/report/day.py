@@ -13,12 +13,13 @@ import pandas as pd
 
 from analyst.published import read_manifest
 from analyst.report.shapes import SHAPES, Shape, shape_of
+from analyst.selectors import row_key
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import SpotOaError, printable
 from spot_oa.pipelines import Pipeline
 from spot_oa.publish import MANIFEST, published_folder
 from spot_oa.settings import Settings
-from spot_oa.warehouse.published import read_frame
+from spot_oa.warehouse.published import read_frame, read_rows
 
 BEFORE = 7
 """Days before in which an address, domain or host may have been seen."""
@@ -41,6 +42,8 @@ class Source:
     """What could not be read, a line each."""
     severities: Sequence[tuple[int, str]] = ()
     """What analysts said of each row of the scores, and who; empty if nothing is published."""
+    whys: Sequence[str] = ()
+    """Why the built-in scorer has put each row where it is; empty if another scorer did."""
 
     @property
     def name(self) -> str:
@@ -132,8 +135,23 @@ def _read_source(settings: Settings, pipeline: Pipeline, date: dt.date) -> Sourc
             if "scores" in tables and len(scores.columns) and lacking:
                 notes.append(f"{pipeline.name}_scores lacks {printable(', '.join(lacking))}")
             severities = _severities(settings, part, manifest, scores)
-            return Source(pipeline, shape, manifest, tables, notes, severities)
+            whys = _whys(folder, pipeline, manifest)
+            return Source(pipeline, shape, manifest, tables, notes, severities, whys)
     raise SpotOaError(f"{part} is being published again and again: try later", transient=True)
+
+
+def _whys(folder: Path, pipeline: Pipeline, manifest: Mapping[str, Any]) -> list[str]:
+    """The reasons of each row of the scores, in their order; none if there are none."""
+    if pipeline.triage is None or pipeline.reasons_table not in manifest.get("tables", {}):
+        return []
+    try:
+        rows = read_rows(folder / f"{pipeline.name}_scores.parquet")
+        reasons = read_rows(folder / f"{pipeline.reasons_table}.parquet")
+    except OSError:
+        return []
+    # Rows that have a key in common are equal to whoever reads them: the first one's reasons do.
+    known = {str(each["row_key"]): str(each["reason"] or "") for each in reversed(reasons)}
+    return [known.get(row_key(pipeline.triage, row), "") for row in rows]
 
 
 def _scores(data_dir: Path, part: Slice) -> pd.DataFrame | None:

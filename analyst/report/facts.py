@@ -55,6 +55,8 @@ class Event:
     verdicts: tuple[Verdict, ...] = ()
     reasons: list[str] = field(default_factory=list)
     severity: tuple[int, str] = (0, "")
+    why: str = ""
+    """The reasons of the built-in scorer, in words."""
 
     @property
     def known_bad(self) -> bool:
@@ -148,14 +150,17 @@ def find(day: Published) -> Facts:
 def _events(source: Source) -> list[Event]:
     scores, shape = source.table("scores"), source.shape
     said = source.severities or [(0, "")] * len(scores)
+    whys = source.whys or [""] * len(scores)
     rows = [
-        _event(row, place, shape, severity)
-        for place, (row, severity) in enumerate(zip(_dicts(scores), said, strict=True))
+        _event(row, place, shape, severity, why)
+        for place, (row, severity, why) in enumerate(zip(_dicts(scores), said, whys, strict=True))
     ]
     return sorted(rows, key=lambda each: each.rank)
 
 
-def _event(row: Mapping[str, Any], place: int, shape: Shape, severity: tuple[int, str]) -> Event:
+def _event(
+    row: Mapping[str, Any], place: int, shape: Shape, severity: tuple[int, str], why: str
+) -> Event:
     ends = [(str(row[name]), flag) for name, flag in shape.hosts.items() if row.get(name)]
     inside = [end for end, flag in ends if not flag or row.get(flag) == 1]
     outside = [end for end, flag in ends if flag and row.get(flag) != 1]
@@ -176,6 +181,7 @@ def _event(row: Mapping[str, Any], place: int, shape: Shape, severity: tuple[int
             dict.fromkeys(each for name in shape.verdicts for each in verdicts(row.get(name)))
         ),
         severity=severity,
+        why=why,
     )
 
 
@@ -208,7 +214,7 @@ def _changed(source: Source, events: Sequence[Event], day: Published) -> Changed
 
 
 def _keys(scores: pd.DataFrame, shape: Shape) -> set[str]:
-    return {key for row in _dicts(scores) for key in _event(row, 0, shape, (0, "")).new_keys}
+    return {key for row in _dicts(scores) for key in _event(row, 0, shape, (0, ""), "").new_keys}
 
 
 def _large(events: Sequence[Event]) -> float:

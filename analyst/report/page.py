@@ -428,14 +428,17 @@ def _events(day: Published, known: Facts) -> str:
 
 def _panel(source: Source, events: Sequence[Event]) -> str:
     shown = events[:ROWS]
-    labelled = bool(source.severities)
+    labelled, told = bool(source.severities), bool(source.whys)
     heads = "".join(_head(column) for column in source.shape.columns)
     usual = {
         reason
         for reason in REASONS
         if reason != BAD and 2 * sum(reason in each.reasons for each in shown) > len(shown)
     }
-    rows = "".join(_row(source, event, place, usual, labelled) for place, event in enumerate(shown))
+    rows = "".join(
+        _row(source, event, place, usual, labelled=labelled, told=told)
+        for place, event in enumerate(shown)
+    )
     chips = "".join(
         f'<button type="button" class="chip" data-r="{reason}" aria-pressed="false">{reason} '
         f"{sum(reason in each.reasons for each in shown)}</button>"
@@ -446,7 +449,7 @@ def _panel(source: Source, events: Sequence[Event]) -> str:
     said = many(len(shown), "row")
     if len(events) > ROWS:
         said = f"{number(len(shown))} of {number(len(events))}; all in {name}_scores.parquet"
-    scored = "<th>scored" if labelled else ""
+    scored = ("<th>scored" if labelled else "") + ("<th>reasons" if told else "")
     return (
         f'<section class="panel" data-p="{t(name)}"><h3>{t(source.pipeline.title)}</h3>'
         f'<div class="find"><input type="search" class="js" placeholder="Find in {said}" '
@@ -462,7 +465,9 @@ def _head(column: Column) -> str:
     return f"<th{css}>{t(column.head)}"
 
 
-def _row(source: Source, event: Event, place: int, usual: set[str], labelled: bool) -> str:
+def _row(
+    source: Source, event: Event, place: int, usual: set[str], *, labelled: bool, told: bool
+) -> str:
     cells = "".join(_value(event, column) for column in source.shape.columns)
     why = "".join(map(_verdict, event.verdicts)) + "".join(
         _reason(each) for each in event.reasons if each != BAD and each not in usual
@@ -470,6 +475,8 @@ def _row(source: Source, event: Event, place: int, usual: set[str], labelled: bo
     severity, author = event.severity
     said = f"{_SEVERITIES.get(severity, severity)}, {author}" if severity else NONE
     scored = f'<td data-h="scored">{t(cut(said, 40))}' if labelled else ""
+    if told:
+        scored += f'<td data-h="reasons">{t(event.why) if event.why else NONE}'
     time = NONE if event.minute is None else clock(event.minute)
     reasons = "|".join(event.reasons)
     return (

@@ -122,6 +122,43 @@ def run(
 
 
 @app.command()
+def score(
+    pipeline: PipelineArgument,
+    date: DateOption,
+    limit: LimitOption = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DATE", help="Score every day from here to --date."),
+    ] = None,
+) -> None:
+    """Score a date with the built-in scorer: writes the results file that a run takes."""
+    from flows.cli.report import reporter, show_summary  # noqa: PLC0415
+    from flows.run.runner import score_day  # noqa: PLC0415
+    from spot_oa.dates import Slice  # noqa: PLC0415
+
+    last, taken = parse_date(date), _checked(limit)
+    dates = date_range(parse_date(first), last) if first else [last]
+    names = _pipelines(pipeline)
+    console, settings = _console(), _settings()
+    failed = []
+    # Each day remembers those before it: in their order.
+    for day in dates:
+        for name in names:
+            try:
+                with reporter(console, Slice(name, day)) as told:
+                    summary = score_day(settings, name, day, told, limit=taken)
+            except SpotOaError as error:
+                if len(dates) * len(names) == 1:
+                    raise
+                failed.append(f"{name} {day}")
+                print(f"spot-oa: {printable(error)}", file=sys.stderr)  # noqa: T201
+            else:
+                show_summary(console, summary)
+    if failed:
+        raise SpotOaError(f"{len(failed)} were not scored: {', '.join(failed)}; the others are")
+
+
+@app.command()
 def backfill(
     pipeline: PipelineArgument,
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day.")],

@@ -75,10 +75,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _warehouse(settings, pipelines)
     for pipeline in pipelines.values():
         yield _telemetry(settings, warehouse, pipeline)
-        yield _newest(
-            f"ML results of {pipeline.name} below {without_userinfo(settings.ml_uri)}",
-            partial(newest_results, pipeline, settings.ml_uri),
-        )
+        yield _results(settings, pipeline)
         yield _newest(
             f"published days of {pipeline.name} below {settings.data_dir}",
             partial(newest_published, settings.data_dir, pipeline.name),
@@ -87,6 +84,22 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _labels(settings, pipelines)
     for step in python_enrichers.STEPS:
         yield from _sources(settings, step)
+
+
+def _results(settings: Settings, pipeline: Pipeline) -> Finding:
+    """The newest results, and who writes them."""
+    what = f"ML results of {pipeline.name} below {without_userinfo(settings.ml_uri)}"
+    if settings.scorer == "builtin":
+        what = f"{what} (built-in scorer)"
+        if pipeline.scoring is None:
+            return State.UNUSABLE, f"{what}: it does not know this pipeline; SPOT_OA_SCORER=file"
+    state, line = _newest(what, partial(newest_results, pipeline, settings.ml_uri))
+    nothing = not state or line.endswith("none yet")
+    if nothing and settings.scorer == "builtin":
+        return State.OK, f"{what}: none yet"
+    if nothing and pipeline.scoring is not None:
+        return state, f"{line}; SPOT_OA_SCORER=builtin has runs score their days themselves"
+    return state, line
 
 
 def _sources(settings: Settings, step: str) -> Iterator[Finding]:

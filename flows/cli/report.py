@@ -114,6 +114,9 @@ def show_summary(console: Console, summary: Summary) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     landed, built = summary.landed, summary.built
+    if summary.scored:
+        days = summary.scored.days
+        table.add_row("scored", f"{summary.scored.rows} rows, compared with {days} earlier days")
     if landed:
         bad = sum(landed.bad_values.values())
         table.add_row("landed", f"{landed.rows} rows, {landed.rejected} rejected, {bad} bad values")
@@ -137,7 +140,10 @@ def show_summary(console: Console, summary: Summary) -> None:
     for warning in summary.warnings:
         table.add_row("[yellow]warning", escape(printable(warning)))
     console.print(table)
-    console.print(f"files: {summary.folder}", markup=False, highlight=False, soft_wrap=True)
+    files = f"files: {summary.folder}"
+    if summary.scored and not landed:
+        files = f"results: {printable(summary.scored.uri)}"
+    console.print(files, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_history(console: Console, runs: Sequence[Mapping[str, Any]]) -> None:

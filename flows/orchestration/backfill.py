@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.orchestration.parameters import Limit, PipelineName, RunDate
+from flows.orchestration.parameters import Limit, PipelineName, RunDate, Scorer
 from flows.orchestration.tasks import run_as_flow, run_name, unchanged
 from spot_oa.dates import date_range
 from spot_oa.errors import UsageError
@@ -19,18 +19,21 @@ from spot_oa.settings import load_settings
 
 
 @flow(name="oa-day", flow_run_name=run_name())
-def oa_day(pipeline: str, date: dt.date, limit: int | None, force: bool) -> State[Any]:
+def oa_day(
+    pipeline: str, date: dt.date, limit: int | None, force: bool, scorer: str | None = None
+) -> State[Any]:
     """One pipeline and day of a backfill."""
-    return run_as_flow(pipeline, date, limit, skip_unchanged=not force)
+    return run_as_flow(pipeline, date, limit, skip_unchanged=not force, scorer=scorer)
 
 
 @flow(name="oa-backfill", flow_run_name="backfill {date_from} to {date_to}")
-def oa_backfill(
+def oa_backfill(  # noqa: PLR0917 - Prefect calls it by name
     date_from: RunDate,
     date_to: RunDate,
     pipelines: list[PipelineName] | None = None,
     limit: Limit | None = None,
     force: Annotated[bool, Field(description="Run days again that have not changed.")] = False,
+    scorer: Scorer | None = None,
 ) -> State[Any]:
     """Run pipelines for every date of a range, in order.
 
@@ -43,6 +46,8 @@ def oa_backfill(
         pipelines: Some of the pipelines; left out, all.
         limit: How many results to take; left out, SPOT_OA_LIMIT of the worker.
         force: Run days again that have not changed.
+        scorer: `builtin` has each day scored first, `file` takes the results that are there; left
+            out, SPOT_OA_SCORER of the worker.
     """
     try:
         dates = date_range(date_from, date_to)
@@ -57,7 +62,7 @@ def oa_backfill(
                 state = run_as_flow(name, date, limit, skip_unchanged=True)
             else:
                 # In this process: a deployment run would wait for the worker's free slot.
-                state = oa_day(name, date, limit, force, return_state=True)
+                state = oa_day(name, date, limit, force, scorer, return_state=True)
             if not state.is_completed():
                 failed.append(f"{name} {date}: {state.message}")
     runs = len(dates) * len(names)

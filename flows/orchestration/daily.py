@@ -12,7 +12,7 @@ from typing import Any
 from prefect import Flow, flow
 from prefect.client.schemas.objects import State
 
-from flows.orchestration.parameters import ForceEnrich, Limit, RunDate
+from flows.orchestration.parameters import ForceEnrich, Limit, RunDate, Scorer
 from flows.orchestration.tasks import run_as_flow, run_name
 from spot_oa.errors import UsageError
 from spot_oa.pipelines import get_pipeline
@@ -26,9 +26,12 @@ def daily(pipeline: str, title: str) -> Flow[..., State[Any]]:
     """The flow that runs a day of a pipeline, given by name and title."""
 
     def run(
-        date: RunDate | None = None, limit: Limit | None = None, force_enrich: ForceEnrich = False
+        date: RunDate | None = None,
+        limit: Limit | None = None,
+        force_enrich: ForceEnrich = False,
+        scorer: Scorer | None = None,
     ) -> State[Any]:
-        return run_as_flow(pipeline, date, limit, force_enrich=force_enrich)
+        return run_as_flow(pipeline, date, limit, force_enrich=force_enrich, scorer=scorer)
 
     run.__name__ = run.__qualname__ = f"{pipeline}{SUFFIX}"
     run.__doc__ = f"""Land, enrich, build and publish a day of the {title} pipeline.
@@ -37,6 +40,8 @@ def daily(pipeline: str, title: str) -> Flow[..., State[Any]]:
         date: 2016-07-08 or 20160708 (UTC); left out, the day before the scheduled start.
         limit: How many results to take; left out, SPOT_OA_LIMIT of the worker.
         force_enrich: Ask enrichment services again, also for answers that are cached.
+        scorer: `builtin` has the day scored first, `file` takes the results that are there; left
+            out, SPOT_OA_SCORER of the worker.
     """
     named = flow(name=f"{pipeline.replace('_', '-')}-oa", flow_run_name=run_name(pipeline))
     return named(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
@@ -31,6 +31,11 @@ Limit = Annotated[int, Field(ge=0, description="How many results to take.")]
 
 ForceEnrich = Annotated[
     bool, Field(description="Ask enrichment services again, also for answers that are cached.")
+]
+
+Scorer = Annotated[
+    Literal["file", "builtin"],
+    Field(description="`builtin` has the day scored first, `file` takes the results there are."),
 ]
 
 

@@ -33,6 +33,7 @@ def run_as_flow(
     *,
     force_enrich: bool = False,
     skip_unchanged: bool = False,
+    scorer: str | None = None,
 ) -> State[Any]:
     """Run a pipeline inside a flow run.
 
@@ -42,6 +43,7 @@ def run_as_flow(
         limit: How many results to take; the configured number if None.
         force_enrich: Ask enrichment services again, also for answers that are cached.
         skip_unchanged: Leave a published day alone whose inputs and settings are what they were.
+        scorer: `builtin` or `file`; the configured one if None.
 
     Returns:
         The final state: Completed, or Failed with the one-line reason as its message.
@@ -59,6 +61,7 @@ def run_as_flow(
             force_enrich=force_enrich,
             caller=PrefectCaller(settings.retry_delays),
             skip_unchanged=skip_unchanged,
+            scorer=scorer,
         )
     except SpotOaError as error:
         show_failure(part, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -133,6 +134,32 @@ def triage_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
         "unit_test",
         "--exclude",
         "tag:reconciliation",
+    ]
+
+
+def score_command(pipeline: str, date: dt.date, variables: Mapping[str, Any]) -> list[str]:
+    """The build of the scorer's models for a date, and their tests.
+
+    Args:
+        pipeline: Its models lie in models/scoring/<pipeline>, its state in models/scoring/state.
+        date: The one date.
+        variables: Those of dbt_project.yml that the run sets.
+
+    Returns:
+        The dbt command.
+    """
+    day = date.isoformat()
+    return [
+        "build",
+        "--select",
+        f"+path:models/scoring/{pipeline}",
+        f"path:models/scoring/state/score_{pipeline}_*",
+        "--vars",
+        json.dumps({"date_from": day, "date_to": day, **variables}),
+        "--indirect-selection",
+        "buildable",
+        "--exclude-resource-type",
+        "unit_test",
     ]
 
 

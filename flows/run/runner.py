@@ -17,11 +17,13 @@ from flows.run import labels, steps
 from flows.run.audit import audited
 from flows.run.dbt_runner import what_failed
 from flows.run.labels import Labelled
+from flows.run.score import land_reasons, score
 from flows.run.steps import Run
-from flows.run.summary import Enriched, Summary
+from flows.run.summary import Enriched, Scored, Summary
 from spot_oa.dates import Slice
 from spot_oa.errors import SpotOaError, printable
 from spot_oa.fingerprint import fingerprint, published_unchanged
+from spot_oa.landing import Landed
 from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import get_pipeline
 from spot_oa.publish import Published, published_folder
@@ -114,6 +116,7 @@ def run_day(
     limit: int | None = None,
     force_enrich: bool = False,
     skip_unchanged: bool = False,
+    scorer: str | None = None,
     caller: Caller | None = None,
 ) -> Summary:
     """Run a pipeline for a date: its slice of every table is replaced and the day published.
@@ -126,6 +129,8 @@ def run_day(
         limit: How many results to take; the configured number if None.
         force_enrich: Ask enrichment services anew, whatever is cached of their answers.
         skip_unchanged: Leave a published day alone whose inputs and settings are what they were.
+        scorer: `builtin` has the day scored first, `file` takes the results that are there; the
+            configured one if None.
         caller: Calls the steps; plainly if None.
 
     Returns:
@@ -149,7 +154,7 @@ def run_day(
         manifest = _unchanged(run, summary.fingerprint) if skip_unchanged else None
         timer = _Timer(summary, caller, reporter, audit.keep)
         if manifest is None:
-            _run_steps(run, summary, timer)
+            _run_steps(run, summary, timer, scores=(scorer or settings.scorer) == "builtin")
         else:
             summary.unchanged = True
             rows = {name: table["rows"] for name, table in manifest["tables"].items()}
@@ -206,6 +211,44 @@ def refresh_day(
         timer = _Timer(summary, caller, reporter, audit.keep)
         _refresh(run, summary, timer, accept_store=accept_store)
         _report(run, summary, timer)
+    return summary
+
+
+def score_day(
+    settings: Settings,
+    pipeline: str,
+    date: dt.date,
+    reporter: Reporter,
+    *,
+    limit: int | None = None,
+    caller: Caller | None = None,
+) -> Summary:
+    """Score a date with the built-in scorer: its results file is replaced, nothing is published.
+
+    Args:
+        settings: The configuration.
+        pipeline: The pipeline's name.
+        date: The day.
+        reporter: Told how it goes.
+        limit: How many results to write; the configured number if None.
+        caller: Calls the steps; plainly if None.
+
+    Returns:
+        What was done.
+
+    Raises:
+        SpotOaError: It failed; the results file is as it was.
+    """
+    caller = caller or PlainCaller()
+    run = _run(settings, pipeline, date, limit)
+    summary = _begun(run)
+    with (
+        warehouse_lock(settings.lock, f"score {run.part}", settings.lock_timeout, reporter.note),
+        audited(run, summary, caller.flow_run_id, reporter.note) as audit,
+    ):
+        timer = _Timer(summary, caller, reporter, audit.keep)
+        _prepare(run, summary, timer)
+        _score(run, summary, timer)
     return summary
 
 
@@ -285,16 +328,48 @@ class _Timer:
         return self.caller.call(name, self.timed(name, step, describe))
 
 
-def _run_steps(run: Run, summary: Summary, timer: _Timer) -> None:
+def _prepare(run: Run, summary: Summary, timer: _Timer) -> steps.Prepared:
     prepared = timer.call("prepare", partial(steps.prepare, run), lambda _: "sources read")
     summary.prepared = [*run.settings.misspelt, *prepared.warnings]
     summary.has_telemetry = prepared.has_telemetry
     summary.telemetry = prepared.telemetry
-    summary.landed = timer.call(
-        "land",
-        partial(steps.land, run, timer.reporter.progress),
-        lambda landed: f"{landed.rows} rows, {landed.rejected} rejected",
+    return prepared
+
+
+def _score(run: Run, summary: Summary, timer: _Timer) -> None:
+    if not summary.has_telemetry:
+        raise SpotOaError(
+            f"{run.part}: no telemetry, nothing to score; the results file stays as it was"
+        )
+    summary.scored = timer.call(
+        "score", partial(score, run, timer.reporter.progress), _describe_scored
     )
+
+
+def _describe_scored(scored: Scored) -> str:
+    return f"{scored.rows} rows, {scored.days} earlier days, to {scored.uri}"
+
+
+def _land(run: Run, summary: Summary, timer: _Timer) -> Landed:
+    def land() -> Landed:
+        landed = steps.land(run, timer.reporter.progress)
+        summary.reasons = land_reasons(run, landed)
+        return landed
+
+    return timer.call(
+        "land", land, lambda landed: f"{landed.rows} rows, {landed.rejected} rejected"
+    )
+
+
+def _run_steps(run: Run, summary: Summary, timer: _Timer, *, scores: bool) -> None:
+    prepared = _prepare(run, summary, timer)
+    if scores:
+        _score(run, summary, timer)
+        # The results file is another now.
+        summary.fingerprint = fingerprint(
+            run.settings, run.pipeline, run.part, run.limit, run.warehouse
+        )
+    summary.landed = _land(run, summary, timer)
     enrichment = {
         name: timer.timed(name, partial(steps.enrich, run, name, enricher), _describe_enriched)
         for name, enricher in prepared.enrichers.items()

@@ -25,6 +25,7 @@ from spot_oa.ingest.status import ended_early, taken_of
 from spot_oa.ingest.store import Store
 from spot_oa.landing import Landed
 from spot_oa.pipelines import IndicatorType, Pipeline, load_pipelines
+from spot_oa.pipelines import Published as PublishedTable
 from spot_oa.publish import Published
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Warehouse
@@ -212,6 +213,10 @@ def publish(run: Run, summary: Summary) -> Published:
             "versions": versions(summary.target),
         }
 
+    # Only the days of the built-in scorer have them: others look as they did without it.
+    more = (
+        {run.pipeline.reasons_table: PublishedTable(order_by=("rank",))} if summary.reasons else {}
+    )
     return publishing.publish(
         run.pipeline,
         run.part,
@@ -219,6 +224,7 @@ def publish(run: Run, summary: Summary) -> Published:
         run.warehouse,
         meta=meta,
         manifest=manifest,
+        more=more,
     )
 
 

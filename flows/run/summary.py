@@ -26,6 +26,17 @@ class Enriched:
     outcomes: Sequence[Outcome]
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What scoring a date gave."""
+
+    rows: int
+    uri: str
+    days: int
+    """Days of the memory that the date was compared with."""
+    warnings: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class Summary:
     """The run of a slice; fields are filled in as the steps end."""
@@ -41,7 +52,11 @@ class Summary:
     has_telemetry: bool = True
     telemetry: Mapping[str, Any] | None = None
     """What of it ingest has taken, if ingest has."""
+    scored: Scored | None = None
+    """What the built-in scorer did, if it was asked."""
     landed: Landed | None = None
+    reasons: int = 0
+    """Landed results that have the built-in scorer's reasons."""
     enriched: dict[str, Enriched] = field(default_factory=dict)
     built: Built | None = None
     published: Published | None = None
@@ -81,6 +96,8 @@ class Summary:
         """How a run ended that went well, in one word."""
         if self.refreshed:
             return "refreshed"
+        if self.scored and not self.landed:
+            return "scored"
         return "unchanged" if self.unchanged else "done"
 
     @property
@@ -90,6 +107,8 @@ class Summary:
             return f"triage refreshed, {len(self.warnings)} warnings"
         if self.unchanged:
             return "unchanged, left as published"
+        if self.scored and not self.landed:
+            return f"{self.scored.rows} results written, {len(self.warnings)} warnings"
         rows = self.landed.rows if self.landed else 0
         return f"{rows} results, {len(self.warnings)} warnings"
 
@@ -117,6 +136,8 @@ class Summary:
         # First of all: what analysts see is not of this run.
         yield from self.of_labels
         yield from self.prepared
+        of_scorer = self.scored.warnings if self.scored else ()
+        yield from (f"scorer: {warning}" for warning in of_scorer)
         if self.landed:
             if self.landed.rejected:
                 yield f"{self.landed.rejected} lines rejected, see raw.results_rejects"

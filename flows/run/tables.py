@@ -7,8 +7,9 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from python_enrichers import lookup_tables
+from python_enrichers import lookup_tables, scoring
 from spot_oa.pipelines import Pipeline, load_pipelines
+from spot_oa.scoring.files import labels_table, reasons_table
 from spot_oa.settings import load_settings
 from spot_oa.warehouse.tables import (
     REJECTS,
@@ -85,6 +86,13 @@ AUDIT = """\
         error_after: {count: 50, period: hour}
     tables:"""
 
+REASONS = """\
+  # What the built-in scorer says of its results. Not there before it has scored a day.
+  - name: reasons
+    schema: "{{ env_var('SPOT_OA_SCHEMA_PREFIX', '') }}oa"
+    description: Why the built-in scorer has put results where they are.
+    tables:"""
+
 AUDIT_TESTS = """\
         data_tests:
           - grain:
@@ -99,7 +107,7 @@ AUDIT_TESTS = """\
           - holds:
               name: run_audit_status
               arguments:
-                conditions: ["status in ('done', 'unchanged', 'refreshed', 'failed',
+                conditions: ["status in ('done', 'unchanged', 'refreshed', 'scored', 'failed',
                   'interrupted', 'died')"]
               config: {where: ""}"""
 
@@ -108,7 +116,9 @@ def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
     """Every table that Python writes, for the given pipelines."""
     results = [results_table(pipeline) for pipeline in pipelines.values()]
     triage = [t for pipeline in pipelines.values() for t in triage_tables(pipeline).values()]
-    return [*results, REJECTS, *triage, *lookup_tables(), RUN_AUDIT]
+    scored = [each for each in pipelines.values() if each.scoring]
+    reasons = [made(each) for each in scored for made in (labels_table, reasons_table)]
+    return [*results, REJECTS, *triage, *lookup_tables(), *scoring.TABLES, *reasons, RUN_AUDIT]
 
 
 def sources(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:
@@ -129,8 +139,11 @@ def sources(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:
     for table in _of("lookups", written):
         yield from _table(table)
     yield AUDIT
+    yield from _table(RUN_AUDIT, [AUDIT_TESTS])
+    yield REASONS
     for table in _of("oa", written):
-        yield from _table(table, [AUDIT_TESTS])
+        if table is not RUN_AUDIT:
+            yield from _table(table)
     yield ""
 
 

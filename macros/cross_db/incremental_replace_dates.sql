@@ -2,14 +2,14 @@
     How a mart takes over the rows of the run's dates: the old rows of these dates go, whatever
     they were, the new ones come. (Delete and insert by key, or an overwrite of the partitions that
     occur in the new rows, would leave yesterday's rows standing where a rerun yields none.) Under
-    --empty nothing is cleared.
+    --empty nothing is cleared, and of a model whose `meta` names a variable only if that is set.
 
     On DuckDB in one transaction.
 #}
 {% macro get_incremental_replace_dates_sql(arg_dict) %}
     {% set target_relation = arg_dict['target_relation'] %}
     {% set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) %}
-    {% if not flags.EMPTY %}
+    {% if spot_oa.replaces_dates() %}
     delete from {{ target_relation }} where {{ spot_oa.in_run_dates() }};
     {% endif %}
     insert into {{ target_relation }} ({{ columns }})
@@ -26,7 +26,7 @@
         {%- do columns.append(adapter.quote(column.name)) -%}
     {%- endfor -%}
     {%- set statements = [] -%}
-    {%- for date in ([] if flags.EMPTY else spot_oa.run_dates()) -%}
+    {%- for date in (spot_oa.run_dates() if spot_oa.replaces_dates() else []) -%}
         {%- do statements.append(
             "insert overwrite table " ~ target_relation
             ~ " partition (y = " ~ date.y ~ ", m = " ~ date.m ~ ", d = " ~ date.d ~ ")\n"
@@ -35,6 +35,12 @@
         ) -%}
     {%- endfor -%}
     {{ return(statements or ['select 1 as nothing_to_do']) }}
+{% endmacro %}
+
+{# Whether the rows of the run's dates go. #}
+{% macro replaces_dates() %}
+    {% set variable = (config.get('meta') or {}).get('only_with') %}
+    {{ return(not flags.EMPTY and (not variable or var(variable))) }}
 {% endmacro %}
 
 {# dbt-impala sends the parts between semicolons as separate statements. #}

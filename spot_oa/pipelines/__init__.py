@@ -175,6 +175,20 @@ class Triage(_Model):
         return targets[0] if targets else self.main_target
 
 
+class Scoring(_Model):
+    """What the built-in scorer knows of a pipeline: the columns of its model of results.
+
+    Those of the results file bear the names of its fields there.
+    """
+
+    reasons: tuple[Name, ...] = Field(min_length=1)
+    """Each has its number in a column of the name, and its bits in one with `b_` before it."""
+    labelled: tuple[Name, ...] = ()
+    """Columns of the scores that tell which group a labelled row belongs to."""
+    facts: tuple[Name, ...] = ()
+    """What the texts of the reasons tell of the events behind a row."""
+
+
 class Pipeline(_Model):
     """One kind of telemetry: what its scorer writes, what is looked up, what is published."""
 
@@ -191,6 +205,8 @@ class Pipeline(_Model):
     """Column of results or telemetry -> dbt's doc block of it, where that has another name."""
     triage: Triage | None = None
     """What analysts can say of its rows; nothing if it is not described."""
+    scoring: Scoring | None = None
+    """How the built-in scorer's results are read; it does not score it if it is not described."""
 
     @field_validator("name")
     @classmethod
@@ -245,6 +261,15 @@ class Pipeline(_Model):
     def results_uri(self, ml_uri: str, part: Slice) -> str:
         """Where the scorer leaves the results of a day below `ml_uri`."""
         return f"{self.results_root(ml_uri)}/{part.compact}/scores/{self.results.file}"
+
+    @property
+    def reasons_table(self) -> str:
+        """Why the built-in scorer has put each result where it is, in schema oa."""
+        return f"{self.name}_reasons"
+
+    def reasons_uri(self, ml_uri: str, part: Slice) -> str:
+        """Where the built-in scorer leaves the reasons of a day's results."""
+        return f"{self.results_root(ml_uri)}/{part.compact}/scores/{self.reasons_table}.jsonl"
 
     def results_root(self, ml_uri: str) -> str:
         """The folder in which the scorer makes a folder per day."""

@@ -24,6 +24,7 @@ from spot_oa.settings.enrichment import (
 )
 from spot_oa.settings.ingest import IngestInput, IngestSettings
 from spot_oa.settings.names import misspelt
+from spot_oa.settings.scoring import ScorerSettings
 from spot_oa.settings.sources import NumberList, Stage, handed_on_with, variables
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "NameSettings",
     "ReputationSettings",
     "RunSettings",
+    "ScorerSettings",
     "Settings",
     "TelemetrySettings",
     "WarehouseSettings",
@@ -114,6 +116,7 @@ class RunSettings(Stage):
 
 STAGES: tuple[type[Stage], ...] = (
     RunSettings,
+    ScorerSettings,
     WarehouseSettings,
     TelemetrySettings,
     IngestSettings,
@@ -130,6 +133,7 @@ STAGES: tuple[type[Stage], ...] = (
 
 class Settings(
     RunSettings,
+    ScorerSettings,
     TelemetrySettings,
     IngestSettings,
     ImpalaSettings,

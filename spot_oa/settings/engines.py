@@ -15,6 +15,7 @@ SCHEMAS = (
     "reference",
     "oa_staging",
     "oa_intermediate",
+    "oa_scoring",
     "oa",
     "oa_compat",
     "main",

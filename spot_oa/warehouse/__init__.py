@@ -159,6 +159,10 @@ class Warehouse(Protocol):
         """Some columns of the rows of a slice, by rank."""
         ...
 
+    def dates(self, table: Table) -> list[dt.date]:
+        """The dates of which a table has rows, in order; none if the table is missing."""
+        ...
+
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
         """The distinct values of `Related` in the slice, in alphabetical order, without NULL."""
         ...

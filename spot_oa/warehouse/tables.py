@@ -212,6 +212,7 @@ RUN_AUDIT = declared(
         "status": (
             "string",
             "`done`, `unchanged` (the day was left alone), `refreshed` (only its triage is new), "
+            "`scored` (only its results file is new), "
             "`failed`, `interrupted` "
             "(Ctrl-C, SIGTERM or cancelled) or `died` (killed, or the machine went down).",
         ),

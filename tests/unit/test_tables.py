@@ -7,7 +7,7 @@ import yaml
 
 from flows.run.tables import python_tables, sources
 from spot_oa.pipelines import Pipeline, load_pipelines
-from spot_oa.warehouse.tables import telemetry_table
+from spot_oa.warehouse.tables import RUN_AUDIT, telemetry_table
 from tests.support.project import PROJECT
 
 FILE = PROJECT / "models" / "staging" / "_sources.yml"
@@ -30,8 +30,11 @@ def test_every_table_is_a_source_with_its_columns() -> None:
         for source in yaml.safe_load("\n".join(sources(PIPELINES)))["sources"]
         for table in source["tables"]
     }
-    names = {"raw": "landed", "lookups": "lookups", "oa": "audit"}
-    tables = [(names[table.schema], table) for table in python_tables(PIPELINES)]
+    names = {"raw": "landed", "lookups": "lookups", "oa": "reasons"}
+    tables = [
+        ("audit" if table is RUN_AUDIT else names[table.schema], table)
+        for table in python_tables(PIPELINES)
+    ]
     tables += [("telemetry", telemetry_table(pipeline)) for pipeline in PIPELINES.values()]
     assert read == {
         (source, table.name): (table.description, list(table.described()))

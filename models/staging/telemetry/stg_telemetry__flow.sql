@@ -12,6 +12,7 @@ select
     trhour,
     trminute,
     trsec,
+    tdur,
 
     -- between whom
     sip as srcip,

@@ -266,6 +266,22 @@ class DuckDBWarehouse:
                 list(part.ymd.values()),
             ).fetchall()
 
+    def dates(self, table: Table) -> list[dt.date]:
+        """See `Warehouse.dates`."""
+        if not self.exists():
+            return []
+        with self._connect() as connection:
+            there = connection.execute(
+                "select 1 from duckdb_tables() where schema_name = ? and table_name = ?",
+                [table.schema, table.name],
+            ).fetchall()
+            found = (
+                connection.execute(f"select distinct y, m, d from {table}").fetchall()  # noqa: S608
+                if there
+                else []
+            )
+        return sorted(dt.date(*row) for row in found)
+
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
         """See `Warehouse.related`."""
         shared = name_key if pipeline.is_name(related.shares) else str

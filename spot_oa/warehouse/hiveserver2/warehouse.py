@@ -334,6 +334,17 @@ class HiveServer2Warehouse:
             for row in rows
         ]
 
+    def dates(self, table: Table) -> list[dt.date]:
+        """See `Warehouse.dates`."""
+        with self._connect() as session:
+            database = self._settings.database(table.schema)
+            if table.name not in (self._tables_in(session, database) or ()):
+                return []
+            found = session.rows(
+                f"select distinct `y`, `m`, `d` from {_name(self._settings, table)}"  # noqa: S608
+            )
+        return sorted(dt.date(*map(int, row)) for row in found)
+
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
         """See `Warehouse.related`."""
         shared = name_key if pipeline.is_name(related.shares) else str

@@ -1,0 +1,46 @@
+with flow as (
+    {{ score_telemetry(ref('stg_telemetry__flow'), 'srcip is not null and dstip is not null') }}
+),
+
+day_groups as (
+    {{ rows_of_run(ref('int_score_flow__groups')) }}
+),
+
+ports as (
+    {{ rows_of_run(ref('int_score_flow__ports')) }}
+),
+
+seen as (
+    {{ rows_of_run(ref('score_flow_seen')) }}
+),
+
+labels as (
+    {{ rows_of_run(ref('int_score_flow__labels')) }}
+),
+
+{{ score_few() }},
+
+ends as (
+    {{ score_flow_ends('flow') }}
+),
+
+keyed as (
+    {{ score_flow_keyed('ends', 'ports', pairs='few') }}
+),
+
+chosen as (
+    select
+        keyed.e,
+        keyed.p,
+        keyed.k,
+        keyed.unix_tstamp as second
+    from keyed
+    where
+        exists (
+            select 1
+            from few
+            where few.e = keyed.e and few.p = keyed.p and few.k = keyed.k
+        )
+),
+
+{{ score_gaps() }}

@@ -1,0 +1,5 @@
+with reasons as (
+    {{ rows_of_run(ref('int_score_flow__reasons')) }}
+),
+
+{{ score_shares('flow') }}

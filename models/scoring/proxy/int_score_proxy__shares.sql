@@ -1,0 +1,5 @@
+with reasons as (
+    {{ rows_of_run(ref('int_score_proxy__reasons')) }}
+),
+
+{{ score_shares('proxy') }}

@@ -1,0 +1,13 @@
+with day_groups as (
+    {{ rows_of_run(ref('int_score_dns__groups')) }}
+),
+
+seen as (
+    {{ rows_of_run(ref('score_dns_seen')) }}
+),
+
+shares as (
+    {{ rows_of_run(ref('int_score_dns__shares')) }}
+),
+
+{{ score_profile('dns') }}

@@ -1,0 +1,13 @@
+with day_groups as (
+    {{ rows_of_run(ref('int_score_flow__groups')) }}
+),
+
+seen as (
+    {{ rows_of_run(ref('score_flow_seen')) }}
+),
+
+shares as (
+    {{ rows_of_run(ref('int_score_flow__shares')) }}
+),
+
+{{ score_profile('flow') }}

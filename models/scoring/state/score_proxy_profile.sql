@@ -1,0 +1,13 @@
+with day_groups as (
+    {{ rows_of_run(ref('int_score_proxy__groups')) }}
+),
+
+seen as (
+    {{ rows_of_run(ref('score_proxy_seen')) }}
+),
+
+shares as (
+    {{ rows_of_run(ref('int_score_proxy__shares')) }}
+),
+
+{{ score_profile('proxy') }}

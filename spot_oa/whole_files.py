@@ -1,0 +1,77 @@
+"""Files that readers see old or new, and never half written: anywhere that fsspec reaches."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import fsspec
+
+WRITE_ERRORS = (OSError, ValueError, ImportError, RuntimeError, NotImplementedError)
+"""What file systems raise if they cannot write."""
+
+
+def write_whole(uri: str, data: bytes) -> None:
+    """Write a file, by a temporary name and a rename where the file system has renames.
+
+    Args:
+        uri: An fsspec URL or a path; folders that are missing are made.
+        data: What the file is to hold.
+
+    Raises:
+        WRITE_ERRORS: The file cannot be written; the old one stands.
+    """
+    system, path = fsspec.core.url_to_fs(uri)
+    folder, _, name = path.rpartition("/")
+    system.makedirs(folder, exist_ok=True)
+    if "file" in _protocols(system):
+        _replace(Path(path), data)
+    elif _protocols(system) & {"memory", "s3", "gs", "gcs", "abfs", "az"}:
+        # Objects are put whole.
+        system.pipe_file(path, data)
+    else:
+        draft = f"{folder}/.{name}.new"
+        system.pipe_file(draft, data)
+        # HDFS renames onto nothing that is there.
+        with suppress(FileNotFoundError):
+            system.rm_file(path)
+        system.mv(draft, path)
+        if system.exists(draft) or not system.exists(path):
+            raise OSError("it could not be renamed")
+
+
+def read_whole(uri: str) -> bytes | None:
+    """The content of a file; None if there is none.
+
+    Raises:
+        WRITE_ERRORS: The file cannot be read.
+    """
+    system, path = fsspec.core.url_to_fs(uri)
+    system.invalidate_cache()
+    try:
+        content: bytes = system.cat_file(path)
+    except FileNotFoundError:
+        return None
+    return content
+
+
+def _protocols(system: fsspec.AbstractFileSystem) -> set[str]:
+    protocol = system.protocol
+    return {protocol} if isinstance(protocol, str) else set(protocol)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            # As any other file: who reads it is another user.
+            os.fchmod(handle, 0o644)
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
