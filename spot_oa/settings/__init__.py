@@ -14,7 +14,12 @@ from pydantic_settings import SettingsError
 
 from spot_oa.errors import ConfigError, printable
 from spot_oa.settings.analysts import AnalystSettings
-from spot_oa.settings.engines import ImpalaSettings, TelemetrySettings, WarehouseSettings
+from spot_oa.settings.engines import (
+    ImpalaSettings,
+    SparkSettings,
+    TelemetrySettings,
+    WarehouseSettings,
+)
 from spot_oa.settings.enrichment import (
     ContextSettings,
     GeoSettings,
@@ -40,12 +45,13 @@ __all__ = [
     "ReputationSettings",
     "RunSettings",
     "Settings",
+    "SparkSettings",
     "TelemetrySettings",
     "WarehouseSettings",
     "load_settings",
 ]
 
-SECRET = ("services", "proxy", "maxmind_license_key", "impala_password")
+SECRET = ("services", "proxy", "maxmind_license_key", "impala_password", "spark_password")
 """Settings whose values are never shown."""
 
 
@@ -115,6 +121,7 @@ STAGES: tuple[type[Stage], ...] = (
     TelemetrySettings,
     IngestSettings,
     ImpalaSettings,
+    SparkSettings,
     ContextSettings,
     GeoSettings,
     ReputationSettings,
@@ -130,6 +137,7 @@ class Settings(
     TelemetrySettings,
     IngestSettings,
     ImpalaSettings,
+    SparkSettings,
     ContextSettings,
     GeoSettings,
     ReputationSettings,
