@@ -214,7 +214,7 @@ def failure(server: Server, error: Exception) -> WarehouseError:
 def _reason(error: BaseException) -> str:
     text = str(getattr(error, "message", None) or error) or type(error).__name__
     if found := _OF_SPARK.match(text):
-        text = found["reason"]
+        text = found["reason"].rstrip(";")
     return printable(" ".join(text.split()))[:500]
 
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,23 @@ SMALL = {
     # What a cluster of this size needs: tables of some hundred rows on two cores.
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
     "spark.executor.memory": "1g",
     "spark.executor.cores": "1",
     "spark.ui.enabled": "false",
     "spark.driver.host": HOST,
     "spark.driver.bindAddress": HOST,
 }
+_LOG = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
+"""
 _QUICK_START = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto"
 
 
@@ -76,6 +87,8 @@ class Cluster:
 
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "log4j2.properties").write_text(_LOG, "utf-8")
+        quick = f"{_QUICK_START} -Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
         master = "local[2]"
         if self._count:
             master = f"spark://{HOST}:{self._master_port}"
@@ -95,8 +108,8 @@ class Cluster:
             "spark.hadoop.javax.jdo.option.ConnectionURL": (
                 f"jdbc:derby:;databaseName={self.folder / 'metastore'};create=true"
             ),
-            "spark.driver.extraJavaOptions": (f"{_QUICK_START} -Dderby.system.home={self.folder}"),
-            "spark.executor.extraJavaOptions": _QUICK_START,
+            "spark.driver.extraJavaOptions": (f"{quick} -Dderby.system.home={self.folder}"),
+            "spark.executor.extraJavaOptions": quick,
             **self._properties,
         }
         hive = {
@@ -137,14 +150,24 @@ class Cluster:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query, in UTC."""
+        with self._cursor() as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+    def run(self, *statements: str) -> None:
+        """Carry out statements."""
+        with self._cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        options = {"set:hiveconf:spark.sql.session.timeZone": "UTC"}
         with (
             dbapi.connect(HOST, self.port, auth_mechanism="PLAIN") as connection,
-            connection.cursor(
-                configuration={"set:hiveconf:spark.sql.session.timeZone": "UTC"}
-            ) as cursor,
+            connection.cursor(configuration=options) as cursor,
         ):
-            cursor.execute(query)
-            return cursor.fetchall() if cursor.description else []
+            yield cursor
 
     def log(self, name: str = "thriftserver") -> str:
         """What a process has written."""
