@@ -34,3 +34,9 @@ def environment(cluster: Cluster) -> dict[str, str]:
         "SPOT_OA_SPARK_HOST": HOST,
         "SPOT_OA_SPARK_PORT": str(cluster.port),
     }
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """What the moments follow from at which runs are killed."""
+    return int(request.config.getoption("--seed"))

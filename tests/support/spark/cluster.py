@@ -114,6 +114,7 @@ class Cluster:
         }
         hive = {
             "hive.server2.thrift.port": str(self.port),
+            "hive.server2.thrift.http.port": str(self.port),
             "hive.server2.thrift.bind.host": HOST,
             **self._hive,
         }
