@@ -14,7 +14,7 @@ from impala.error import Error
 from thrift.Thrift import TException
 
 from spot_oa.dates import Slice
-from spot_oa.errors import ConfigError, WarehouseError
+from spot_oa.errors import ConfigError, SpotOaError, WarehouseError
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Exposed, Hour
@@ -341,7 +341,7 @@ class HiveServer2Warehouse:
                 self._refresh(session, pipeline)
                 table = self._settings.telemetry_table(pipeline.name)
                 files = session.rows(self._dialect.files(table, _of_date(date)))
-        except WarehouseError:
+        except SpotOaError:
             return None
         return sorted([str(cell) for cell in file] for file in files)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from flows.run.tables import python_tables
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError
 from spot_oa.pipelines import load_pipelines
-from spot_oa.settings import load_settings
+from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from tests.support.dbt import statuses, with_a_wrong_unit_test
 from tests.support.published import content
@@ -21,6 +22,13 @@ from tests.support.targets import DuckDB
 from tests.support.warm import Warm
 
 FIRST, SECOND = DEMO_DATES
+PIPELINES = load_pipelines()
+DATE = ("--vars", f"{{date: {FIRST}}}")
+SCAN = re.compile(
+    r"FileScan parquet spark_catalog\.empty_raw\.(?:flow|proxy|dns)\[.*?"
+    r"Location: InMemoryFileIndex\((\d+) paths?\)"
+)
+"""A scan of telemetry in a plan; how many partitions it reads."""
 
 
 def test_two_first_runs_at_once(
@@ -68,26 +76,51 @@ def test_a_server_that_is_away_is_worth_another_try(tmp_path: Path) -> None:
     assert raised.value.transient
 
 
-def test_unit_tests_pass_and_a_wrong_one_fails(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def empty(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a home whose tables are all there, without rows, over a day of telemetry."""
+    home = tmp_path_factory.mktemp("empty")
     settings = load_settings(
-        home=tmp_path,
+        home=home,
         target="spark",
         spark_host=HOST,
         spark_port=cluster.port,
-        schema_prefix="unit_",
-        project_dir=with_a_wrong_unit_test(tmp_path / "project"),
+        schema_prefix="empty_",
+        project_dir=with_a_wrong_unit_test(home / "project"),
     )
-    generate(tmp_path, pipelines=("flow", "dns", "proxy"), rows_per_day=20, suspicious=2)
+    generate(home, pipelines=tuple(PIPELINES), rows_per_day=20, suspicious=2)
     warehouse = open_warehouse(settings)
-    warehouse.prepare(python_tables(load_pipelines()))
-    for pipeline in load_pipelines().values():
-        warehouse.expose_telemetry(pipeline, [FIRST])
-    date = ("--vars", f"{{date: {FIRST}}}")
-    made = {**statuses(settings, "seed"), **statuses(settings, "run", "--empty", *date)}
+    warehouse.prepare(python_tables(PIPELINES))
+    for pipeline in PIPELINES.values():
+        warehouse.expose_telemetry(pipeline, DEMO_DATES)
+    made = {**statuses(settings, "seed"), **statuses(settings, "run", "--empty", *DATE)}
     assert set(made.values()) == {"success"}
+    return settings
 
-    tests = statuses(settings, "test", "--select", "test_type:unit", *date)
+
+def test_unit_tests_pass_and_a_wrong_one_fails(empty: Settings) -> None:
+    tests = statuses(empty, "test", "--select", "test_type:unit", *DATE)
     assert tests.pop("must_fail") == "fail"
     assert tests.pop("must_pass") == "pass"
-    assert len(tests) > 50
-    assert {name for name, status in tests.items() if status != "pass"} == set()
+    assert len(tests) >= 22
+    assert {name: status for name, status in tests.items() if status != "pass"} == {}
+
+
+def test_a_day_is_read_by_its_filters_and_once(empty: Settings, cluster: Cluster) -> None:
+    """The plan of each model: at most one scan of telemetry, and of the date's hours only."""
+    parts = ("intermediate", "marts", "triage")
+    select = ("--select", *(f"path:models/{part}" for part in parts))
+    statuses(empty, "compile", *select, *DATE)
+    compiled = empty.target_dir / "target" / "compiled" / "spot_oa" / "models"
+    scans = {}
+    for file in (file for part in parts for file in compiled.glob(f"{part}/*/*.sql")):
+        ((plan,),) = cluster.rows("explain " + file.read_text("utf-8"))
+        scans[file.stem] = SCAN.findall(plan)
+    filters = {name for name, found in scans.items() if found}
+    assert len(scans) > len(filters) >= 8
+    readers = ("_filtered", "_cutoffs", "_ingest_summary")
+    assert all(name.endswith(readers) for name in filters), filters
+    for name in filters:
+        (paths,) = scans[name]
+        # One hour is a partition; the other date has as many.
+        assert 1 <= int(paths) <= 24, name

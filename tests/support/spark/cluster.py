@@ -19,18 +19,22 @@ from impala import dbapi
 
 HOST = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
-SMALL = {
-    # What a cluster of this size needs: tables of some hundred rows on two cores.
-    "spark.sql.shuffle.partitions": "2",
-    "spark.default.parallelism": "2",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
+PLACE = {
     "spark.executor.memory": "1g",
     "spark.executor.cores": "1",
     "spark.ui.enabled": "false",
     "spark.driver.host": HOST,
     "spark.driver.bindAddress": HOST,
 }
+SMALL = {
+    # Days of some hundred rows: less planning, compiling and copying than would pay with more.
+    "spark.sql.shuffle.partitions": "1",
+    "spark.default.parallelism": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+}
+# Without room for its code the server would compile it over and over.
+SMALL_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -Xshare:auto"
 _LOG = """\
 rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
@@ -40,7 +44,6 @@ appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
 """
-_QUICK_START = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto"
 
 
 class Cluster:
@@ -51,6 +54,7 @@ class Cluster:
         workers: How many.
         properties: Spark properties of the thrift server.
         hive: Properties of its HiveServer2, as `hive.server2.authentication`.
+        small: Set up for days of some hundred rows, or as Spark is by itself.
         local: No master and no workers: the thrift server works in its own process.
     """
 
@@ -61,6 +65,7 @@ class Cluster:
         properties: Mapping[str, str] | None = None,
         hive: Mapping[str, str] | None = None,
         *,
+        small: bool = True,
         local: bool = False,
     ) -> None:
         self.folder = folder
@@ -68,7 +73,8 @@ class Cluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         self._count = 0 if local else workers
-        self._properties = {**SMALL, **(properties or {})}
+        self._properties = {**PLACE, **(SMALL if small else {}), **(properties or {})}
+        self._java = SMALL_JAVA if small else "-XX:+UseSerialGC"
         self._hive = dict(hive or {})
         self._master_port = _free_port()
 
@@ -88,7 +94,7 @@ class Cluster:
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "log4j2.properties").write_text(_LOG, "utf-8")
-        quick = f"{_QUICK_START} -Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
+        java = f"{self._java} -Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
         master = "local[2]"
         if self._count:
             master = f"spark://{HOST}:{self._master_port}"
@@ -106,10 +112,10 @@ class Cluster:
             "spark.sql.warehouse.dir": str(self.warehouse),
             "spark.local.dir": str(self.folder / "scratch"),
             "spark.hadoop.javax.jdo.option.ConnectionURL": (
-                f"jdbc:derby:;databaseName={self.folder / 'metastore'};create=true"
+                "jdbc:derby:memory:metastore;create=true"
             ),
-            "spark.driver.extraJavaOptions": (f"{quick} -Dderby.system.home={self.folder}"),
-            "spark.executor.extraJavaOptions": quick,
+            "spark.driver.extraJavaOptions": (f"{java} -Dderby.system.home={self.folder}"),
+            "spark.executor.extraJavaOptions": java,
             **self._properties,
         }
         hive = {
@@ -191,7 +197,7 @@ class Cluster:
             "SPARK_LOCAL_IP": HOST,
             # It would be the thrift server's too.
             "SPARK_DAEMON_MEMORY": "256m" if program == "spark-class" else "1g",
-            "SPARK_DAEMON_JAVA_OPTS": _QUICK_START,
+            "SPARK_DAEMON_JAVA_OPTS": SMALL_JAVA,
             "SPARK_NO_DAEMONIZE": "1",
             "PYSPARK_PYTHON": sys.executable,
         }
