@@ -39,6 +39,20 @@
     {{ return(statement) }}
 {% endmacro %}
 
+{# One of Hive's, as all tables here; another run may make it at the same time. #}
+{% macro spark__create_csv_table(model, agate_table) %}
+    {% set columns = [] %}
+    {% for column in agate_table.column_names %}
+        {% do columns.append(column ~ ' ' ~ model['config']['column_types'][column]) %}
+    {% endfor %}
+    {% set statement %}
+        create table if not exists {{ this }} ({{ columns | join(', ') }})
+        {{ comment_clause() }} stored as parquet
+    {% endset %}
+    {% do run_query(statement) %}
+    {{ return(statement) }}
+{% endmacro %}
+
 {% macro spark__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
     {{ return('select 1 as nothing_to_do') }}
 {% endmacro %}
