@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from impala.error import Error
 
 from python_enrichers.geo.tables import IP_GEO
 from spot_oa.dates import Slice
@@ -237,6 +238,19 @@ def test_a_lacking_column_is_an_error(with_telemetry: Settings) -> None:
     nowhere = with_telemetry.model_copy(update={"raw_uri": "/nosuch", "schema_prefix": "none_"})
     with pytest.raises(ConfigError, match="telemetry folder /nosuch/flow does not exist"):
         open_warehouse(nowhere).expose_telemetry(FLOW, [DEMO_DATES[0]])
+
+
+def test_a_column_of_another_type_is_never_read_as_nothing(
+    with_telemetry: Settings, cluster: Cluster
+) -> None:
+    for file in Path(with_telemetry.raw_uri).rglob("*.parquet"):
+        table = pq.ParquetFile(file).read()
+        place = table.schema.get_field_index("dport")
+        text = table["dport"].cast(pa.string())
+        pq.write_table(table.set_column(place, "dport", text), file)
+    open_warehouse(with_telemetry).expose_telemetry(FLOW, [DEMO_DATES[0]])
+    with pytest.raises(Error, match="FAILED_READ_FILE"):
+        cluster.rows(f"select sum(dport) from {with_telemetry.telemetry_table('flow')}")
 
 
 def test_an_existing_table_is_read_where_it_is(with_telemetry: Settings, cluster: Cluster) -> None:
