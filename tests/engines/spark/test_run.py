@@ -110,6 +110,8 @@ def test_a_day_is_read_by_its_filters_and_once(empty: Settings, cluster: Cluster
     """The plan of each model: at most one scan of telemetry, and of the date's hours only."""
     parts = ("intermediate", "marts", "triage")
     select = ("--select", *(f"path:models/{part}" for part in parts))
+    # Those of `--empty` show no rows.
+    statuses(empty, "run", "--select", "path:models/staging", *DATE)
     statuses(empty, "compile", *select, *DATE)
     compiled = empty.target_dir / "target" / "compiled" / "spot_oa" / "models"
     scans = {}
