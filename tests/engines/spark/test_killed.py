@@ -20,7 +20,7 @@ from tests.support.warm import Process, Warm
 
 FIRST, SECOND = DEMO_DATES
 AFTER = ("prepare", "land", "reputation", "dbt build")
-"""Steps after whose end a run is killed, at some moment: in preparing, landing, building ..."""
+"""Steps after whose end a run is killed: while it lands, enriches, builds and publishes."""
 TABLES = ("flow_scores", "flow_edge", "flow_chords", "flow_ingest_summary", "flow_triage")
 
 
