@@ -212,26 +212,32 @@ class HiveServer2Warehouse:
     def _own_folders(self, session: _Session, pipeline: Pipeline) -> Folders | None:
         """The folders over which the telemetry table is the project's own; made if missing.
 
-        None where the table is that of others: it has a name of its own, or lies elsewhere.
+        None where settings name a table of others.
+
+        Raises:
+            ConfigError: The table lies elsewhere: a run would read other telemetry than it seems.
         """
         settings, uri = self._settings, self._dialect.telemetry_uri
         if not uri or settings.telemetry_schema or pipeline.name in settings.telemetry_tables:
             return None
         folders = Folders(uri, pipeline)
+        folders.check()
         name = settings.telemetry_table(pipeline.name)
         database, _, table = name.partition(".")
         there = self._tables_in(session, database)
         if table not in (there or ()):
-            folders.check()
             if there is None:
                 session.run(f"create database if not exists {database}")
             session.run(folders.create(name))
             return folders
         lies = dict(row[:2] for row in session.rows(f"describe formatted {name}")).get("Location")
-        if _same_place(str(lies), folders.location):
-            folders.check()
-            return folders
-        return None
+        if not _same_place(str(lies), folders.location):
+            raise ConfigError(
+                f"{self._where}: telemetry table {name} is over {lies}, not {folders.location}; "
+                f"correct SPOT_OA_RAW_URI, or set SPOT_OA_TELEMETRY_SCHEMA={database} to read the "
+                "table as it is"
+            )
+        return folders
 
     def _check_telemetry(self, session: _Session, pipeline: Pipeline) -> None:
         name = self._settings.telemetry_table(pipeline.name)

@@ -229,6 +229,13 @@ def test_folders_are_shown_in_place(with_telemetry: Settings, cluster: Cluster) 
     assert len(shown.warnings) == 1
     assert "deeper" in shown.warnings[0]
 
+    moved = Path(settings.raw_uri).rename(Path(settings.raw_uri).with_name("moved"))
+    elsewhere = settings.model_copy(update={"raw_uri": str(moved)})
+    with pytest.raises(
+        ConfigError, match=r"_raw\.flow is over .*/raw/flow, not .*/moved/flow"
+    ):
+        open_warehouse(elsewhere).expose_telemetry(FLOW, [first])
+
 
 def test_a_lacking_column_is_an_error(with_telemetry: Settings) -> None:
     for file in Path(with_telemetry.raw_uri).rglob("*.parquet"):
