@@ -79,7 +79,7 @@ lock: $(READY) ## pin the newest packages that pyproject.toml allows
 		--no-header --extra dev pyproject.toml --output-file requirements.lock
 	@# Only what Spark adds: the hash lines of all else stand in requirements.lock.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-annotate --constraint requirements.lock --extra spark pyproject.toml \
+		--no-annotate --constraint requirements.lock --extra spark --extra spark-cluster pyproject.toml \
 		| grep -vxFf requirements.lock > requirements-spark.lock
 
 clean: ## remove what setup, tests and dbt made

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analyst.published import read_manifest
+from analyst.published import read_manifest, reasons_of
 from analyst.report.facts import verdicts
 from analyst.report.shapes import shape_of
 from analyst.selectors import Row, fold
@@ -112,7 +112,7 @@ def explain(
     said = {
         "event": _event(pipeline, live.row),
         "score": _score(pipeline, rows, live),
-        "reasons": _reasons(settings, part, rank),
+        "reasons": _reasons(settings, pipeline, part, live.key),
         "reputation": _reputation(settings, pipeline, part, live.row),
         "severity": [_severity(live)],
         "that day": [_that_day(rows, name, value) for name, value in values.items()],
@@ -141,16 +141,14 @@ def _score(pipeline: Pipeline, rows: Sequence[LiveRow], live: LiveRow) -> list[s
     ]
 
 
-def _reasons(settings: Settings, part: Slice, rank: int) -> list[str]:
-    """What the scorer says of the row, if it says why."""
-    file = published_folder(settings.data_dir, part) / f"{part.pipeline}_reasons.parquet"
+def _reasons(settings: Settings, pipeline: Pipeline, part: Slice, key: str) -> list[str]:
+    """Why the built-in scorer has ranked the row so."""
+    folder = published_folder(settings.data_dir, part)
     try:
-        rows = read_rows(file)
+        reason = reasons_of(folder, pipeline, read_manifest(folder) or {}).get(key, "")
     except OSError:
         return []
-    return [
-        printable(row["text"]) for row in rows if row.get("line_no") == rank and row.get("text")
-    ]
+    return [printable(each) for each in reason.split("; ") if each]
 
 
 def _reputation(settings: Settings, pipeline: Pipeline, part: Slice, row: Row) -> list[str]:

@@ -87,6 +87,24 @@ def read_day(settings: Settings, pipeline: Pipeline, part: Slice) -> PublishedDa
     )
 
 
+def reasons_of(folder: Path, pipeline: Pipeline, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Row key -> why the built-in scorer has ranked the row so; none if it has not scored the day.
+
+    Args:
+        folder: The published day.
+        pipeline: Whose it is.
+        manifest: The day's.
+
+    Raises:
+        OSError: They are named in the manifest and cannot be read.
+    """
+    if pipeline.reasons_table not in manifest.get("tables", {}):
+        return {}
+    rows = read_rows(folder / f"{pipeline.reasons_table}.parquet")
+    # Rows that have a key in common are equal to whoever reads them: the first one's reasons do.
+    return {str(row["row_key"]): str(row["reason"] or "") for row in reversed(rows)}
+
+
 def _ranks(
     settings: Settings, pipeline: Pipeline, part: Slice, run_id: str, rows: list[dict[str, object]]
 ) -> list[Any]:

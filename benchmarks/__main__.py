@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import enrichers, ingest, landing, marts, scorer, whole_runs
+from benchmarks import enrichers, ingest, landing, marts, scorer, spark, whole_runs
 from benchmarks.bench import Bench, rows
 from spot_oa.settings import load_settings
 
@@ -29,15 +29,20 @@ PARTS: Mapping[str, Callable[[Bench], Iterable[Mapping[str, str]]]] = {
     "scorer": scorer.measure,
     "scorer-quality": scorer.measure_quality,
     "deployment": whole_runs.measure_deployment,
+    "spark": spark.measure,
 }
 """Each yields the rows of a table, column -> text, as they are measured."""
+EXTRA = ("spark",)
+"""Parts that need more than `make setup`; measured only when they are named."""
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 
 def main() -> None:
+    usual = [name for name in PARTS if name not in EXTRA]
+    help_of_parts = f"some of {', '.join(PARTS)}"
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--sizes", default="1M,10M", help="raw events a day, 1M,10M,50M for all")
-    parser.add_argument("--parts", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
+    parser.add_argument("--parts", default=",".join(usual), help=help_of_parts)
     parser.add_argument("--runs", type=int, default=5, help="rounds of which the median is shown")
     parser.add_argument("--folder", type=Path, default=load_settings().home / "bench")
     given = parser.parse_args()

@@ -27,8 +27,8 @@ LIBRARIES = ("dbt-core", "duckdb", "geoip2", "maxminddb", "tldextract")
 """Others' code and data that change what a run gives."""
 WITHOUT_EFFECT = {
     *("lock_timeout", "memory_limit", "threads", "retry_delays"),
-    *("http_timeout", "http_attempts", "retry_after_max", "impala_timeout"),
-    *("impala_password", "maxmind_license_key", "proxy"),
+    *("http_timeout", "http_attempts", "retry_after_max", "impala_timeout", "spark_timeout"),
+    *("impala_password", "spark_password", "maxmind_license_key", "proxy"),
     # The triage is told apart by its own manifest.
     *("analyst_db", "analyst_journal", "triage_dir", "rules_dir", "author"),
     *("feedback_uri", "feedback_pipelines", "feedback_days", "feedback_rows"),

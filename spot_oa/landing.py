@@ -14,7 +14,7 @@ import fsspec
 import pyarrow as pa
 
 from spot_oa.dates import Slice, parse_date
-from spot_oa.errors import LandingError, printable
+from spot_oa.errors import LandingError, printable, without_userinfo
 from spot_oa.pipelines import Pipeline
 from spot_oa.results_files import (
     ENDINGS,
@@ -264,10 +264,3 @@ def _faults(where: str) -> Iterator[None]:
         raise LandingError(
             f"{where}: cannot be read ({reason}); try again", transient=True
         ) from error
-
-
-def without_userinfo(uri: str) -> str:
-    """A URI without the user and password that it may hold, for messages and tables."""
-    scheme, separator, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else uri

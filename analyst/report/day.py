@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from analyst.published import read_manifest
+from analyst.published import read_manifest, reasons_of
 from analyst.report.shapes import SHAPES, Shape, shape_of
 from analyst.selectors import row_key
 from spot_oa.dates import Slice, parse_date
@@ -142,15 +142,13 @@ def _read_source(settings: Settings, pipeline: Pipeline, date: dt.date) -> Sourc
 
 def _whys(folder: Path, pipeline: Pipeline, manifest: Mapping[str, Any]) -> list[str]:
     """The reasons of each row of the scores, in their order; none if there are none."""
-    if pipeline.triage is None or pipeline.reasons_table not in manifest.get("tables", {}):
+    if pipeline.triage is None:
         return []
     try:
-        rows = read_rows(folder / f"{pipeline.name}_scores.parquet")
-        reasons = read_rows(folder / f"{pipeline.reasons_table}.parquet")
+        known = reasons_of(folder, pipeline, manifest)
+        rows = read_rows(folder / f"{pipeline.name}_scores.parquet") if known else []
     except OSError:
         return []
-    # Rows that have a key in common are equal to whoever reads them: the first one's reasons do.
-    known = {str(each["row_key"]): str(each["reason"] or "") for each in reversed(reasons)}
     return [known.get(row_key(pipeline.triage, row), "") for row in rows]
 
 

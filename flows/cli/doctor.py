@@ -17,9 +17,9 @@ from flows.cli.ingest import configured
 from flows.run.labels import pending
 from flows.run.tables import python_tables
 from python_enrichers.base import Indicators, Outcome, Status
-from spot_oa.errors import SpotOaError
+from spot_oa.errors import SpotOaError, without_userinfo
 from spot_oa.ingest.status import sensors
-from spot_oa.landing import newest_results, without_userinfo
+from spot_oa.landing import newest_results
 from spot_oa.lock import warehouse_lock
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.publish import newest_published

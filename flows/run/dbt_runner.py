@@ -22,6 +22,8 @@ PROFILE = (
     *("schema_prefix", "telemetry_schema"),
     *("impala_host", "impala_port", "impala_auth", "impala_user", "impala_kerberos_service"),
     *("impala_tls", "impala_http", "impala_http_path"),
+    *("spark_host", "spark_port", "spark_auth", "spark_user", "spark_kerberos_service"),
+    *("spark_tls",),
 )
 """Settings that profiles.yml and the sources read; no secret is among them."""
 

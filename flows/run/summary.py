@@ -198,5 +198,6 @@ class Summary:
 
 def versions(target: str) -> Mapping[str, str]:
     """What a run on the target is made with; of the engine it is the client."""
-    names = ["spot-oa", "dbt-core", "duckdb", *(["impyla"] if target == "impala" else [])]
+    clients = {"impala": ["impyla"], "spark": ["impyla", "dbt-spark"]}
+    names = ["spot-oa", "dbt-core", "duckdb", *clients.get(target, [])]
     return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -14,7 +14,12 @@ from pydantic_settings import SettingsError
 
 from spot_oa.errors import ConfigError, printable
 from spot_oa.settings.analysts import AnalystSettings
-from spot_oa.settings.engines import ImpalaSettings, TelemetrySettings, WarehouseSettings
+from spot_oa.settings.engines import (
+    ImpalaSettings,
+    SparkSettings,
+    TelemetrySettings,
+    WarehouseSettings,
+)
 from spot_oa.settings.enrichment import (
     ContextSettings,
     GeoSettings,
@@ -42,6 +47,7 @@ __all__ = [
     "RunSettings",
     "ScorerSettings",
     "Settings",
+    "SparkSettings",
     "TelemetrySettings",
     "WarehouseSettings",
     "handed_on",
@@ -49,7 +55,7 @@ __all__ = [
     "load_settings",
 ]
 
-SECRET = ("services", "proxy", "maxmind_license_key", "impala_password")
+SECRET = ("services", "proxy", "maxmind_license_key", "impala_password", "spark_password")
 """Settings whose values are never shown."""
 
 
@@ -121,6 +127,7 @@ STAGES: tuple[type[Stage], ...] = (
     TelemetrySettings,
     IngestSettings,
     ImpalaSettings,
+    SparkSettings,
     ContextSettings,
     GeoSettings,
     ReputationSettings,
@@ -137,6 +144,7 @@ class Settings(
     TelemetrySettings,
     IngestSettings,
     ImpalaSettings,
+    SparkSettings,
     ContextSettings,
     GeoSettings,
     ReputationSettings,

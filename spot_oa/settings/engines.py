@@ -26,7 +26,7 @@ SCHEMAS = (
 class WarehouseSettings(Stage):
     """The warehouse."""
 
-    target: Literal["duckdb", "impala"] = "duckdb"
+    target: Literal["duckdb", "impala", "spark"] = "duckdb"
     """The engine, a target of profiles.yml."""
     warehouse: Path = Path()
     """The file of the embedded engine (`$HOME/warehouse.duckdb`)."""
@@ -59,8 +59,8 @@ class TelemetrySettings(WarehouseSettings):
     """Telemetry."""
 
     raw_uri: str = ""
-    """Telemetry as Parquet, `<uri>/<pipeline>/y=/m=/d=/h=/`, a local folder, on duckdb
-    (`$HOME/raw`)."""
+    """Telemetry as Parquet, `<uri>/<pipeline>/y=/m=/d=/h=/`, on duckdb and spark (`$HOME/raw`): a
+    local folder, on spark any fsspec URL that the cluster reads too."""
     telemetry_schema: SqlName = ""
     """The database of the telemetry tables; the project's own `raw` if empty (not on duckdb)."""
     telemetry_tables: dict[SqlName, SqlName] = Field(default={})
@@ -128,5 +128,49 @@ class ImpalaSettings(Stage):
             raise ValueError(
                 f"SPOT_OA_IMPALA_AUTH={self.impala_auth}: set SPOT_OA_IMPALA_USER and "
                 "SPOT_OA_IMPALA_PASSWORD"
+            )
+        return self
+
+
+class SparkSettings(Stage):
+    """Spark."""
+
+    spark_host: str = "localhost"
+    """The thrift server's host."""
+    spark_port: int = Field(default=10000, ge=1, le=65535)
+    """The thrift server's port."""
+    spark_auth: Literal["nosasl", "plain", "ldap", "gssapi"] = "plain"
+    """How to log in: `plain` where the server asks nobody (NONE) or by a class of its own (CUSTOM);
+    `gssapi` is Kerberos and needs the package `kerberos` and a ticket."""
+    spark_user: str = ""
+    """The user; that of the operating system if empty."""
+    spark_password: SecretStr | None = None
+    """The user's password."""
+    spark_kerberos_service: str = "spark"
+    """First part of the thrift server's Kerberos principal."""
+    spark_tls: bool = False
+    """Use TLS; the certificate is always checked."""
+    spark_ca: FilePath | None = None
+    """Certificates to trust, PEM; those that the system trusts if unset."""
+    spark_http: bool = False
+    """Use HTTP as transport, as through Knox or another proxy."""
+    spark_http_path: str = "cliservice"
+    """The path, over HTTP."""
+    spark_timeout: float = Field(default=600, gt=0)
+    """Seconds to wait for the thrift server's next bytes (not over HTTP)."""
+    spark_options: dict[str, str] = Field(default={})
+    """Spark properties of every session, dbt's too, as JSON:
+    `{"spark.sql.shuffle.partitions": "400"}`."""
+    spark_staging_uri: str = ""
+    """A folder, as an fsspec URL, for rows on their way into tables; they go in SQL text if
+    empty."""
+    spark_staging_location: str = ""
+    """The same folder as Spark names it, if that does not follow from the URL."""
+
+    @model_validator(mode="after")
+    def _spark_can_log_in(self) -> Self:
+        if self.spark_auth == "ldap" and not (self.spark_user and self.spark_password):
+            raise ValueError(
+                "SPOT_OA_SPARK_AUTH=ldap: set SPOT_OA_SPARK_USER and SPOT_OA_SPARK_PASSWORD"
             )
         return self

@@ -9,8 +9,8 @@ from typing import get_origin
 from spot_oa.errors import printable
 from spot_oa.settings.sources import Stage, variables
 
-ELSEWHERE = ("reference_dir", "bin", "spark_")
-"""What the tests and the Spark profile read: names, or beginnings of names."""
+ELSEWHERE = ("reference_dir", "bin")
+"""What the tests read: names, or beginnings of names."""
 
 
 def misspelt(settings: type[Stage]) -> Iterator[str]:

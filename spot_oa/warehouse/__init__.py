@@ -196,15 +196,21 @@ def open_warehouse(settings: Settings) -> Warehouse:
         from spot_oa.warehouse.hiveserver2.warehouse import HiveServer2Warehouse  # noqa: PLC0415
 
         return HiveServer2Warehouse(settings, Impala(settings))
+    if settings.target == "spark":
+        from spot_oa.warehouse.hiveserver2.spark import Spark  # noqa: PLC0415
+        from spot_oa.warehouse.hiveserver2.warehouse import HiveServer2Warehouse  # noqa: PLC0415
+
+        return HiveServer2Warehouse(settings, Spark(settings))
     raise ConfigError(
-        f"SPOT_OA_TARGET={settings.target}: there is no such engine; take duckdb or impala"
+        f"SPOT_OA_TARGET={settings.target}: there is no such engine; take duckdb, impala or spark"
     )
 
 
 def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[SpotOaError]]:
     """Have dbt, in this process, log in as we do while the block runs.
 
-    dbt-impala checks no certificates, and takes TLS and HTTP with some ways to log in only.
+    dbt-impala and dbt-spark check no certificates, and take TLS and HTTP with some ways to log in
+    only.
 
     Yields:
         The errors that dbt's connections have raised so far: dbt itself keeps only their text.
@@ -213,4 +219,13 @@ def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[Sp
         from spot_oa.warehouse.hiveserver2.impala import connections_of_dbt  # noqa: PLC0415
 
         return connections_of_dbt(settings)
+    if settings.target == "spark":
+        try:
+            from spot_oa.warehouse.hiveserver2 import dbt_spark  # noqa: PLC0415
+        except ImportError as error:
+            raise ConfigError(
+                f"SPOT_OA_TARGET=spark: {error.name} is missing; pip install 'spot-oa[spark]', or "
+                "`make setup-spark` in a checkout"
+            ) from error
+        return dbt_spark.connections_of_dbt(settings)
     return nullcontext(())

@@ -36,5 +36,23 @@ HOSTILE = [
     "https://evil.example/?x=1&y=<script>alert(1)</script>",
     "x" * 65536,
 ]
+IN_SQL = [
+    "it's",
+    '"double"',
+    "back\\slash\\",
+    "\\'); drop table raw.results_rejects; --",
+    "'; insert into raw.results_rejects values ('x",
+    "line\nbreak\r\ttab",
+    "nul\0" + "12 digits after it",
+    "\x1a\b%_\\%\\_",
+    "\\u0041 \\n \\0",
+    "ünïcödé 漢字 🦆 \u202e",
+    "%s %(name)s ? :1 {}",
+    "-- comment /* and */ #",
+    "NULL",
+    "",
+    " ",
+]
+"""What would end a literal, or be read otherwise in one."""
 MEANT = {"p_date", "p_time", "score"}
 """Fields that the rules need to find the events of a suspicious one."""

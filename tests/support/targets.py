@@ -9,6 +9,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -23,6 +24,7 @@ from spot_oa.warehouse import open_warehouse
 from tests.support.impala import StandIn
 from tests.support.impala.telemetry import load_telemetry
 from tests.support.report import Told
+from tests.support.spark import HOST, Cluster
 
 Rows = Counter[tuple[object, ...]]
 MARTS = [
@@ -128,6 +130,37 @@ class Impala(Target):
 
     def close(self) -> None:
         self.stand_in.__exit__()
+
+
+class Spark(Target):
+    """A standalone cluster on loopback, through dbt-spark and impyla.
+
+    Args:
+        cluster: It; each home has databases of its own there.
+    """
+
+    name = "spark"
+    _homes = count(1)
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def open(self, home: Path) -> None:
+        if hasattr(self, "settings"):
+            _keep_parsed(self.settings.target_dir, home / "dbt")
+        self.settings = load_settings(
+            home=home,
+            target="spark",
+            spark_host=HOST,
+            spark_port=self.cluster.port,
+            schema_prefix=f"home{next(self._homes)}_",
+        )
+
+    def read(self, query: str) -> Rows:
+        return Counter(self.cluster.rows(query))
+
+    def read_table(self, table: str) -> Rows:
+        return self.read(f"select * from {self.settings.database('oa')}.{table}")
 
 
 def _keep_parsed(old: Path, new: Path) -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spot_oa.errors import ConfigError
 from spot_oa.settings import STAGES, Settings, load_settings
 from spot_oa.settings.table import descriptions, page
+from spot_oa.warehouse.hiveserver2.spark import Spark
 from tests.support.project import PROJECT
 
 
@@ -35,6 +37,7 @@ def test_names_on_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TELEMETRY_SCHEMA", "raw; drop", "SPOT_OA_TELEMETRY_SCHEMA=raw; drop: String should"),
         ("TELEMETRY_TABLES__FLOW", "a.b", "SPOT_OA_TELEMETRY_TABLES=a.b: String should match"),
         ("IMPALA_AUTH", "ldap", "SPOT_OA_IMPALA_AUTH=ldap: set SPOT_OA_IMPALA_USER"),
+        ("SPARK_AUTH", "ldap", "SPOT_OA_SPARK_AUTH=ldap: set SPOT_OA_SPARK_USER and"),
         ("IMPALA_PORT", "0", "SPOT_OA_IMPALA_PORT=0: Input should be greater"),
         ("IMPALA_CA", "/nosuch", "SPOT_OA_IMPALA_CA=/nosuch: Path does not point to a file"),
     ],
@@ -46,6 +49,28 @@ def test_settings_of_a_cluster_that_cannot_be(
     monkeypatch.setenv(f"SPOT_OA_{variable}", value)
     with pytest.raises(ConfigError, match=says):
         load_settings()
+
+
+def test_properties_of_spark_keep_their_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOT_OA_SPARK_OPTIONS", '{"spark.sql.autoBroadcastJoinThreshold": "-1"}')
+    options = load_settings().spark_options
+    assert options == {"spark.sql.autoBroadcastJoinThreshold": "-1"}
+    session = Spark(load_settings()).server.options
+    assert session["set:hiveconf:spark.sql.autoBroadcastJoinThreshold"] == "-1"
+    assert session["set:hiveconf:spark.sql.session.timeZone"] == "UTC"
+
+
+def test_dbt_by_itself_gives_sessions_the_same_properties() -> None:
+    profile = yaml.safe_load((PROJECT / "profiles" / "profiles.yml").read_text("utf-8"))
+    sessions = profile["spot_oa"]["outputs"]["spark"]["server_side_parameters"]
+    assert sessions == dict(Spark(load_settings()).server.options)
+
+
+def test_the_page_of_spark_names_every_setting() -> None:
+    page = (PROJECT / "docs" / "spark.md").read_text("utf-8")
+    for field in Settings.model_fields:
+        if field.startswith("spark_"):
+            assert f"`SPOT_OA_{field.upper()}`" in page, field
 
 
 def test_names_on_duckdb_are_fixed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -26,6 +28,12 @@ from spot_oa.warehouse.hiveserver2.dialect import Server
 UNAUTHORIZED = 401
 _REFUSED = "Bad status: 3"
 """How a daemon that speaks SASL refuses a user."""
+
+_OF_SPARK = re.compile(
+    r"org\.apache\.hive\.service\.cli\.HiveSQLException: Error running query: "
+    r"(\[\S+\] )?([\w.$]+(Exception|Error): )?(?P<reason>.*)"
+)
+"""The first line of Spark's errors: its exceptions, then the reason; a stack trace follows."""
 
 # What they log is in the error as well; without a handler it would reach the user's screen.
 for _name in ("impala", "thrift"):
@@ -73,7 +81,7 @@ class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # n
         return super().cursor(*arguments, **given)
 
 
-class _WatchedClient:
+class WatchedClient:
     """Thrift's client; hands each error of a call to `on_error` before it raises it."""
 
     def __init__(self, client: Any, on_error: Callable[[Exception], None]) -> None:
@@ -107,40 +115,55 @@ def connect(server: Server, on_error: Callable[[Exception], None] | None = None)
             not at hand.
         WarehouseError: It cannot be reached.
     """
-    password = server.password.get_secret_value() if server.password else None
-    mechanism = server.auth.upper()
-    service, user = server.kerberos_service, server.user or None
-    context = ssl.create_default_context(cafile=server.ca) if server.tls else None
-    try:
-        if server.http:
-            transport = get_http_transport(
-                server.host,
-                server.port,
-                server.http_path,
-                use_ssl=server.tls,
-                # Without a file impyla would check nothing.
-                ca_cert=str(server.ca or ssl.get_default_verify_paths().cafile or certifi.where()),
-                auth_mechanism=mechanism,
-                user=user,
-                password=password,
-                kerberos_host=server.host,
-                kerberos_service_name=service,
-                http_cookie_names="*",
-            )
-        else:
-            door = _Socket(server.host, server.port, server.timeout, context)
-            transport = get_transport(door, server.host, service, mechanism, user, password)
-        transport.open()
-        client = ThriftClient(TBinaryProtocolAccelerated(transport))
+    with refusals(server):
+        way = transport(server)
+        way.open()
+        client = ThriftClient(TBinaryProtocolAccelerated(way))
         if on_error:
-            client = _WatchedClient(client, on_error)
+            client = WatchedClient(client, on_error)
         # One attempt: a lost connection is an error of the step, and that is retried.
         connection = _Connection(hiveserver2.HS2Service(client, retries=1), server.options)
         # Over HTTP, a login is refused by the first request: make one now.
         connection.cursor().close()
+    return connection
+
+
+@contextmanager
+def refusals(server: Server) -> Iterator[None]:
+    """Say in one line why a connection that the block makes fails.
+
+    Raises:
+        SpotOaError: See `connect`.
+    """
+    try:
+        yield
     except (TException, Error, OSError, ImportError) as error:
         raise _refused(server, error) from None
-    return connection
+
+
+def transport(server: Server) -> Any:
+    """A transport of Thrift's that logs in when it is opened."""
+    password = server.password.get_secret_value() if server.password else None
+    mechanism = server.auth.upper()
+    service, user = server.kerberos_service, server.user or None
+    context = ssl.create_default_context(cafile=server.ca) if server.tls else None
+    if server.http:
+        return get_http_transport(
+            server.host,
+            server.port,
+            server.http_path,
+            use_ssl=server.tls,
+            # Without a file impyla would check nothing.
+            ca_cert=str(server.ca or ssl.get_default_verify_paths().cafile or certifi.where()),
+            auth_mechanism=mechanism,
+            user=user,
+            password=password,
+            kerberos_host=server.host,
+            kerberos_service_name=service,
+            http_cookie_names="*",
+        )
+    door = _Socket(server.host, server.port, server.timeout, context)
+    return get_transport(door, server.host, service, mechanism, user, password)
 
 
 def _refused(server: Server, error: Exception) -> SpotOaError:
@@ -190,14 +213,16 @@ def failure(server: Server, error: Exception) -> WarehouseError:
 
 def _reason(error: BaseException) -> str:
     text = str(getattr(error, "message", None) or error) or type(error).__name__
+    if found := _OF_SPARK.match(text):
+        text = found["reason"].rstrip(";")
     return printable(" ".join(text.split()))[:500]
 
 
 def _advice(reason: str) -> str:
-    if "Database does not exist" in reason:
+    if "Database does not exist" in reason or "SCHEMA_NOT_FOUND" in reason:
         return "create that database, or correct SPOT_OA_SCHEMA_PREFIX or SPOT_OA_TELEMETRY_SCHEMA"
-    if "Could not resolve" in reason:
+    if "Could not resolve" in reason or "TABLE_OR_VIEW_NOT_FOUND" in reason:
         return "create that table, or correct the settings that name it"
     if "AuthorizationException" in reason:
         return "grant the user what is missing"
-    return "see the daemon's log"
+    return "see the server's log"

@@ -48,6 +48,10 @@ class Dialect(Protocol):
     """A folder for rows on their way into tables; they go in SQL text if empty."""
     staging_location: str
     """The same folder as the engine names it; empty if that follows from the URI."""
+    views_hold_rows: bool
+    """Whether rows in SQL text can wait in temporary views: they leave nothing behind."""
+    telemetry_uri: str
+    """Where telemetry lies that the project itself makes tables over; empty if others do."""
 
     def refresh(self, table: str, partition: str = "") -> str:
         """Write the statement that has the engine see files which others wrote.

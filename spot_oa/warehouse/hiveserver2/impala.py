@@ -17,6 +17,9 @@ from spot_oa.warehouse.hiveserver2.dialect import Server
 class Impala:
     """See `Dialect`."""
 
+    views_hold_rows = False
+    telemetry_uri = ""
+
     def __init__(self, settings: Settings) -> None:
         self.staging_uri = settings.impala_staging_uri
         self.staging_location = settings.impala_staging_location

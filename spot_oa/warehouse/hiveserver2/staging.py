@@ -69,8 +69,8 @@ class Staging(Protocol):
         """Add rows; columns that they lack are NULL."""
         ...
 
-    def settle(self, table: str) -> None:
-        """Make the engine see all of the rows."""
+    def settle(self, table: str) -> str:
+        """Make the engine see all of the rows; what to select them from."""
         ...
 
     def drop(self, table: str) -> None:
@@ -95,12 +95,50 @@ class Statements:
         for values in _value_lists(rows):
             self._session.run(f"insert into {table} ({columns}) values {', '.join(values)}")  # noqa: S608
 
-    def settle(self, table: str) -> None:
+    def settle(self, table: str) -> str:
         """See `Staging.settle`; each statement has done so."""
+        return table
 
     def drop(self, table: str) -> None:
         """See `Staging.drop`."""
         self._session.run(f"drop table if exists {table}")
+
+
+class Views:
+    """Rows in the text of temporary views, which are gone with the session, however it ends."""
+
+    def __init__(self, session: SupportsRun) -> None:
+        self._session = session
+        self._columns: dict[str, Sequence[str]] = {}
+        self._views: dict[str, list[str]] = {}
+
+    def open(self, table: str, columns: Sequence[str]) -> None:
+        """See `Staging.open`."""
+        self._columns[table], self._views[table] = columns, []
+
+    def put(self, table: str, rows: pa.Table) -> None:
+        """See `Staging.put`; in statements of bounded size."""
+        given = ", ".join(f"`{name}`" for name in rows.column_names)
+        columns = ", ".join(
+            f"cast({f'`{name}`' if name in rows.column_names else 'null'} as string) as `{name}`"
+            for name in self._columns[table]
+        )
+        for values in _value_lists(rows):
+            view = f"{table.replace('.', '__')}__{len(self._views[table])}"
+            self._session.run(
+                f"create or replace temporary view {view} as select {columns} "  # noqa: S608
+                f"from values {', '.join(values)} as given ({given})"
+            )
+            self._views[table].append(f"select * from {view}")  # noqa: S608
+
+    def settle(self, table: str) -> str:
+        """See `Staging.settle`."""
+        columns = ", ".join(f"cast(null as string) as `{name}`" for name in self._columns[table])
+        none = f"select {columns} where 1 = 0"
+        return f"({' union all '.join(self._views[table] or [none])}) as staged"
+
+    def drop(self, table: str) -> None:
+        """See `Staging.drop`; the session's end does so."""
 
 
 class Files:
@@ -110,7 +148,7 @@ class Files:
         self._session = session
         self._dialect = dialect
         self._uri = dialect.staging_uri.rstrip("/")
-        self.location = dialect.staging_location.rstrip("/") or _location(self._uri)
+        self.location = dialect.staging_location.rstrip("/") or engine_path(self._uri)
         self._columns: dict[str, Sequence[str]] = {}
         self._files: dict[str, int] = {}
 
@@ -142,9 +180,10 @@ class Files:
         ):
             pq.write_table(pa.table(columns, names=list(self._columns[table])), out)
 
-    def settle(self, table: str) -> None:
+    def settle(self, table: str) -> str:
         """See `Staging.settle`."""
         self._session.run(self._dialect.refresh(table))
+        return table
 
     def drop(self, table: str) -> None:
         """See `Staging.drop`; dropping an external table leaves its files."""
@@ -167,10 +206,13 @@ class Files:
 
 def staging(session: SupportsRun, dialect: Dialect) -> Staging:
     """The way to carry rows that the settings ask for."""
-    return Files(session, dialect) if dialect.staging_uri else Statements(session)
+    if dialect.staging_uri:
+        return Files(session, dialect)
+    return Views(session) if dialect.views_hold_rows else Statements(session)
 
 
-def _location(uri: str) -> str:
+def engine_path(uri: str) -> str:
+    """A folder, of which fsspec has the URI, as a cluster names it."""
     parts = urlsplit(uri)
     scheme = _SCHEMES.get(parts.scheme)
     if scheme is None:

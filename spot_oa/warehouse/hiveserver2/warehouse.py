@@ -7,19 +7,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from impala.error import Error
 from thrift.Thrift import TException
 
 from spot_oa.dates import Slice
-from spot_oa.errors import ConfigError, WarehouseError
+from spot_oa.errors import ConfigError, SpotOaError, WarehouseError
 from spot_oa.pipelines import Pipeline, Related, Type
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Exposed, Hour
 from spot_oa.warehouse.duckdb.parquet import write_sorted
 from spot_oa.warehouse.hiveserver2.connection import connect, failure
 from spot_oa.warehouse.hiveserver2.dialect import Dialect, Server
+from spot_oa.warehouse.hiveserver2.folders import Folders
 from spot_oa.warehouse.hiveserver2.staging import literal, staging
 from spot_oa.warehouse.tables import ARROW_TYPES, REJECTS, Table, name_key
 
@@ -97,7 +99,7 @@ class _SliceWriter:
         self._filled.setdefault(str(table), {}).update(values)
 
     def swap(self, table: Table) -> None:
-        self._staging.settle(self._stage(table))
+        staged = self._staging.settle(self._stage(table))
         filled = self._filled.get(str(table), {})
         columns = ", ".join(
             f"cast({literal(filled[name]) if name in filled else f'`{name}`'} as {kind}) "
@@ -111,7 +113,7 @@ class _SliceWriter:
         )
         self._session.run(
             f"insert overwrite table {_name(self._settings, table)} partition ({keys}) "  # noqa: S608
-            f"select {columns} from {self._stage(table)}"
+            f"select {columns} from {staged}"
         )
 
 
@@ -207,6 +209,36 @@ class HiveServer2Warehouse:
             )
         return [dict(zip(table.columns, map(_text, row), strict=True)) for row in rows]
 
+    def _own_folders(self, session: _Session, pipeline: Pipeline) -> Folders | None:
+        """The folders over which the telemetry table is the project's own; made if missing.
+
+        None where settings name a table of others.
+
+        Raises:
+            ConfigError: The table lies elsewhere: a run would read other telemetry than it seems.
+        """
+        settings, uri = self._settings, self._dialect.telemetry_uri
+        if not uri or settings.telemetry_schema or pipeline.name in settings.telemetry_tables:
+            return None
+        folders = Folders(uri, pipeline)
+        folders.check()
+        name = settings.telemetry_table(pipeline.name)
+        database, _, table = name.partition(".")
+        there = self._tables_in(session, database)
+        if table not in (there or ()):
+            if there is None:
+                session.run(f"create database if not exists {database}")
+            session.run(folders.create(name))
+            return folders
+        lies = dict(row[:2] for row in session.rows(f"describe formatted {name}")).get("Location")
+        if not _same_place(str(lies), folders.location):
+            raise ConfigError(
+                f"{self._where}: telemetry table {name} is over {lies}, not {folders.location}; "
+                f"correct SPOT_OA_RAW_URI, or set SPOT_OA_TELEMETRY_SCHEMA={database} to read the "
+                "table as it is"
+            )
+        return folders
+
     def _check_telemetry(self, session: _Session, pipeline: Pipeline) -> None:
         name = self._settings.telemetry_table(pipeline.name)
         database, _, table = name.partition(".")
@@ -227,6 +259,8 @@ class HiveServer2Warehouse:
     def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Exposed:
         """See `Warehouse.expose_telemetry`; the table is there for all its dates already."""
         with self._connect() as session:
+            if folders := self._own_folders(session, pipeline):
+                return self._expose_folders(session, folders, dates)
             self._check_telemetry(session, pipeline)
             self._refresh(session, pipeline)
             found = {
@@ -238,6 +272,18 @@ class HiveServer2Warehouse:
                 )
             }
         return Exposed([date for date in dates if date not in found])
+
+    def _expose_folders(
+        self, session: _Session, folders: Folders, dates: Sequence[dt.date]
+    ) -> Exposed:
+        """Add the partitions of the dates that are not there yet."""
+        table = self._settings.telemetry_table(folders.pipeline.name)
+        days = {date: folders.day(date) for date in dates}
+        warnings = [one for date, day in days.items() for one in folders.warnings(date, day)]
+        for day in days.values():
+            if day.partitions:
+                session.run(folders.add(table, day.partitions))
+        return Exposed([date for date, day in days.items() if not day.files], warnings)
 
     def _refresh(self, session: _Session, pipeline: Pipeline) -> None:
         if not self._settings.telemetry_refresh:
@@ -254,6 +300,11 @@ class HiveServer2Warehouse:
         """See `Warehouse.add_hours`; a partition lies where its keys say."""
         table = self._settings.telemetry_table(pipeline.name)
         with self._connect() as session:
+            if folders := self._own_folders(session, pipeline):
+                for date in sorted({dt.date(hour.y, hour.m, hour.d) for hour in hours}):
+                    if added := folders.day(date).partitions:
+                        session.run(folders.add(table, added))
+                return
             self._check_telemetry(session, pipeline)
             kinds = self._described(session, table)
             for hour in hours:
@@ -267,6 +318,8 @@ class HiveServer2Warehouse:
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
         """See `Warehouse.newest_telemetry`; by the partition keys."""
         with self._connect() as session:
+            if folders := self._own_folders(session, pipeline):
+                return folders.newest()
             self._check_telemetry(session, pipeline)
             days = session.rows(
                 "select distinct cast(y as int), cast(m as int), cast(d as int) "  # noqa: S608
@@ -275,9 +328,13 @@ class HiveServer2Warehouse:
             )
         return dt.date(*days[0]) if days else None
 
-    def telemetry_columns(self, pipeline: Pipeline, date: dt.date) -> Sequence[str]:  # noqa: ARG002
-        """See `Warehouse.telemetry_columns`; a table has its columns on every day."""
+    def telemetry_columns(self, pipeline: Pipeline, date: dt.date) -> Sequence[str]:
+        """See `Warehouse.telemetry_columns`; a table of others has its columns on every day."""
         with self._connect() as session:
+            if folders := self._own_folders(session, pipeline):
+                *_, last = folders.day(date).files
+                found = folders.columns(last)
+                return [name for name in pipeline.telemetry.columns if name in found]
             self._check_telemetry(session, pipeline)
         return list(pipeline.telemetry.columns)
 
@@ -285,10 +342,12 @@ class HiveServer2Warehouse:
         """See `Warehouse.telemetry_state`: the day's files, which nobody changes once written."""
         try:
             with self._connect() as session:
+                if folders := self._own_folders(session, pipeline):
+                    return folders.state(date)
                 self._refresh(session, pipeline)
                 table = self._settings.telemetry_table(pipeline.name)
                 files = session.rows(self._dialect.files(table, _of_date(date)))
-        except WarehouseError:
+        except SpotOaError:
             return None
         return sorted([str(cell) for cell in file] for file in files)
 
@@ -376,6 +435,14 @@ class HiveServer2Warehouse:
                 )
             ]
         return write_sorted(pa.Table.from_batches(batches, schema), order_by, path, meta)
+
+
+def _same_place(one: str, other: str) -> bool:
+    """Whether two locations are the same; what one leaves out, as `hdfs://host`, follows."""
+    mine, others = urlsplit(one), urlsplit(other)
+    return mine.path.rstrip("/") == others.path.rstrip("/") and not (
+        mine.netloc and others.netloc and mine.netloc != others.netloc
+    )
 
 
 def _name(settings: Settings, table: Table) -> str:

@@ -24,6 +24,7 @@ from spot_oa.warehouse.tables import (
     Table,
     results_table,
 )
+from tests.support.hostile import IN_SQL as HOSTILE
 from tests.support.impala import StandIn
 from tests.support.published import content
 
@@ -32,23 +33,6 @@ FLOW = PIPELINES["flow"]
 DAY = dt.date(2016, 7, 8)
 PART = Slice("flow", DAY)
 NEXT = Slice("flow", dt.date(2016, 7, 9))
-HOSTILE = [
-    "it's",
-    '"double"',
-    "back\\slash\\",
-    "\\'); drop table raw.results_rejects; --",
-    "'; insert into raw.results_rejects values ('x",
-    "line\nbreak\r\ttab",
-    "nul\0" + "12 digits after it",
-    "\x1a\b%_\\%\\_",
-    "\\u0041 \\n \\0",
-    "ünïcödé 漢字 🦆 \u202e",
-    "%s %(name)s ? :1 {}",
-    "-- comment /* and */ #",
-    "NULL",
-    "",
-    " ",
-]
 
 
 @pytest.fixture(params=["statements", "files"])

@@ -22,18 +22,20 @@ from tests.support.targets import (
     DuckDB,
     Impala,
     Rows,
+    Spark,
     Target,
     differing,
     finished,
 )
 
-pytestmark = pytest.mark.parity
+# On Spark the fixtures of the first test take minutes.
+pytestmark = [pytest.mark.parity, pytest.mark.timeout(900)]
 
 FIRST, SECOND = DEMO_DATES
 BOTH = f"{{date_from: {FIRST}, date_to: {SECOND}}}"
 PIPELINES = load_pipelines()
 PARTS = [Slice(pipeline, date) for date in DEMO_DATES for pipeline in PIPELINES]
-TARGETS = [Impala]
+TARGETS = [Impala, pytest.param(Spark, marks=pytest.mark.spark)]
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> Wanted:
 
 @pytest.fixture(scope="module", params=TARGETS, ids=lambda make: make.name)
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    target = request.param()
+    spark = request.param is Spark
+    target = request.param(*([request.getfixturevalue("cluster")] if spark else []))
     yield target
     target.close()
 
@@ -179,6 +182,8 @@ def test_a_rerun_without_rows(built: tuple[Target, object], wanted: Wanted, tmp_
 def test_reference_cases(
     target: Target, pipeline: str, case: str, reference: Path, tmp_path: Path
 ) -> None:
+    if target.name == "spark" and case != "base":
+        pytest.skip("minutes: one case of each pipeline has to do")
     found = Case.read(reference / "cases" / pipeline / case)
     home = tmp_path / "home"
     found.lay_out(home, reference)

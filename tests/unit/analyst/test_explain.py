@@ -71,11 +71,15 @@ def test_names_compare_without_case_and_addresses_over_pipelines(settings: Setti
 
 
 def test_the_scorer_s_reasons_are_those_of_the_row(settings: Settings) -> None:
-    publish(settings, "flow", [{}, {}])
+    publish(settings, "flow", [{"sport": 1}, {"sport": 2}])
     folder = published_folder(settings.data_dir, Slice("flow", DATE))
-    reasons = pa.table({"line_no": [0, 1], "text": ["every 12 s, 53 times", "\x1b[31mred"]})
+    keys = [each.key for each in day(settings).rows()]
+    assert "reasons" not in day(settings).explain(0).said
+    reasons = pa.table({"row_key": keys, "reason": ["every 12 s, 53 times; long", "\x1b[31mred"]})
     pq.write_table(reasons, folder / "flow_reasons.parquet")
-    assert day(settings).explain(0).said["reasons"] == ["every 12 s, 53 times"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "tables": {"flow_reasons": {}}}))
+    assert day(settings).explain(0).said["reasons"] == ["every 12 s, 53 times", "long"]
     assert day(settings).explain(1).said["reasons"] == ["\\x1b[31mred"]
 
 
