@@ -12,8 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from spot_oa.dates import Slice
-from spot_oa.errors import ConfigError, LandingError, printable
-from spot_oa.landing import without_userinfo
+from spot_oa.errors import ConfigError, LandingError, printable, without_userinfo
 from spot_oa.pipelines import Pipeline, Scoring, Type
 from spot_oa.warehouse.tables import YMD, Table
 from spot_oa.whole_files import WRITE_ERRORS, read_whole, write_whole
