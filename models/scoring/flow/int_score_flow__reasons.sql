@@ -68,8 +68,11 @@ unanswered as (
 
 {# Where collectors see one way only, nothing is answered. #}
 answers as (
-    select case when 20 * sum(case when down = 0 then 0 else 1 end) < count(*) then 0 else 1 end
-            as are_there
+    select
+        case
+            when 20 * sum(case when down = 0 then 0 else 1 end) < count(*) then 0
+            else 1
+        end as are_there
     from day_groups
 ),
 
