@@ -160,7 +160,8 @@ def run_day(
             rows = {name: table["rows"] for name, table in manifest["tables"].items()}
             summary.published = Published(published_folder(settings.data_dir, part), rows)
             _kept(summary, partial(_refresh_if_behind, run, summary, timer))
-            _notebooks(run, summary, timer)
+            if steps.has_triage(run.pipeline):
+                steps.notebooks(run, summary)
             if summary.triage_folder:
                 _report(run, summary, timer)
             for warning in (*summary.of_labels, *summary.of_notebooks):
