@@ -40,18 +40,18 @@ class Label:
     """When, as the store has it."""
     row: Row
     row_date: dt.date
+    """Whose row was judged: the label's age counts from there, whenever it was given."""
     news: Mapping[str, int]
 
     def weight(self, date: dt.date) -> float:
         """What it still weighs on a date: half of it is gone after 30 days."""
-        age = max((date - parse_date(self.given[:10])).days, 0)
-        return float(0.5 ** (age / HALF_LIFE))
+        return float(0.5 ** ((date - self.row_date).days / HALF_LIFE))
 
     @property
     def words(self) -> str:
         """The label as a row's reasons name it."""
         meant = WORDS.get(Severity(self.severity), "odd")
-        return f"judged {meant} by {printable(self.author)} on {self.given[:10]}"
+        return f"judged {meant} by {printable(self.author)} on {self.row_date}"
 
 
 def find(run: Run) -> list[Label]:

@@ -125,7 +125,7 @@ def test_what_analysts_judged_acts_on_later_dates_and_says_so(home: Settings) ->
     run_day(home, "flow", SECOND, Told(), limit=LIMIT, scorer="file")
     after = reasons(home, SECOND)
     said = [str(row["label"]) for row in after]
-    assert any("judged malicious by anna on " in text for text in said)
+    assert any(f"judged malicious by anna on {FIRST}" in text for text in said)
     assert all(float(str(row["feedback"])) > 0 for row in after if "malicious" in str(row["label"]))
     judged = {(row["srcip"], row["dstip"]) for row in [low]}
     shown = read_rows(home.data_dir / "flow" / "20160709" / "flow_scores.parquet")
