@@ -78,11 +78,12 @@ def reference() -> Path:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a home in which every pipeline has run on both demo dates.
 
-    Who uses it leaves the tables as they are, and is of the xdist group `dbt`.
+    The built-in scorer's tables are there, empty. Who uses it leaves the tables as they are.
     """
     from flows.run.runner import run_day
     from spot_oa.demo import DEMO_DATES, generate
     from spot_oa.pipelines import load_pipelines
+    from tests.support.dbt import dbt
     from tests.support.report import Told
 
     home = tmp_path_factory.mktemp("built")
@@ -91,4 +92,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for pipeline in load_pipelines():
         for date in DEMO_DATES:
             run_day(settings, pipeline, date, Told())
+    scoring = f"{{date: {DEMO_DATES[0]}, scoring: true}}"
+    code, output = dbt(
+        settings, "run", "--empty", "--select", "+path:models/scoring", "--vars", scoring
+    )
+    assert code == 0, output
     return settings

@@ -211,10 +211,10 @@ RUN_AUDIT = declared(
         "run_id": ("string", "Identifies the run, as in manifest.json of the day it published."),
         "status": (
             "string",
-            "`done`, `unchanged` (the day was left alone), `refreshed` (only its triage is new), "
-            "`scored` (only its results file is new), "
-            "`failed`, `interrupted` "
-            "(Ctrl-C, SIGTERM or cancelled) or `died` (killed, or the machine went down).",
+            "`done`, `unchanged`, `refreshed`, `scored`, `failed`, `interrupted` or `died`. An "
+            "unchanged day was left alone, of a refreshed one only the triage is new, of a scored "
+            "one only the results file. Ctrl-C, SIGTERM and cancelling interrupt, a kill or a "
+            "machine that goes down let die.",
         ),
         "reason": ("string", "The one-line error of a failed run. NULL for the others."),
         "failed_step": ("string", "The step in which the run ended badly. NULL if there is none."),
