@@ -92,9 +92,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for pipeline in load_pipelines():
         for date in DEMO_DATES:
             run_day(settings, pipeline, date, Told())
-    scoring = f"{{date: {DEMO_DATES[0]}, scoring: true}}"
-    code, output = dbt(
-        settings, "run", "--empty", "--select", "+path:models/scoring", "--vars", scoring
-    )
-    assert code == 0, output
+    variables = ("--vars", f"{{date: {DEMO_DATES[0]}, scoring: true}}")
+    for select in (("path:models/staging",), ("path:models/scoring", "--empty")):
+        code, output = dbt(settings, "run", "--select", *select, *variables)
+        assert code == 0, output
     return settings
