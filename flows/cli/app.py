@@ -464,6 +464,15 @@ def _leave(call: _Call) -> None:
     os._exit(call.code)
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error comes of an interrupt: an extension that is just imported makes one of it."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _invoke(call: _Call) -> int:
     try:
         code: int = app(obj=call, standalone_mode=False) or 0
@@ -479,6 +488,8 @@ def _invoke(call: _Call) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _complain(INTERRUPTED, 1, call)
     except Exception as error:  # noqa: BLE001 - the promise is one line, whatever happens
+        if is_interrupt(error):
+            return _complain(INTERRUPTED, 1, call)
         return _complain(f"unexpected {type(error).__name__}: {error}; see --debug", 1, call)
     return _complain(INTERRUPTED, 1, call) if code == _SIGINT_CODE else code
 

@@ -113,7 +113,11 @@ def test_jupyterlab_opens_on_the_day_for_this_machine_with_a_token(home: Path) -
             assert json.loads(re.search(r'"news": (\{[^}]*\})', text)[1]) == {"disabled": True}
         finally:
             os.killpg(server.pid, signal.SIGINT)
-            code = server.wait(30)
+            try:
+                code = server.wait(30)
+            finally:
+                if server.poll() is None:
+                    os.killpg(server.pid, signal.SIGKILL)
     assert code == 0
     assert "Traceback" not in log.read_text("utf-8", "replace")
 

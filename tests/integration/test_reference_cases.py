@@ -31,6 +31,7 @@ def test_case(folder: Path, reference: Path, tmp_path: Path) -> None:
 
     assert summary.folder == home / "data" / case.pipeline.name / case.date
     made, intended = published(summary.folder), case.intended()
-    assert made.keys() == intended.keys()
+    # The cases have the tables of Spot's own OA.
+    assert made.keys() - intended.keys() <= {"flow_addresses"}
     for table, rows in intended.items():
         assert_same(made[table], rows, table)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
+from flows.cli.app import is_interrupt
 from spot_oa.warehouse.duckdb.parquet import interrupts
 
 
@@ -23,3 +24,10 @@ def test_an_interrupted_query_is_an_interrupt(error: Exception) -> None:
 def test_any_other_error_is_what_it_is() -> None:
     with pytest.raises(RuntimeError, match="else"), interrupts():
         raise RuntimeError("something else")
+
+
+def test_an_interrupt_that_an_import_made_an_error_of_is_one() -> None:
+    error = ImportError("Encountered an error while initializing the extension.")
+    error.__cause__ = KeyboardInterrupt()
+    assert is_interrupt(error)
+    assert not is_interrupt(ImportError("no module named that"))

@@ -191,6 +191,7 @@ def test_reference_cases(
     part = Slice(pipeline, parse_date(found.date))
     made = published(target.run(part, found.run["limit"]).folder)
     intended = found.intended()
-    assert made.keys() == intended.keys()
+    # The cases have the tables of Spot's own OA.
+    assert made.keys() - intended.keys() <= {"flow_addresses"}
     for table, rows in intended.items():
         assert_same(made[table], rows, table)
