@@ -465,7 +465,7 @@ def _leave(call: _Call) -> None:
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Whether an error comes of an interrupt: an extension that is just imported makes one of it."""
+    """Whether an error comes of an interrupt: an extension being imported makes one of it."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -488,9 +488,8 @@ def _invoke(call: _Call) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _complain(INTERRUPTED, 1, call)
     except Exception as error:  # noqa: BLE001 - the promise is one line, whatever happens
-        if is_interrupt(error):
-            return _complain(INTERRUPTED, 1, call)
-        return _complain(f"unexpected {type(error).__name__}: {error}; see --debug", 1, call)
+        unexpected = f"unexpected {type(error).__name__}: {error}; see --debug"
+        return _complain(INTERRUPTED if is_interrupt(error) else unexpected, 1, call)
     return _complain(INTERRUPTED, 1, call) if code == _SIGINT_CODE else code
 
 
