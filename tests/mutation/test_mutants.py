@@ -32,7 +32,7 @@ INVALID = (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogExcepti
 def unit_tests(built: Settings) -> Mapping[str, list[UnitTest]]:
     """The unit tests of each model, as dbt runs them."""
     dates = f"{{date_from: {DEMO_DATES[0]}, date_to: {DEMO_DATES[1]}}}"
-    code, output = dbt(built, "test", "--select", "test_type:unit", "--vars", dates)
+    code, output = dbt(built, "test", "--select", "test_type:unit", "--vars", dates, "--write-json")
     assert code == 0, output
     by_model: dict[str, list[UnitTest]] = defaultdict(list)
     looked_at = _models()

@@ -53,6 +53,7 @@ def test_a_build_makes_none_of_these_tables_and_sends_nothing_impala_would_not_t
     checked = {statement for statement in sent if statement.startswith(CHECKED)}
     assert len(checked) > len(ddl.marts())
     assert {statement: found for statement in checked if (found := complaints(statement))} == {}
-    # Spot 1.0's names are those of the marts only.
-    for mart in (table for each in load_pipelines().values() for table in each.tables):
+    # Spot 1.0's names are those of the marts only, but for the one that came later.
+    marts = {table for each in load_pipelines().values() for table in each.tables}
+    for mart in marts - {"flow_addresses"}:
         assert stand_in.engine.execute(f"select * from oa_compat.{mart}").rows == []

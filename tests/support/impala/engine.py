@@ -25,6 +25,7 @@ create macro conv(digits, base, other) as cast(cast('0x' || digits as bigint) as
 create macro unix_micros_to_utc_timestamp(micros) as make_timestamp(cast(micros as bigint));
 create macro datediff(later, earlier) as
     date_diff('day', cast(earlier as date), cast(later as date));
+create macro fnv_hash(value) as cast(hash(value) >> 1 as bigint);
 create macro utc_timestamp() as timezone('UTC', now());
 create macro from_timestamp(moment, pattern) as strftime(moment, replace(replace(replace(replace(
     replace(pattern, 'yyyy', '%Y'), 'MM', '%m'), 'dd', '%d'), 'HH', '%H'), 'mm', '%M'));
