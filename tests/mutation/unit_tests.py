@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -107,11 +106,7 @@ def read_unit_tests(project: Path, target: Path) -> Iterator[UnitTest]:
         project: Its models say which test is of which model.
         target: dbt's target folder after `dbt test --select test_type:unit`.
     """
-    results = json.loads((target / "run_results.json").read_text("utf-8"))["results"]
-    passed = {result["unique_id"].rpartition(".")[2] for result in results}
-    files = (target / "run").rglob("*__unit_tests.yml/**/*.sql")
-    # What an earlier run compiled stays in the folder.
-    ran = {file.stem: file for file in files if file.stem in passed}
+    ran = {file.stem: file for file in (target / "run").rglob("*__unit_tests.yml/**/*.sql")}
     for described in sorted((project / "models").rglob("*__unit_tests.yml")):
         for test in yaml.safe_load(described.read_text("utf-8"))["unit_tests"]:
             if test["name"] in ran:
