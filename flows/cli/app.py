@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -445,6 +446,7 @@ def main() -> None:
     atexit.register(_leave, call)
     # Asked to end, a run unwinds as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.unraisablehook = not_lost
     # If a log cannot be written (the disk is full), do not print pages of traceback.
     logging.raiseExceptions = False
     call.code = _invoke(call)
@@ -462,6 +464,16 @@ def _leave(call: _Call) -> None:
         with suppress(OSError):
             stream.flush()
     os._exit(call.code)
+
+
+def not_lost(unraisable: sys.UnraisableHookArgs) -> None:
+    """An interrupt that meets a finalizer or a lock of the import system is one a moment later."""
+    if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    again = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGTERM))
+    again.daemon = True
+    again.start()
 
 
 def is_interrupt(error: BaseException | None) -> bool:

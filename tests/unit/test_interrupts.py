@@ -5,6 +5,9 @@ What DuckDB makes of a real one is tried by the tests that interrupt whole runs.
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import duckdb
 import pytest
 
@@ -31,3 +34,23 @@ def test_an_interrupt_that_an_import_made_an_error_of_is_one() -> None:
     error.__cause__ = KeyboardInterrupt()
     assert is_interrupt(error)
     assert not is_interrupt(ImportError("no module named that"))
+
+
+def test_an_interrupt_that_a_finalizer_meets_is_not_lost() -> None:
+    script = (
+        "import signal, sys, time\n"
+        "from flows.cli.app import not_lost\n"
+        "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+        "sys.unraisablehook = not_lost\n"
+        "class Last:\n"
+        "    def __del__(self): raise KeyboardInterrupt\n"
+        "try:\n"
+        "    Last()\n"
+        "    time.sleep(30)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")

@@ -2,7 +2,7 @@ with dns as (
     {{ score_telemetry(ref('stg_telemetry__dns'), 'ip_dst is not null') }}
 ),
 
-names as (
+asked as (
     {{ rows_of_run(ref('int_score_dns__names')) }}
 ),
 
@@ -14,15 +14,15 @@ scored as (
 
 top_names as (
     select
-        names.name,
-        names.domain,
-        names.p
-    from names
+        asked.name,
+        asked.domain,
+        asked.p
+    from asked
     where
         exists (
             select 1
             from top
-            where top.p = names.p
+            where top.p = asked.p
         )
 ),
 

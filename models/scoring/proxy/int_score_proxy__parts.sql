@@ -22,7 +22,7 @@ select
     count(*) as events,
     cast(sum(up) as bigint) as up,
     cast(sum(down) as bigint) as down,
-    max(uri_length) as longest_uri,
+    cast(max(uri_length) as bigint) as longest_uri,
     {{ score_slice() }}
 from requests
 group by client, name, service, agent
