@@ -29,7 +29,7 @@ select
     k,
     cast(sum(events) as bigint) as events,
     max(longest_frame) as longest_frame,
-    max(below) as longest_below,
+    cast(max(below) as bigint) as longest_below,
     cast(sum(nx) as bigint) as nx,
     {{ score_slice() }}
 from keyed
