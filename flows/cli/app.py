@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand
 
 from flows.cli import labels, notebooks, suppressions
+from flows.cli.common import read_settings
 from spot_oa.dates import date_range, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 
@@ -140,7 +141,7 @@ def score(
     last, taken = parse_date(date), _checked(limit)
     dates = date_range(parse_date(first), last) if first else [last]
     names = _pipelines(pipeline)
-    console, settings = _console(), _settings()
+    console, settings = _console(), read_settings()
     failed = []
     # Each day remembers those before it: in their order.
     for day in dates:
@@ -229,7 +230,7 @@ def ingest(  # noqa: PLR0917 - typer calls it by name
     from flows.cli import ingest as shown  # noqa: PLC0415
     from spot_oa.ingest import Options  # noqa: PLC0415
 
-    console, settings = _console(), _settings()
+    console, settings = _console(), read_settings()
     if status:
         shown.show_status(settings, console, as_json=as_json)
     elif forget:
@@ -269,7 +270,7 @@ def demo(
     """Make a small synthetic network below SPOT_OA_HOME and run every pipeline on it."""
     from spot_oa.demo import DEMO_DATES, demo_settings, generate  # noqa: PLC0415
 
-    console, settings = _console(), demo_settings(_settings().home)
+    console, settings = _console(), demo_settings(read_settings().home)
     if settings.reports and not generate_only:
         from analyst.report import written  # noqa: PLC0415
 
@@ -314,7 +315,7 @@ def report(
 
     if (date is None) is not every:
         raise UsageError("report needs one of --date and --all")
-    console, settings = _console(), _settings()
+    console, settings = _console(), read_settings()
     day = None if date is None else parse_date(date)
     with warehouse_lock(settings.lock, "report", settings.lock_timeout, console.print):
         pages = write_all(settings) if day is None else [write(settings, day)]
@@ -338,7 +339,7 @@ def geo_fetch(
     def show(text: str) -> None:
         console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
-    paths = fetch(source, _settings(), show)
+    paths = fetch(source, read_settings(), show)
     show(f"SPOT_OA_GEO_DB={','.join(map(str, paths))} makes runs use them")
 
 
@@ -349,7 +350,7 @@ def doctor() -> None:
 
     console = _console()
     faults = 0
-    for state, finding in examine(_settings()):
+    for state, finding in examine(read_settings()):
         faults += not state
         console.print(
             f"{state:<11} {printable(finding)}", markup=False, highlight=False, soft_wrap=True
@@ -371,7 +372,7 @@ def history(
 
     console = _console()
     name = None if pipeline == "all" else _pipelines(pipeline)[0]
-    show_history(console, runs(_settings(), last, name, console.print))
+    show_history(console, runs(read_settings(), last, name, console.print))
 
 
 def _run_days(
@@ -388,7 +389,7 @@ def _run_days(
     from flows.run.runner import run_day  # noqa: PLC0415
     from spot_oa.dates import Slice  # noqa: PLC0415
 
-    console, settings = _console(), settings or _settings()
+    console, settings = _console(), settings or read_settings()
     failed = []
     for date in dates:
         for pipeline in pipelines:
@@ -417,7 +418,7 @@ def _run_days(
 def _pipelines(name: str) -> list[str]:
     from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415
 
-    extra = _settings().pipelines_dir
+    extra = read_settings().pipelines_dir
     return list(load_pipelines(extra)) if name == "all" else [get_pipeline(name, extra).name]
 
 
@@ -425,12 +426,6 @@ def _checked(limit: int | None) -> int | None:
     if limit is not None and limit < 0:
         raise UsageError(f"--limit {limit} is negative: give 0 or more")
     return limit
-
-
-def _settings() -> Settings:
-    from spot_oa.settings import load_settings  # noqa: PLC0415
-
-    return load_settings()
 
 
 def _console() -> Console:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.common import PipelineArgument, read_settings, say
 from spot_oa.dates import parse_date
 from spot_oa.errors import ConfigError, SpotOaError, UsageError, printable
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 labels = typer.Typer(no_args_is_help=True, help="What is labelled: show, export, import.")
 
-PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="flow, proxy or dns.")]
 DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
 SrcOption = Annotated[str | None, typer.Option("--src", help="flow: source address.")]
 DstOption = Annotated[str | None, typer.Option("--dst", help="flow: destination address.")]
@@ -160,7 +160,7 @@ def undo(
     else:
         from analyst.store import open_store  # noqa: PLC0415
 
-        asked = open_store(_settings()).find(action)
+        asked = open_store(read_settings()).find(action)
         day = _open(asked.pipeline, asked.day)
         reply = day.undo(asked.action_id, note=note)
     _answer(day, [reply], as_json=as_json)
@@ -193,7 +193,7 @@ def explain(
     """Tell why a row is among the suspicious, and what is known of its ends; nothing is written."""
     told = _open(pipeline, date).explain(rank)
     for line in [json.dumps(told.as_json())] if as_json else told.lines:
-        _print(line)
+        say(line)
 
 
 def rules(
@@ -215,14 +215,14 @@ def rules(
         on = "on" if rule.holds_on(day.part.date) else "off"
         told = {"id": rule.id, "version": str(rule.version), "on": on == "on", "rows": meant,
                 "would_score": reply.changed, "severity": rule.severity.title}  # fmt: skip
-        _print(
+        say(
             json.dumps(told)
             if as_json
             else f"{rule.id} {rule.version} ({on}): {meant} rows, {reply.changed} of them would be "
             f"{rule.severity.title}  {printable(rule.title)}".rstrip()
         )
     if not day.rules and not as_json:
-        _print(f"{day.part}: no rules")
+        say(f"{day.part}: no rules")
 
 
 def show_labels_of_demo(settings: Settings, date: dt.date) -> None:
@@ -277,7 +277,7 @@ def refresh(
     from spot_oa.dates import Slice  # noqa: PLC0415
     from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415
 
-    settings = _settings()
+    settings = read_settings()
     described = load_pipelines(settings.pipelines_dir)
     if pipeline != "all":
         described = {pipeline: get_pipeline(pipeline, settings.pipelines_dir)}
@@ -303,7 +303,7 @@ def refresh(
     if failed:
         raise SpotOaError(f"{len(failed)} of {len(parts)} days failed: {', '.join(failed)}")
     if not parts:
-        _print("no day has actions that its triage lacks")
+        say("no day has actions that its triage lacks")
 
 
 def _refresh(settings: Settings, part: Slice, *, accept_store: bool = False) -> None:
@@ -315,22 +315,22 @@ def _refresh(settings: Settings, part: Slice, *, accept_store: bool = False) -> 
     with reporter(Console(), part) as told:
         summary = refresh_day(settings, part.pipeline, part.date, told, accept_store=accept_store)
     for warning in summary.warnings:
-        _print(f"warning: {warning}")
-    _print(f"triage: {summary.triage_folder}")
+        say(f"warning: {warning}")
+    say(f"triage: {summary.triage_folder}")
 
 
 def feedback(pipeline: PipelineArgument, date: DateOption) -> None:
     """Hand the judged rows of a day to the scorer, as SPOT_OA_FEEDBACK_URI says."""
     from analyst.delivery import deliver_feedback  # noqa: PLC0415
 
-    day, settings = _open(pipeline, date), _settings()
+    day, settings = _open(pipeline, date), read_settings()
     own = day.feedback()
-    _print(f"{day.part}: {len(own.lines)} rows, left out: {own.left_out}")
+    say(f"{day.part}: {len(own.lines)} rows, left out: {own.left_out}")
     delivered = deliver_feedback(settings, day.pipeline, day.part.date)
     for uri, sent in delivered:
-        _print(f"{uri}: {len(sent.lines)} rows, left out: {sent.left_out}, cut: {sent.cut}")
+        say(f"{uri}: {len(sent.lines)} rows, left out: {sent.left_out}, cut: {sent.cut}")
     if not delivered:
-        _print(
+        say(
             "delivered nowhere: set SPOT_OA_FEEDBACK_URI, and name the pipeline in "
             "SPOT_OA_FEEDBACK_PIPELINES"
         )
@@ -361,7 +361,7 @@ def show(
         holding = {each.action_id for each in alive(day.actions())}
         for each in actions:
             held = each.action_id in holding
-            _print(
+            say(
                 to_line(each)
                 if as_json
                 else _history_line(each.recorded_at, each.short_id, each.author, each.kind)
@@ -372,9 +372,9 @@ def show(
         return
     rows = [row for row in day.in_order() if _is_wanted(row, only_open=only_open, scored=scored)]
     for row in rows:
-        _print(json.dumps(_row_json(row)) if as_json else _row_line(day, row))
+        say(json.dumps(_row_json(row)) if as_json else _row_line(day, row))
     if not as_json:
-        _print(f"{day.part}: {len(rows)} rows")
+        say(f"{day.part}: {len(rows)} rows")
 
 
 @labels.command("export")
@@ -387,7 +387,7 @@ def export(
     from analyst.store import open_store  # noqa: PLC0415
     from spot_oa.pipelines import get_pipeline  # noqa: PLC0415
 
-    settings = _settings()
+    settings = read_settings()
     name = None if pipeline == "all" else get_pipeline(pipeline, settings.pipelines_dir).name
     day = parse_date(date).isoformat() if date is not None else None
     lines = list(open_store(settings).export(name, day))
@@ -395,7 +395,7 @@ def export(
         file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: {error}; take another file") from error
-    _print(f"{len(lines)} actions written to {file}")
+    say(f"{len(lines)} actions written to {file}")
 
 
 @labels.command("import")
@@ -410,8 +410,10 @@ def import_(
         lines = file.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: {error}; take a file that `labels export` wrote") from error
-    added, known = open_store(_settings()).import_lines([line for line in lines if line], str(file))
-    _print(f"{added} actions imported, {known} were known")
+    added, known = open_store(read_settings()).import_lines(
+        [line for line in lines if line], str(file)
+    )
+    say(f"{added} actions imported, {known} were known")
 
 
 def select(triage: Triage, options: Mapping[str, str], *, each: bool = False) -> list[Chosen]:
@@ -464,19 +466,13 @@ _MOST_RANKS = 1_000_000
 def _open(pipeline: str, date: object) -> Day:
     from analyst.day import open_day  # noqa: PLC0415
 
-    return open_day(pipeline, date, settings=_settings(), made_with="cli")
-
-
-def _settings() -> Settings:
-    from spot_oa.settings import load_settings  # noqa: PLC0415
-
-    return load_settings()
+    return open_day(pipeline, date, settings=read_settings(), made_with="cli")
 
 
 def _answer(day: Day, replies: Iterable[Reply], *, as_json: bool) -> None:
     for reply in replies:
         of_day = {"pipeline": day.part.pipeline, "date": day.part.date.isoformat()}
-        _print(json.dumps(of_day | reply.as_json()) if as_json else f"{day.part}: {reply}")
+        say(json.dumps(of_day | reply.as_json()) if as_json else f"{day.part}: {reply}")
 
 
 def _history_line(when: str, action_id: str, author: str, kind: str) -> str:
@@ -511,8 +507,3 @@ def _row_json(row: LiveRow) -> dict[str, object]:
         "note": action.note if action else None,
         "row": dict(row.row),
     }
-
-
-def _print(text: str) -> None:
-    """A line for the terminal; JSON has no character in it that is not printable."""
-    print(printable(text))  # noqa: T201

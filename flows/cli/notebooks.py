@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.common import PipelineArgument, read_settings, say
 from spot_oa.dates import parse_date
 from spot_oa.errors import ConfigError, UsageError, printable
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 notebooks = typer.Typer(no_args_is_help=True, help="The notebooks of a day: render, update, list.")
 
-PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="flow, proxy or dns.")]
 DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
 
 
@@ -53,7 +53,7 @@ def notebook(
             "JupyterLab is not installed here: pip install 'spot-oa[notebooks]', or `make setup` "
             "in a checkout"
         )
-    settings = _settings()
+    settings = read_settings()
     part = _part(settings, pipeline, date)
     _render(settings, part)
     print(f"{part}: JupyterLab opens, Ctrl-C ends it", flush=True)  # noqa: T201
@@ -63,7 +63,7 @@ def notebook(
 @notebooks.command("render")
 def render(pipeline: PipelineArgument, date: DateOption) -> None:
     """Make the notebooks of a day that are not there; those that you work in stay as they are."""
-    settings = _settings()
+    settings = read_settings()
     _render(settings, _part(settings, pipeline, date))
 
 
@@ -78,7 +78,7 @@ def update(
     """Put new copies of the templates in place; what you worked in is kept as .bak.ipynb."""
     from analyst.notebooks.copies import update as put  # noqa: PLC0415
 
-    settings = _settings()
+    settings = read_settings()
     _show(put(settings, _part(settings, pipeline, date), name))
 
 
@@ -87,16 +87,16 @@ def list_(pipeline: PipelineArgument, date: DateOption) -> None:
     """Show each notebook of a day: its template's version, and whether it was worked in."""
     from analyst.notebooks.copies import copies  # noqa: PLC0415
 
-    settings = _settings()
+    settings = read_settings()
     part = _part(settings, pipeline, date)
     found = copies(settings, part)
     for copy in found:
         version = "version unknown" if copy.version is None else f"version {copy.version}"
         newest = f", the template is another one now (version {copy.newest})"
         touched = "worked in" if copy.touched else "untouched"
-        _print(f"{copy.name}: {version}, {touched}{newest if copy.outdated else ''}  {copy.path}")
+        say(f"{copy.name}: {version}, {touched}{newest if copy.outdated else ''}  {copy.path}")
     if not found:
-        _print(f"{part}: no notebooks, `spot-oa notebooks render {part.pipeline} --date {date}`")
+        say(f"{part}: no notebooks, `spot-oa notebooks render {part.pipeline} --date {date}`")
 
 
 def _part(settings: Settings, pipeline: str | None, date: str | None) -> Slice:
@@ -121,16 +121,6 @@ def _show(rendered: Rendered) -> None:
     for note in rendered.notes:
         print(f"spot-oa: {printable(note)}", file=sys.stderr)  # noqa: T201
     for path in rendered.made:
-        _print(f"written: {path}")
+        say(f"written: {path}")
     if not rendered.made:
-        _print(f"nothing to do in {rendered.folder}")
-
-
-def _settings() -> Settings:
-    from spot_oa.settings import load_settings  # noqa: PLC0415
-
-    return load_settings()
-
-
-def _print(text: str) -> None:
-    print(printable(text))  # noqa: T201
+        say(f"nothing to do in {rendered.folder}")

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spot_oa.errors import printable
-
-PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="flow, proxy or dns.")]
+from flows.cli.common import PipelineArgument, read_settings, say
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,16 +50,15 @@ def suppress(
     from analyst import suppressions as kept  # noqa: PLC0415
     from analyst.store import open_store  # noqa: PLC0415
     from spot_oa.pipelines import get_pipeline  # noqa: PLC0415
-    from spot_oa.settings import load_settings  # noqa: PLC0415
 
-    settings = load_settings()
+    settings = read_settings()
     described = get_pipeline(pipeline, settings.pipelines_dir)
     options = {"column": column, "cidr": cidr, "suffix": suffix, "prefix": prefix, "exact": exact}
     asked = {name: text for name, text in options.items() if text is not None}
     today = dt.datetime.now(dt.UTC).date()
     checked = kept.suppression(described, asked, reason=reason, today=today, first=first, last=last)
     if dry_run:
-        _say(f"{pipeline}: {checked['first']} to {checked['last']}; nothing written, a dry run")
+        say(f"{pipeline}: {checked['first']} to {checked['last']}; nothing written, a dry run")
         return
     made = kept.suppress(
         open_store(settings),
@@ -71,8 +68,8 @@ def suppress(
         author=settings.who,
         made_with="cli",
     )
-    _say(f"{pipeline}: suppression {made}")
-    _say("the tables have it after `spot-oa refresh --pending`, or the day's next run")
+    say(f"{pipeline}: suppression {made}")
+    say("the tables have it after `spot-oa refresh --pending`, or the day's next run")
 
 
 def unsuppress(
@@ -82,14 +79,13 @@ def unsuppress(
     """Take a suppression back; what it covered is open again."""
     from analyst import suppressions as kept  # noqa: PLC0415
     from analyst.store import open_store  # noqa: PLC0415
-    from spot_oa.settings import load_settings  # noqa: PLC0415
 
-    settings = load_settings()
+    settings = read_settings()
     gone = kept.unsuppress(
         open_store(settings), suppression, author=settings.who, made_with="cli", note=note
     )
-    _say(f"taken back: suppression {gone}")
-    _say("the tables have it after `spot-oa refresh --pending`, or the day's next run")
+    say(f"taken back: suppression {gone}")
+    say("the tables have it after `spot-oa refresh --pending`, or the day's next run")
 
 
 def suppressions(
@@ -101,9 +97,8 @@ def suppressions(
     from analyst import suppressions as kept  # noqa: PLC0415
     from analyst.store import open_store  # noqa: PLC0415
     from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415
-    from spot_oa.settings import load_settings  # noqa: PLC0415
 
-    settings = load_settings()
+    settings = read_settings()
     names = list(load_pipelines(settings.pipelines_dir))
     if pipeline != "all":
         names = [get_pipeline(pipeline, settings.pipelines_dir).name]
@@ -112,10 +107,6 @@ def suppressions(
         covered = kept.hits(settings, name)
         for each in kept.standing(open_store(settings).undated(name)):
             count += 1
-            _say(f"{name}: {each}; {covered[each.id]} rows in the last {kept.HIT_DAYS} days")
+            say(f"{name}: {each}; {covered[each.id]} rows in the last {kept.HIT_DAYS} days")
     if not count:
-        _say("no suppressions")
-
-
-def _say(line: str) -> None:
-    print(printable(line))  # noqa: T201
+        say("no suppressions")
