@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analyst.pictures.text import many
 from analyst.published import read_manifest, reasons_of
 from analyst.report.facts import verdicts
-from analyst.report.shapes import shape_of
+from analyst.report.shapes import Shape, shape_of
 from analyst.selectors import Row, fold
 from spot_oa.dates import Slice
 from spot_oa.errors import UsageError, printable
@@ -72,13 +74,8 @@ class Explanation:
 
 def identities(pipeline: Pipeline) -> dict[str, str]:
     """The columns of an event's addresses, names and URIs, and how their values compare."""
-    kinds = pipeline.triage.kinds.values() if pipeline.triage else ()
-    return {
-        column: comparison
-        for match in kinds
-        for column, comparison in match.by.items()
-        if comparison in _COMPARED and column not in match.within
-    }
+    compared = pipeline.triage.compared if pipeline.triage else {}
+    return {column: kind for column, kind in compared.items() if kind in _COMPARED}
 
 
 def explain(
@@ -105,15 +102,18 @@ def explain(
     """
     live = next((each for each in rows if each.rank == rank), None)
     if live is None:
-        raise UsageError(f"rank {rank} is not in {part}: it has {_many(len(rows), 'row')}")
+        raise UsageError(f"rank {rank} is not in {part}: it has {many(len(rows), 'row')}")
+    folder = published_folder(settings.data_dir, part)
+    manifest = read_manifest(folder) or {}
+    shape = shape_of(pipeline, pd.DataFrame([dict(live.row)]))
     kinds = identities(pipeline)
     values = {name: str(live.row[name]) for name in kinds if live.row.get(name)}
     wanted = {(kinds[name], _compared(value, kinds[name])): value for name, value in values.items()}
     said = {
         "event": _event(pipeline, live.row),
-        "score": _score(pipeline, rows, live),
-        "reasons": _reasons(settings, pipeline, part, live.key),
-        "reputation": _reputation(settings, pipeline, part, live.row),
+        "score": _score(shape, rows, live),
+        "reasons": _reasons(folder, pipeline, manifest, live.key),
+        "reputation": _reputation(shape, manifest, live.row),
         "severity": [_severity(live)],
         "that day": [_that_day(rows, name, value) for name, value in values.items()],
         "seen": _seen(settings, part, wanted, kinds),
@@ -131,29 +131,25 @@ def _shown(value: object) -> str:
     return "NULL" if value is None else printable(value)
 
 
-def _score(pipeline: Pipeline, rows: Sequence[LiveRow], live: LiveRow) -> list[str]:
-    column = shape_of(pipeline, pd.DataFrame([dict(live.row)])).score
+def _score(shape: Shape, rows: Sequence[LiveRow], live: LiveRow) -> list[str]:
     behind = sum(1 for each in rows if each.rank is not None and each.rank > (live.rank or 0))
     share = 100 * behind / len(rows)
     return [
-        f"{_shown(live.row.get(column))}; before {behind} of the day's {len(rows)} rows "
+        f"{_shown(live.row.get(shape.score))}; before {behind} of the day's {len(rows)} rows "
         f"({share:.1f} %)"
     ]
 
 
-def _reasons(settings: Settings, pipeline: Pipeline, part: Slice, key: str) -> list[str]:
+def _reasons(folder: Path, pipeline: Pipeline, manifest: Mapping[str, Any], key: str) -> list[str]:
     """Why the built-in scorer has ranked the row so."""
-    folder = published_folder(settings.data_dir, part)
     try:
-        reason = reasons_of(folder, pipeline, read_manifest(folder) or {}).get(key, "")
+        reason = reasons_of(folder, pipeline, manifest).get(key, "")
     except OSError:
         return []
     return [printable(each) for each in reason.split("; ") if each]
 
 
-def _reputation(settings: Settings, pipeline: Pipeline, part: Slice, row: Row) -> list[str]:
-    shape = shape_of(pipeline, pd.DataFrame([dict(row)]))
-    manifest = read_manifest(published_folder(settings.data_dir, part)) or {}
+def _reputation(shape: Shape, manifest: Mapping[str, Any], row: Row) -> list[str]:
     sources: dict[str, Mapping[str, Any]] = {
         str(source.get("source")): source
         for source in manifest.get("sources", ())
@@ -186,8 +182,8 @@ def _that_day(rows: Sequence[LiveRow], column: str, value: str) -> str:
     if column in ("srcip", "dstip"):
         other = "dstip" if column == "srcip" else "srcip"
         peers = {each.row.get(other) for each in same} - {value}
-        others = f", {_many(len(peers), 'other end')}"
-    return f"{printable(value)}: {_many(len(same), 'row')} as {column}{others}"
+        others = f", {many(len(peers), 'other end')}"
+    return f"{printable(value)}: {many(len(same), 'row')} as {column}{others}"
 
 
 def _seen(
@@ -206,7 +202,7 @@ def _seen(
     for identity, value in wanted.items():
         on = [date for date in before if identity in there[date]]
         first = f"first on {on[0]}, on {len(on)} of" if on else "on none of"
-        found.append(f"{printable(value)}: {first} {_many(len(before), 'published day')} before")
+        found.append(f"{printable(value)}: {first} {many(len(before), 'published day')} before")
     return found
 
 
@@ -239,7 +235,3 @@ def _labelled(
 
 def _compared(value: object, kind: str) -> str:
     return fold(str(value)) if kind == "name" else str(value)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -75,13 +75,7 @@ class Suppression:
 
 def columns_of(pipeline: Pipeline) -> dict[str, Comparison]:
     """The columns that can be suppressed by, and how their values compare."""
-    kinds = pipeline.triage.kinds.values() if pipeline.triage else ()
-    return {
-        column: kind
-        for match in kinds
-        for column, kind in match.by.items()
-        if column not in match.within
-    }
+    return pipeline.triage.compared if pipeline.triage else {}
 
 
 def suppression(

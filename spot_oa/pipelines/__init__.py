@@ -164,6 +164,16 @@ class Triage(_Model):
         return {**fields, **self.matches}
 
     @property
+    def compared(self) -> dict[str, Comparison]:
+        """The columns that analysts' values are compared with, and how."""
+        return {
+            column: comparison
+            for match in self.kinds.values()
+            for column, comparison in match.by.items()
+            if column not in match.within
+        }
+
+    @property
     def main_target(self) -> str:
         """The target that decides whether a row is open."""
         return next(iter(self.targets))
