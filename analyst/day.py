@@ -632,7 +632,8 @@ class Day:
         # Before anything is written, and in a dry run too.
         checked_text("note", wanted.note)
         keys = {self._published.keys[place] for place in wanted.places}
-        covered = {self._published.keys[place] for place in self._covered()}
+        suppressed = self._covered() if wanted.only_open else ()
+        covered = {self._published.keys[place] for place in suppressed}
         outcome: list[Reply] = []
 
         def decide(actions: Sequence[Action]) -> Action | None:
