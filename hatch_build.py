@@ -1,4 +1,4 @@
-"""Puts the dbt project, which lies at the top of a checkout, into the wheel."""
+"""Add the dbt project, which is in the root of the checkout, to the wheel."""
 
 from typing import Any
 

@@ -1,8 +1,9 @@
-"""What analysts make of published days: labels and all else they do, kept for good.
+"""The work of analysts on published days: labels, stories, rules and suppressions.
 
-`open_day` is the door: a published day with what analysts did to it. Actions live in an append-only
-store (`analyst.store`); which of them hold is `analyst.state`; which rows a selector means is
-`analyst.selectors`. Nothing here writes to the warehouse, and no run writes to the store.
+`open_day` is the entry point: a published day with the analysts' actions. Actions are stored in an
+append-only store (`analyst.store`); `analyst.state` decides which of them are in effect, and
+`analyst.selectors` which rows a selector matches. Nothing here writes to the warehouse, and no run
+writes to the store.
 """
 
 from analyst.day import Day, open_day

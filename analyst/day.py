@@ -1,15 +1,18 @@
-"""A published day, and what analysts say of it: the one way in for command line and notebooks."""
+"""A published day with the analysts' actions; used by the command line and by notebooks."""
 
 from __future__ import annotations
 
-import json
+import datetime as dt
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from analyst import heuristics, state
 from analyst.actions import (
+    MOST_RESULTS,
+    TOP_RESULTS,
     Action,
     Kind,
     RowKey,
@@ -21,33 +24,34 @@ from analyst.actions import (
     to_json,
     with_rows,
 )
-from analyst.explain import DAYS, Explanation, explain, identities
+from analyst.explain import DAYS, Explanation, explain, known_before, label_of
 from analyst.feedback import Feedback, Judged, write_rows
 from analyst.heuristics import FanOut
+from analyst.known import Before, Label
 from analyst.published import PublishedDay, read_day, read_manifest, triage_of
 from analyst.rules import Rule, parse_rule
-from analyst.selectors import Row, Selector, by_number, select
+from analyst.selectors import Row, Selector, by_number, comparison, select
 from analyst.standing import StandingRule, deciding, hits, load_rules
 from analyst.store import Decide, SqliteStore, open_store
 from analyst.suppressions import Suppression, covering, on_day
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 from spot_oa.pipelines import Match, Pipeline, get_pipeline, load_pipelines
-from spot_oa.publish import published_folder
+from spot_oa.publish import published_days, published_folder
 from spot_oa.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of one action, or would have."""
+    """The result of one action, or of its dry run."""
 
     action: Action | None
-    """What was written; None for nothing."""
+    """The action that was written; None if nothing was."""
     matched: int = 0
     changed: int = 0
-    """Rows whose severity is another now."""
+    """Number of rows whose severity changed."""
     scored: Mapping[Severity, int] = field(default_factory=dict)
-    """Rows that had a severity already."""
+    """Number of rows by the severity that they had before."""
     notes: Sequence[str] = ()
     dry_run: bool = False
 
@@ -56,9 +60,9 @@ class Reply:
         already = ", ".join(f"{count} {severity.title}" for severity, count in self.scored.items())
         rows = f"{_rows(self.matched)}, {self.changed} changed"
         if before:
-            rows += f", {before} scored already ({already})"
+            rows += f", {before} already scored ({already})"
         if self.dry_run:
-            rows += "; nothing written, this was a dry run"
+            rows += "; dry run, nothing written"
         elif self.action is not None:
             rows += f"; action {self.action.short_id}"
         else:
@@ -66,7 +70,7 @@ class Reply:
         return "; ".join([rows, *self.notes])
 
     def as_json(self) -> dict[str, object]:
-        """The same for programs."""
+        """The result as JSON values."""
         return {
             "action_id": self.action.action_id if self.action and not self.dry_run else None,
             "matched": self.matched,
@@ -79,7 +83,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The values of a list: those shown, and how many there are."""
+    """The shown values of a list, and the number of all its values."""
 
     values: Sequence[object]
     total: int
@@ -90,7 +94,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What somebody found out about an address, a name or a URI."""
+    """What an analyst found out about an address, a name or a URI."""
 
     anchor_kind: str
     anchor: str
@@ -101,7 +105,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class LiveRow:
-    """A row of the day with what holds for it at this moment."""
+    """A row of the day with its current labels."""
 
     rank: int | None
     row: Row
@@ -110,16 +114,16 @@ class LiveRow:
     severity: Severity
     is_open: bool
     action: Action | None
-    """The action that decided."""
+    """The action that determines the severity."""
     rule: StandingRule | None = None
-    """The standing rule that decided where no action did."""
+    """The standing rule that determines the severity if no action does."""
     suppressed: Suppression | None = None
-    """What keeps it out of the open lists."""
+    """The suppression that keeps the row out of the open lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """One label or clear, before it is known what of it there is to write."""
+    """A requested label or clear, before the rows to write are determined."""
 
     kind: Kind
     severity: int
@@ -133,7 +137,7 @@ class _Wanted:
 
 
 class Day:
-    """One pipeline's day: published rows, and the actions on them."""
+    """One pipeline's day: the published rows and the actions on them."""
 
     def __init__(
         self,
@@ -162,15 +166,23 @@ class Day:
 
     @property
     def published(self) -> PublishedDay:
-        """The rows as they were read last."""
+        """The rows as last read."""
         return self._published
 
     def _take(self, published: PublishedDay) -> None:
         self._published = published
         self._hits = deciding(hits(self.rules, self.part.date, published.rows))
 
+    def reload(self) -> list[str]:
+        """Read the day again if it was published again; return a note if so."""
+        manifest = read_manifest(published_folder(self._settings.data_dir, self.part))
+        if manifest is not None and manifest.get("run_id") == self._published.run_id:
+            return []
+        self._take(read_day(self._settings, self.pipeline, self.part))
+        return [f"{self.part} was published again meanwhile; these are the new rows"]
+
     def actions(self) -> list[Action]:
-        """All actions of the day, in order."""
+        """Return all actions of the day, in order."""
         return self._store.actions(self.part.pipeline, self._day)
 
     # -- what an analyst does ---------------------------------------------------------------
@@ -185,18 +197,18 @@ class Day:
         only_open: bool = False,
         dry_run: bool = False,
     ) -> Reply:
-        """Put a severity on all rows that a selector means; the latest wins.
+        """Set the severity of all rows that a selector matches; the latest label wins.
 
         Args:
             kind: One of `Triage.kinds`.
             selector: Its values.
             severity: `high`, `medium`, `low`, or 1, 2, 3.
             note: Free text.
-            only_open: Leave rows alone that are scored already.
+            only_open: Skip rows that are already scored or suppressed.
             dry_run: Write nothing.
 
         Raises:
-            UsageError: Nothing is selected, or a value cannot be what it should.
+            UsageError: Nothing is selected, or a value is invalid.
         """
         level = parse_severity(severity)
         return self._judge(
@@ -206,7 +218,7 @@ class Day:
     def clear(
         self, kind: str, selector: Selector, *, note: str = "", dry_run: bool = False
     ) -> Reply:
-        """Take the severity off all rows that a selector means; see `label`."""
+        """Remove the severity of all rows that a selector matches; see `label`."""
         return self._judge(Kind.CLEAR, 0, kind, selector, note=note, dry_run=dry_run)
 
     def label_ranks(
@@ -218,7 +230,7 @@ class Day:
         only_open: bool = False,
         dry_run: bool = False,
     ) -> Reply:
-        """Put a severity on exactly these rows of the published day.
+        """Set the severity of exactly these rows of the published day.
 
         Raises:
             UsageError: A rank is not in the day, or the ranks are not known.
@@ -229,18 +241,18 @@ class Day:
         )
 
     def clear_ranks(self, ranks: Sequence[int], *, note: str = "", dry_run: bool = False) -> Reply:
-        """Take the severity off exactly these rows; see `label_ranks`."""
+        """Remove the severity of exactly these rows; see `label_ranks`."""
         return self._judge_ranks(Kind.CLEAR, 0, ranks, note=note, dry_run=dry_run)
 
     def undo(self, action_id: str | None = None, *, note: str = "") -> Reply:
-        """Take back one action whole: rows fall back to what held before.
+        """Undo one action: its rows return to their previous severities.
 
         Args:
-            action_id: The action, by the beginning of its id; the author's own last one if None.
+            action_id: The beginning of the action's id; the author's own last action if None.
             note: Free text.
 
         Raises:
-            UsageError: There is no such action of this day, or it does not hold any more.
+            UsageError: This day has no such action, or it is no longer in effect.
         """
         asked = self._store.find(action_id) if action_id is not None else None
         if asked is not None:
@@ -252,29 +264,30 @@ class Day:
             target = asked or state.last_own(actions, self._author)
             if target is None:
                 raise UsageError(
-                    f"{printable(self._author)} has no action on {self.part} that could be undone; "
-                    "to undo another's, name it"
+                    f"{printable(self._author)} has no action on {self.part} to undo; give an "
+                    "action id to undo another author's"
                 )
             if target.action_id not in {each.action_id for each in living}:
                 raise UsageError(
-                    f"action {target.short_id} does not hold any more: it was undone or reset"
+                    f"action {target.short_id} is no longer in effect: it was undone or reset"
                 )
             action = self._action(Kind.UNDO, note=note, refers_to=target.action_id)
-            outcome.append(self._compared(actions, action))
+            changed = self._changed(actions, action)
+            outcome.append(Reply(action, changed, changed))
             return action
 
         return self._written(decide, outcome)
 
     def reset(self, confirm: str | None, *, with_stories: bool = False, note: str = "") -> Reply:
-        """Take back every label of the day; nothing is deleted, and it can be undone.
+        """Reset every label of the day; nothing is deleted, and a reset can be undone.
 
         Args:
-            confirm: The day as `20160708`, or nothing is written.
-            with_stories: Also take back the stories.
+            confirm: The day as `20160708`; with any other value nothing is written.
+            with_stories: Also reset the stories.
             note: Free text.
 
         Raises:
-            UsageError: It is not confirmed.
+            UsageError: The reset is not confirmed.
         """
         outcome: list[Reply] = []
 
@@ -284,43 +297,43 @@ class Day:
             gone = _taken_back(actions, action)
             labels = [each for each in gone if each.kind in (Kind.LABEL, Kind.CLEAR)]
             authors = {each.author for each in gone}
-            said = f"{len(labels)} labels of {len(authors)} authors" + (
+            what = f"{len(labels)} labels of {len(authors)} authors" + (
                 f" and {len(gone) - len(labels)} other actions" if len(gone) > len(labels) else ""
             )
             if confirm != self.part.compact:
                 raise UsageError(
-                    f"reset would take back {said} on {self.part}; nothing was written: confirm "
-                    f"it with --yes, in a notebook with confirm={self.part.compact!r}"
+                    f"reset would take back {what} on {self.part}; nothing was written: confirm "
+                    f"with --yes, or in a notebook with confirm={self.part.compact!r}"
                 )
-            compared = self._compared(actions, action if gone else None)
-            note_of_reset = f"reset {said}" if gone else "nothing to reset"
-            outcome.append(
-                Reply(compared.action, compared.matched, compared.changed, {}, (note_of_reset,))
-            )
-            return action if gone else None
+            if not gone:
+                outcome.append(Reply(None, notes=("nothing to reset",)))
+                return None
+            changed = self._changed(actions, action)
+            outcome.append(Reply(action, changed, changed, notes=(f"reset {what}",)))
+            return action
 
         return self._written(decide, outcome)
 
     def restore(
         self, *, before: str | None = None, confirm: str | None = None, note: str = ""
     ) -> list[Reply]:
-        """Bring the day back to what it was: as published, or before an action.
+        """Restore an earlier state of the day: as published, or before an action.
 
-        Nothing is deleted: it is a reset, or an undo of that action and of all that came after it.
+        Nothing is deleted: this is a reset, or undoes the action and all later ones.
 
         Args:
-            before: An action, by the beginning of its id; a reset of the day if None.
+            before: The beginning of an action's id; None resets the day.
             confirm: For a reset, the day as `20160708`.
             note: Free text.
 
         Raises:
-            UsageError: There is no such action of this day, or the reset is not confirmed.
+            UsageError: This day has no such action, or the reset is not confirmed.
         """
         if before is None:
             return [self.reset(confirm, note=note)]
         first = self._store.find(before)
         self._of_this_day(first)
-        # An undo among them brings back what it took back, which is met on the way down.
+        # Undoing an undo brings an earlier action back; the loop reaches that action later.
         later = [each for each in self.actions() if each.seq >= first.seq]
         return [
             self.undo(action.action_id, note=note)
@@ -331,23 +344,23 @@ class Day:
     def try_rules(
         self, rules: Sequence[tuple[Sequence[str], Sequence[object], object]]
     ) -> list[Reply]:
-        """How many open rows each rule would score, without writing."""
+        """Report how many open rows each rule would score; write nothing."""
         return [self._apply(parse_rule(*rule), dry_run=True) for rule in rules]
 
     def apply_rules(
         self, rops: Sequence[str], rvals: Sequence[object], risk: object, *, dry_run: bool = False
     ) -> Reply:
-        """Score the open rows that a rule means: srcip, dstip, sport, dport, ipkt, ibyt.
+        """Score the open rows that a rule on srcip, dstip, sport, dport, ipkt, ibyt matches.
 
-        A rule never overrides a person, and one without any value matches nothing.
+        A rule never overrides a person, and a rule without any value matches nothing.
 
         Raises:
-            UsageError: It is no rule, or the pipeline's rows have not its columns.
+            UsageError: The rule is invalid, or the pipeline's rows do not have its columns.
         """
         return self._apply(parse_rule(rops, rvals, risk), dry_run=dry_run)
 
     def try_standing(self) -> list[tuple[StandingRule, int, Reply]]:
-        """Each rule of the rule file, the rows that it means, and what applying it would do."""
+        """Return each rule of the rule file, how many rows it matches, and its dry run."""
         return [
             (
                 rule,
@@ -358,7 +371,7 @@ class Day:
         ]
 
     def apply_standing(self, rule_id: str, *, dry_run: bool = False) -> Reply:
-        """Score the open rows that a rule of the rule file means, for good.
+        """Label the open rows that a rule of the rule file matches; the labels outlive the rule.
 
         Raises:
             UsageError: There is no such rule.
@@ -370,26 +383,32 @@ class Day:
         return self._apply(rule, dry_run=dry_run)
 
     def save_story(
-        self, anchor_kind: str, anchor: str, title: str, text: str, *, top_results: int = 20
+        self,
+        anchor_kind: str,
+        anchor: str,
+        title: str,
+        text: str,
+        *,
+        top_results: int = TOP_RESULTS,
     ) -> Reply:
-        """Write down what was found out about an anchor; a story that it has is replaced.
+        """Save the story of an anchor; it replaces the anchor's previous story.
 
         Args:
             anchor_kind: One of `Triage.anchors`.
             anchor: The address, name or URI.
             title: One line.
-            text: As many lines as it takes; they are kept as typed.
-            top_results: How many peers a way the tables made from it show.
+            text: Any number of lines, stored as typed.
+            top_results: Number of peers per direction in the tables of the story.
 
         Raises:
-            UsageError: It is blank or too long, or nothing can be told of such an anchor.
+            UsageError: A text is blank or too long, or the kind of anchor is unknown.
         """
         self._check_anchor(anchor_kind, anchor)
         for name, value in (("title", title), ("text", text)):
             if not checked_text(name, value).strip():
                 raise UsageError(f"the story's {name} is blank: nothing was written")
-        if top_results < 1:
-            raise UsageError(f"top_results {top_results} shows nothing: take 1 or more")
+        if not 1 <= top_results <= MOST_RESULTS:
+            raise UsageError(f"top_results {top_results}: use 1 to {MOST_RESULTS}")
         payload = {
             "anchor_kind": anchor_kind,
             "anchor": anchor,
@@ -397,23 +416,68 @@ class Day:
             "text": text,
             "top_results": top_results,
         }
-        return self._told(Kind.STORY, payload)
+        return self._write_story(Kind.STORY, payload)
 
     def remove_story(self, anchor_kind: str, anchor: str) -> Reply:
-        """Take the story of an anchor away; it stays in the history.
+        """Remove the story of an anchor; it stays in the history.
 
         Raises:
-            UsageError: It has none.
+            UsageError: The anchor has no story.
         """
         self._check_anchor(anchor_kind, anchor)
-        if (anchor_kind, anchor) not in {(s.anchor_kind, s.anchor) for s in self.told()}:
+        if (anchor_kind, anchor) not in {(s.anchor_kind, s.anchor) for s in self.saved_stories()}:
             raise UsageError(f"{printable(anchor)} has no story on {self.part}")
-        return self._told(Kind.UNSTORY, {"anchor_kind": anchor_kind, "anchor": anchor})
+        return self._write_story(Kind.UNSTORY, {"anchor_kind": anchor_kind, "anchor": anchor})
+
+    def find_anchor(
+        self, text: str, kind: str | None = None, *, with_story: bool = False
+    ) -> tuple[str, str]:
+        """Find a typed anchor in the day: return its kind, and its spelling in the rows.
+
+        Args:
+            text: As typed; addresses and names compare as they do in selectors.
+            kind: One of `Triage.anchors`; any if None.
+            with_story: Only anchors that have a story, even if no row has them any more.
+
+        Raises:
+            UsageError: The day has no such anchor, or has it in two kinds.
+        """
+        if kind is not None:
+            self._check_anchor(kind, text)
+        found: dict[str, dict[str, None]] = {}
+        for anchor_kind, value in self._anchors(with_story=with_story):
+            if kind in (None, anchor_kind) and self._is_anchor(anchor_kind, text.strip(), value):
+                found.setdefault(anchor_kind, {})[value] = None
+        if not found:
+            where = "has no story on" if with_story else "is not in any row of"
+            raise UsageError(f"{printable(text)!r} {where} {self.part}: use another anchor")
+        if len(found) > 1:
+            raise UsageError(
+                f"{printable(text)!r} is {' and '.join(found)} on {self.part}: give its kind"
+            )
+        (meant, values), *_ = found.items()
+        return meant, next((each for each in values if each == text), next(iter(values)))
+
+    def _anchors(self, *, with_story: bool) -> Iterator[tuple[str, str]]:
+        if with_story:
+            yield from ((each.anchor_kind, each.anchor) for each in self.saved_stories())
+            return
+        for kind, columns in self.triage.anchors.items():
+            for column in columns:
+                for row in self._published.rows:
+                    if row[column] is not None:
+                        yield kind, str(row[column])
+
+    def _is_anchor(self, kind: str, text: str, value: str) -> bool:
+        compared = {self.triage.compared.get(each, "text") for each in self.triage.anchors[kind]}
+        # A network is not an anchor: it would match whichever of its addresses comes first.
+        alike = (c for c in compared if not (c == "address" and "/" in text))
+        return value == text or any(comparison(each, text)(value) for each in alike)
 
     # -- what an analyst sees ---------------------------------------------------------------
 
     def rows(self, actions: Sequence[Action] | None = None) -> list[LiveRow]:
-        """The rows by rank, with what holds at this moment, or held after these actions."""
+        """Return the rows by rank with their current labels, or those after these actions."""
         marks = state.marks(self.actions() if actions is None else actions)
         published = self._published
         covered = self._covered()
@@ -423,11 +487,11 @@ class Day:
         ]
 
     def in_order(self) -> list[LiveRow]:
-        """The rows as they are saved: open ones by rank, then the scored ones by rank."""
+        """Return the rows in saving order: open rows by rank, then the others by rank."""
         return sorted(self.rows(), key=lambda each: not each.is_open)
 
     def orphans(self) -> list[Action]:
-        """The actions that hold for rows that the day does not have at present."""
+        """Return the actions in effect on rows that the day currently does not have."""
         present = set(self._published.keys)
         holding = {
             action.seq: action
@@ -443,19 +507,19 @@ class Day:
         find: str = "",
         among: Mapping[str, object] | None = None,
     ) -> Shown:
-        """The distinct values of a column in open rows, most suspicious first.
+        """Return the distinct values of a column in open rows, most suspicious first.
 
         Args:
-            column: Of the scores.
-            limit: The most values shown.
-            find: Only values that contain this text, without case; all are searched.
-            among: Only of rows that have these values.
+            column: A column of the scores.
+            limit: Maximum number of values shown.
+            find: Only values that contain this text, ignoring case; all values are searched.
+            among: Only rows that have these values.
 
         Raises:
             UsageError: The limit is not positive, or there is no such column.
         """
         if limit < 1:
-            raise UsageError(f"a list of {limit} values shows nothing: take 1 or more")
+            raise UsageError(f"a list of {limit} values shows nothing: use 1 or more")
         if self._published.rows and column not in self._published.rows[0]:
             raise UsageError(f"{self.pipeline.name}_scores has no column {printable(column)!r}")
         target = self.triage.target_of(column)
@@ -471,7 +535,7 @@ class Day:
         return Shown(wanted[:limit], len(wanted))
 
     def anchors(self) -> list[tuple[str, str]]:
-        """What can be investigated, by kind and value: what stands in rows that are High."""
+        """Return the anchors to investigate, by kind and value: those of rows scored High."""
         found: dict[tuple[str, str], None] = {}
         for each in self.rows():
             for kind, columns in self.triage.anchors.items():
@@ -482,45 +546,46 @@ class Day:
                         found[kind, str(value)] = None
         return sorted(found, key=lambda anchor: (anchor[0], by_number(anchor[1])))
 
-    def told(self) -> list[Story]:
-        """The stories that hold, in the order in which they were last saved."""
-        stories: dict[tuple[str, str], Story] = {}
-        for action in state.alive(self.actions()):
-            if action.kind in (Kind.STORY, Kind.UNSTORY):
-                said = json.loads(action.payload or "{}")
-                anchor = str(said.get("anchor_kind", "")), str(said.get("anchor", ""))
-                stories.pop(anchor, None)
-                if action.kind == Kind.STORY:
-                    title, text = str(said.get("title", "")), str(said.get("text", ""))
-                    stories[anchor] = Story(*anchor, title, text, action)
-        return list(stories.values())
+    def saved_stories(self) -> list[Story]:
+        """Return the current stories, in the order in which they were last saved."""
+        return [
+            Story(*anchor, str(content.get("title", "")), str(content.get("text", "")), action)
+            for anchor, action in state.stories(self.actions()).items()
+            for content in (state.story_content(action),)
+        ]
 
     def attack_heuristics(self, peers: int = 20) -> list[FanOut]:
-        """The sources that connect to more than so many others, most first."""
+        """Return the sources with more than `peers` peers, most peers first."""
         self._has_columns("srcip", "dstip")
         return heuristics.fan_out(self._published.rows, peers)
 
     def explain(self, rank: int) -> Explanation:
-        """Why a row is here, and what is known of its addresses, names and URIs.
+        """Explain why a row is here, and what is known about its addresses, names and URIs.
 
         Args:
-            rank: The row's, 0 for the most suspicious.
+            rank: The rank of the row, 0 for the most suspicious.
 
         Raises:
             UsageError: There is no such row, or the ranks are not published yet.
         """
-        self._reloaded()
+        notes = self.reload()
         if self._published.rows and None in self._published.ranks:
             raise self._without_ranks()
-        rows, elsewhere = self.rows(), self._elsewhere()
-        return explain(self._settings, self.pipeline, self.part, rows, rank, elsewhere=elsewhere)
+        found = self._explained(rank, self._known_before())
+        return replace(found, topics={"note": notes, **found.topics}) if notes else found
+
+    def _explained(self, rank: int, before: Before) -> Explanation:
+        return explain(self._settings, self.pipeline, self.part, self.rows(), rank, before=before)
+
+    def _known_before(self) -> Before:
+        return known_before(self._settings, self.pipeline, self.part.date, self._elsewhere())
 
     def feedback(self) -> Feedback:
-        """The day's own rows for the scorer, by rank."""
+        """Return the day's own labelled rows for the scorer, by rank."""
         return write_rows(self.part.pipeline, self.judged())
 
     def judged(self, actions: Sequence[Action] | None = None) -> list[Judged]:
-        """The scored rows by rank, with their current severities; see `rows`."""
+        """Return the scored rows by rank, with their current severities; see `rows`."""
         return [
             Judged(each.row, each.severities)
             for each in self.rows(actions)
@@ -532,11 +597,11 @@ class Day:
     def _check_anchor(self, kind: str, anchor: str) -> None:
         if kind not in self.triage.anchors:
             known = ", ".join(self.triage.anchors) or "none"
-            raise UsageError(f"anchor {printable(kind)!r} is unknown: take one of {known}")
+            raise UsageError(f"anchor kind {printable(kind)!r} is unknown: use one of {known}")
         if not anchor.strip():
-            raise UsageError("nothing is named that the story is about")
+            raise UsageError("the anchor is blank: give the address, name or URI")
 
-    def _told(self, kind: Kind, payload: Mapping[str, object]) -> Reply:
+    def _write_story(self, kind: Kind, payload: Mapping[str, object]) -> Reply:
         action = self._action(kind, payload=to_json(payload))
         return self._written(lambda _: action, [Reply(action)])
 
@@ -555,10 +620,10 @@ class Day:
         match = kinds.get(match_kind)
         if match is None:
             raise UsageError(
-                f"rows of {self.pipeline.name} are not selected by {printable(match_kind)!r}: take "
-                f"one of {', '.join(['rows', *kinds])}"
+                f"rows of {self.pipeline.name} cannot be selected by {printable(match_kind)!r}: "
+                f"use one of {', '.join(['rows', *kinds])}"
             )
-        notes = self._reloaded()
+        notes = self.reload()
         wanted = _Wanted(
             kind,
             severity,
@@ -582,14 +647,11 @@ class Day:
         only_open: bool = False,
     ) -> Reply:
         run_id = self._published.run_id
-        if self._reloaded():
-            raise UsageError(
-                f"{self.part} was published anew since its ranks were shown: nothing was written, "
-                "look again"
-            )
+        if self.reload():
+            raise republished(self.part)
         places = {rank: place for place, rank in enumerate(self._published.ranks)}
         if not ranks:
-            raise UsageError("nothing selected: no rank is given")
+            raise UsageError("nothing selected: give at least one rank")
         if self._published.rows and None in places:
             raise self._without_ranks()
         if unknown := sorted(set(ranks) - set(places)):
@@ -611,11 +673,11 @@ class Day:
         return self._append(wanted, dry_run=dry_run)
 
     def _apply(self, rule: Rule | StandingRule, *, dry_run: bool) -> Reply:
-        notes = self._reloaded()
+        notes = self.reload()
         if isinstance(rule, Rule):
             self._has_columns(*(column for column, *_ in rule.terms))
         if isinstance(rule, Rule) and not rule.terms:
-            notes.append("no place of the rule has a value: it matches nothing")
+            notes.append("the rule has no value: it matches nothing")
         wanted = _Wanted(
             Kind.LABEL,
             rule.severity,
@@ -629,7 +691,7 @@ class Day:
         return self._append(wanted, dry_run=dry_run, notes=notes)
 
     def _append(self, wanted: _Wanted, *, dry_run: bool, notes: Sequence[str] = ()) -> Reply:
-        # Before anything is written, and in a dry run too.
+        # Checked before anything is written, and in a dry run too.
         checked_text("note", wanted.note)
         keys = {self._published.keys[place] for place in wanted.places}
         suppressed = self._covered() if wanted.only_open else ()
@@ -667,16 +729,13 @@ class Day:
                 pairs,
                 self._count({key for key, _ in pairs}),
             )
-            reply = self._compared(actions, action if pairs else None, keys=keys)
-            scored = self._scored(before, keys, wanted.targets)
-            overtaken = self._overtaken(before, keys, wanted)
             outcome.append(
                 Reply(
                     None,
                     self._count(keys),
-                    reply.changed,
-                    scored,
-                    (*notes, *overtaken),
+                    self._changed(actions, action) if pairs else 0,
+                    self._scored(before, keys, wanted.targets),
+                    (*notes, *self._overtaken(actions, keys, wanted)),
                     dry_run,
                 )
             )
@@ -691,16 +750,16 @@ class Day:
     def _without_ranks(self) -> UsageError:
         return UsageError(
             f"the ranks of {self.part} are not published yet: "
-            f"`spot-oa refresh {self.part.pipeline} --date {self.part.date}` does it"
+            f"run `spot-oa refresh {self.part.pipeline} --date {self.part.date}`"
         )
 
-    def _elsewhere(self) -> Iterator[tuple[Slice, Mapping[str, str], Sequence[LiveRow]]]:
-        """Other days with labels, of all pipelines, if they are published."""
+    def _elsewhere(self) -> Iterator[Label]:
+        """Return the scored rows of other published days, of all pipelines."""
         for pipeline in load_pipelines(self._settings.pipelines_dir).values():
             if pipeline.triage is None:
                 continue
-            for day in self._store.last_seqs(pipeline.name):
-                part = Slice(pipeline.name, parse_date(day))
+            for date in self._judged_dates(pipeline):
+                part = Slice(pipeline.name, date)
                 if part == self.part or abs(part.date - self.part.date).days > DAYS:
                     continue
                 try:
@@ -713,8 +772,25 @@ class Day:
                         made_with=self._made_with,
                     )
                 except SpotOaError:
-                    continue  # Not published any more: nothing to show of it.
-                yield part, identities(pipeline), other.rows()
+                    continue  # No longer published: nothing to show.
+                for live in other.rows():
+                    if live.severity:
+                        yield label_of(live, part.date, pipeline)
+
+    def _judged_dates(self, pipeline: Pipeline) -> list[dt.date]:
+        """Return the dates with actions, and the published ones on which a standing rule holds."""
+        try:
+            rules = load_rules(self._settings, pipeline)
+        except SpotOaError:
+            return []  # Neither can their rows be read.
+        judged = {parse_date(day) for day in self._store.last_seqs(pipeline.name)}
+        if rules:
+            judged.update(
+                date
+                for date in published_days(self._settings.data_dir, pipeline.name)
+                if any(rule.holds_on(date) for rule in rules)
+            )
+        return sorted(judged)
 
     def _written(self, decide: Decide, outcome: list[Reply]) -> Reply:
         action = self._store.append(self.part.pipeline, self._day, decide)
@@ -736,39 +812,40 @@ class Day:
         )
 
     def _of_this_day(self, action: Action) -> None:
+        check_dated(action)
         if (action.pipeline, action.day) != (self.part.pipeline, self._day):
             raise UsageError(
-                f"action {action.short_id} is of {action.pipeline} {action.day}, not of {self.part}"
+                f"action {action.short_id} belongs to {action.pipeline} {action.day}, not "
+                f"{self.part}"
             )
-
-    def _reloaded(self) -> list[str]:
-        """Read the day anew if it was published anew; then there is something to say."""
-        manifest = read_manifest(published_folder(self._settings.data_dir, self.part))
-        if manifest is not None and manifest.get("run_id") == self._published.run_id:
-            return []
-        self._take(read_day(self._settings, self.pipeline, self.part))
-        return [f"{self.part} was published anew meanwhile, these are its rows now"]
 
     def _has_columns(self, *columns: str) -> None:
         rows = self._published.rows
         if missing := [column for column in columns if rows and column not in rows[0]]:
-            raise UsageError(f"rows of {self.pipeline.name} have no {', '.join(missing)}")
+            raise UsageError(f"rows of {self.pipeline.name} have no column {', '.join(missing)}")
 
     def _targets(self, match: Match) -> Sequence[str]:
         return match.targets or (self.triage.main_target,)
 
     def _count(self, keys: Container[str]) -> int:
-        """How many rows of the day have one of the keys: equal rows count as many as they are."""
+        """Count the rows of the day that have one of the keys; equal rows all count."""
         return sum(key in keys for key in self._published.keys)
 
-    def _severities(self, marks: state.Marks, key: str) -> dict[str, int]:
-        return {
-            column: state.severity(marks, key, target)
-            for target, column in self.triage.targets.items()
-        }
+    def _rule(self, marks: state.Marks, place: int) -> StandingRule | None:
+        """Return the standing rule that determines a row's severity; None if an action does."""
+        main = self._published.keys[place], self.triage.main_target
+        return None if main in marks else self._hits.get(place)
+
+    def _severities(self, marks: state.Marks, place: int) -> dict[str, int]:
+        key, targets = self._published.keys[place], self.triage.targets
+        found = {column: state.severity(marks, key, target) for target, column in targets.items()}
+        rule = self._rule(marks, place)
+        if rule is not None:
+            found[targets[self.triage.main_target]] = int(rule.severity)
+        return found
 
     def _covered(self) -> Mapping[int, Sequence[Suppression]]:
-        """Which rows are suppressed at this moment, by their places."""
+        """Return the suppressions of each currently suppressed row, by its position."""
         acting = on_day(self._store, self.pipeline, self.part.date)
         return covering(self.pipeline, acting, self._published.rows) if acting else {}
 
@@ -780,13 +857,10 @@ class Day:
         covered: Sequence[Suppression] = (),
     ) -> LiveRow:
         key = self._published.keys[place]
-        severities = self._severities(marks, key)
+        severities = self._severities(marks, place)
         targets = self.triage.targets
         judged = [marks[key, target] for target in targets if (key, target) in marks]
-        main = self.triage.main_target
-        rule = None if (key, main) in marks else self._hits.get(place)
-        if rule is not None:
-            severities[targets[main]] = int(rule.severity)
+        rule = self._rule(marks, place)
         action = next((each for each in judged if each.severity), judged[0] if judged else None)
         return LiveRow(
             rank,
@@ -794,50 +868,66 @@ class Day:
             key,
             severities,
             Severity(next((each for each in severities.values() if each), 0)),
-            not severities[targets[main]] and not covered,
+            not severities[targets[self.triage.main_target]] and not covered,
             None if rule is not None else action,
             rule,
             min(covered, key=lambda each: each.id, default=None),
         )
 
-    def _compared(
-        self, actions: Sequence[Action], action: Action | None, keys: Container[str] = ()
-    ) -> Reply:
-        """What an action would change; `keys` are the rows that count as matched by it."""
+    def _changed(self, actions: Sequence[Action], action: Action) -> int:
+        """Count the rows whose severity an action would change."""
         before = state.marks(actions)
         last = max((each.seq for each in actions), default=0)
-        after = state.marks([*actions, replace(action, seq=last + 1)] if action else actions)
-        changed = {
-            key
-            for key in set(self._published.keys)
-            if self._severities(before, key) != self._severities(after, key)
-        }
-        return Reply(action, self._count(keys or changed), self._count(changed))
+        after = state.marks([*actions, replace(action, seq=last + 1)])
+        return sum(
+            self._severities(before, place) != self._severities(after, place)
+            for place in range(len(self._published.rows))
+        )
 
     def _scored(
-        self, before: state.Marks, keys: Iterable[str], targets: Sequence[str]
+        self, before: state.Marks, keys: Container[str], targets: Sequence[str]
     ) -> Mapping[Severity, int]:
-        """Rows by the severity that they have already in what is judged."""
+        """Count the rows by the severity that their targets already have."""
         counts: Counter[Severity] = Counter()
-        for key in keys:
-            severity = next((s for t in targets if (s := state.severity(before, key, t))), 0)
-            counts[Severity(severity)] += self._count({key})
+        columns = [self.triage.targets[target] for target in targets]
+        for place, key in enumerate(self._published.keys):
+            if key in keys:
+                found = self._severities(before, place)
+                counts[Severity(next((found[name] for name in columns if found[name]), 0))] += 1
         del counts[Severity.NOT_SCORED]
         return dict(sorted(counts.items(), reverse=True))
 
-    def _overtaken(self, before: state.Marks, keys: set[str], wanted: _Wanted) -> list[str]:
-        """What others judged of these rows since they were shown."""
-        by_action: dict[int, tuple[Action, set[str]]] = {}
-        for key in keys:
-            for target in wanted.targets:
-                action = before.get((key, target))
-                if action and action.seq > self.seen_seq and action.author != self._author:
-                    by_action.setdefault(action.seq, (action, set()))[1].add(key)
-        now = Severity(wanted.severity).title
+    def _overtaken(
+        self, actions: Sequence[Action], keys: Collection[str], wanted: _Wanted
+    ) -> list[str]:
+        """Return notes on what others changed on these rows since they were shown."""
+        shown = state.marks(each for each in actions if each.seq <= self.seen_seq)
+        now = state.marks(actions)
+        changed = {
+            each for each in product(keys, wanted.targets) if shown.get(each) is not now.get(each)
+        }
+        # No label is newer: an undo or a reset has brought these back to an older state.
+        older = {each for each in changed if each not in now or now[each].seq <= self.seen_seq}
+        found: list[tuple[Action, set[RowKey]]] = []
+        for place in reversed(range(len(actions))):
+            action = actions[place]
+            if action.seq <= self.seen_seq:
+                break
+            if action.kind not in (Kind.UNDO, Kind.RESET):
+                pairs = {each for each in changed if now.get(each) is action}
+            elif older:
+                before, after = state.marks(actions[:place]), state.marks(actions[: place + 1])
+                pairs = {each for each in older if before.get(each) is not after.get(each)}
+                older -= pairs
+            else:
+                continue
+            if pairs and action.author != self._author:
+                found.append((action, pairs))
+        level, of = Severity(wanted.severity).title, _rows(self._count(keys))
         return [
-            f"{self._count(rows)} of {_rows(self._count(keys))}: {printable(action.author)} scored "
-            f"them {Severity(action.severity or 0).title} at {action.recorded_at[11:16]}, now {now}"
-            for _, (action, rows) in sorted(by_action.items())
+            f"{self._count({key for key, _ in pairs})} of {of}: {_deed(action)} at "
+            f"{action.recorded_at[11:16]}, now {level}"
+            for action, pairs in reversed(found)
         ]
 
 
@@ -854,9 +944,9 @@ def open_day(
     Args:
         pipeline: Its name.
         date: The day, as `2016-07-08` or `20160708`.
-        settings: Where everything is; read from the environment if None.
-        author: Whose actions these will be; `SPOT_OA_AUTHOR`, or the system's user, if None.
-        made_with: What the actions are made with: `notebook` or `cli`.
+        settings: The settings; read from the environment if None.
+        author: The author of the actions; `SPOT_OA_AUTHOR`, or the system's user, if None.
+        made_with: The tool that writes the actions: `notebook` or `cli`.
 
     Raises:
         UsageError: The pipeline is unknown, or the day is not published.
@@ -874,12 +964,56 @@ def open_day(
     )
 
 
+def all_or_none(acts: Sequence[Callable[..., Reply]], *, dry_run: bool = False) -> Iterator[Reply]:
+    """Carry out actions one by one; if one of them is invalid, write nothing.
+
+    Args:
+        acts: The actions; each takes `dry_run`.
+        dry_run: Write nothing.
+
+    Yields:
+        The reply to each action.
+
+    Raises:
+        UsageError: An action is invalid.
+    """
+    tried = [act(dry_run=True) for act in acts]
+    if dry_run:
+        yield from tried
+        return
+    for act, trial in zip(acts, tried, strict=True):
+        reply = act()
+        # The trial has already reloaded the day, and each write moves `seen_seq`.
+        yield replace(reply, notes=tuple(dict.fromkeys([*trial.notes, *reply.notes])))
+
+
+def check_dated(action: Action) -> None:
+    """Check that an action belongs to a day, so that it can be undone there.
+
+    Raises:
+        UsageError: It suppresses rows of many days, or takes that back.
+    """
+    if action.day is None:
+        instead = f"spot-oa {'un' if action.kind == Kind.SUPPRESS else ''}suppress"
+        raise UsageError(
+            f"action {action.short_id} ({action.kind}) cannot be undone: use `{instead}`"
+        )
+
+
+def republished(part: Slice) -> UsageError:
+    """Return the error for rows chosen by their place in a list of an earlier run."""
+    return UsageError(
+        f"{part} was published again after its rows were shown: nothing was written; choose "
+        "from the new rows"
+    )
+
+
 def _is_decided(marks: state.Marks, row: RowKey, wanted: _Wanted) -> bool:
-    """Whether what is for open rows only leaves this one alone."""
+    """Whether an action on open rows only skips this row."""
     action = marks.get(row)
     if action is None:
         return False
-    # A person who cleared a row has judged it: a rule would be written and never hold.
+    # Clearing a row by hand is a decision too: a rule's label would never take effect.
     return bool(action.severity) or (wanted.rule is not None and action.via != Via.RULE)
 
 
@@ -887,6 +1021,14 @@ def _taken_back(actions: Sequence[Action], reset: Action) -> list[Action]:
     last = max((each.seq for each in actions), default=0)
     left = {each.seq for each in state.alive([*actions, replace(reset, seq=last + 1)])}
     return [each for each in state.alive(actions) if each.seq not in left]
+
+
+def _deed(action: Action) -> str:
+    """Describe what an action did to the rows that it changed."""
+    who = printable(action.author)
+    if action.kind in (Kind.UNDO, Kind.RESET):
+        return f"{who}'s {action.kind} changed them"
+    return f"{who} scored them {Severity(action.severity or 0).title}"
 
 
 def _rows(count: int) -> str:

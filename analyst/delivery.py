@@ -1,4 +1,4 @@
-"""What analysts judged, on its way to the scorer of the day and of the next one."""
+"""Delivers the analysts' labels to the scorer of the day and of the next day."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from analyst.day import Day
 from analyst.feedback import Feedback, Judged, deliver, delivered_to, write_rows
 from analyst.published import read_manifest
+from analyst.standing import StandingRule, load_rules
 from analyst.store import open_store
 from spot_oa.dates import Slice
 from spot_oa.pipelines import Pipeline
@@ -16,30 +17,31 @@ from spot_oa.settings import Settings
 
 
 def delivers(settings: Settings, pipeline: Pipeline) -> bool:
-    """Whether the scorer of a pipeline is to be handed what analysts judged."""
+    """Whether the labels of a pipeline are delivered to its scorer."""
     return bool(settings.feedback_uri) and pipeline.name in settings.feedback_pipelines
 
 
 def deliver_feedback(
     settings: Settings, pipeline: Pipeline, date: dt.date
 ) -> Sequence[tuple[str, Feedback]]:
-    """Write the feedback files that the scorer reads on the day and on the next one.
+    """Write the feedback files that the scorer reads on the day and on the next day.
 
-    Each has the judged rows of the days before it, the newest first, of one day Low first.
+    Each file has the labelled rows of its own day and of the days before it: newest day first,
+    and Low first within a day.
 
     Returns:
-        Where, and what; nothing where it is not configured.
+        The URI and content of each file; nothing if delivery is not configured.
 
     Raises:
-        ConfigError: A file cannot be written.
+        ConfigError: The rule file is invalid, or a file cannot be written.
     """
     if not settings.feedback_uri or not delivers(settings, pipeline):
         return []
-    delivered = []
+    rules, delivered = load_rules(settings, pipeline), []
     for target in (date, date + dt.timedelta(days=1)):
         judged: list[Judged] = []
         for back in range(settings.feedback_days + 1):
-            judged += _judged(settings, pipeline, target - dt.timedelta(days=back))
+            judged += _judged(settings, pipeline, target - dt.timedelta(days=back), rules)
         feedback = write_rows(pipeline.name, judged, settings.feedback_rows)
         uri = delivered_to(settings.feedback_uri, Slice(pipeline.name, target))
         deliver(uri, feedback.text)
@@ -47,11 +49,14 @@ def deliver_feedback(
     return delivered
 
 
-def _judged(settings: Settings, pipeline: Pipeline, date: dt.date) -> list[Judged]:
-    """The judged rows of a day, Low first; none if it is not published."""
+def _judged(
+    settings: Settings, pipeline: Pipeline, date: dt.date, rules: Sequence[StandingRule]
+) -> list[Judged]:
+    """Return the labelled rows of a day, Low first; none if the day is not published."""
     part = Slice(pipeline.name, date)
     store = open_store(settings)
-    if not store.last_seq(part.pipeline, date.isoformat()):
+    acted = store.last_seq(part.pipeline, date.isoformat())
+    if not acted and not any(rule.holds_on(date) for rule in rules):
         return []
     if read_manifest(published_folder(settings.data_dir, part)) is None:
         return []

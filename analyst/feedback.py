@@ -1,8 +1,8 @@
-"""What analysts judged, as a file that spot-ml's own reader takes.
+"""Writes the analysts' labels as a file that spot-ml's own reader can read.
 
-The reader splits lines at tabs, knows no quotes, and dies of a line that is too short or of text
-where it wants a number: rows that would kill it are left out and counted. docs/labels.md has its
-rules.
+The reader splits lines at tabs, does not support quotes, and crashes on a line that is too short
+or on text where it expects a number: rows that would crash it are left out and counted.
+docs/labels.md has its rules.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _HOUR_OF_FRAME_TIME = 3
 
 
 class _LeftOutError(Exception):
-    """The row has a value that the reader cannot take, or lacks one that it needs."""
+    """The row has a value that the reader cannot read, or lacks one that it needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A row with its current severities by column, as `Triage.targets` names them."""
+    """A labelled row with its current severities by column, as `Triage.targets` names them."""
 
     row: Row
     severities: Mapping[str, int]
@@ -44,17 +44,17 @@ class Judged:
 
 @dataclass(slots=True)
 class Feedback:
-    """Lines for the scorer, and how many rows it could not take."""
+    """Lines for the scorer, and the number of rows that it could not read."""
 
     header: str
     lines: list[str] = field(default_factory=list)
     left_out: int = 0
     cut: int = 0
-    """Rows beyond the limit."""
+    """Number of rows beyond the limit."""
 
     @property
     def text(self) -> str:
-        """The file; never empty, which would end the scorer's job."""
+        """The content of the file; never empty, which would make the scorer's job fail."""
         return "".join(f"{line}\n" for line in (self.header, *self.lines))
 
 
@@ -132,7 +132,7 @@ COLUMNS: Mapping[str, Mapping[str, Write]] = {
         "dport": _number("dport", _INT),
         "ipkt": _number("ipkt", _LONG),
         "ibyt": _number("ibyt", _LONG),
-        # Nobody reads it yet; a reader that makes the rows its trainer wants would.
+        # No reader uses it yet; one that builds the trainer's rows would need it.
         "proto": _value("proto"),
     },
     "dns": {
@@ -170,22 +170,22 @@ COLUMNS: Mapping[str, Mapping[str, Write]] = {
         "hash": _request_hash,
     },
 }
-"""Pipeline -> column of the file -> how it is written, in the order that spot-ml reads."""
+"""Pipeline -> column of the file -> its writer, in the order that spot-ml expects."""
 
 SPOILS_THE_SCORER = ("flow",)
-"""Pipelines whose reader in spot-ml 1.0 ends the job at the first Low row, whatever is written."""
+"""Pipelines whose reader in spot-ml 1.0 fails at the first Low row, whatever its content."""
 
 
 def write_rows(pipeline: str, judged: Sequence[Judged], limit: int | None = None) -> Feedback:
-    """Write judged rows in the scorer's form.
+    """Write labelled rows in the scorer's format.
 
     Args:
-        pipeline: One of `COLUMNS`; another has no scorer that takes feedback.
-        judged: Rows with a severity, in the order in which they are to stand.
-        limit: The most lines.
+        pipeline: One of `COLUMNS`; other pipelines have no scorer that reads feedback.
+        judged: Rows with a severity, in the order of the lines.
+        limit: Maximum number of lines.
 
     Raises:
-        ConfigError: Nothing is known of the pipeline's scorer.
+        ConfigError: The pipeline has no feedback format.
     """
     columns = columns_of(pipeline)
     feedback = Feedback("\t".join(columns))
@@ -205,30 +205,30 @@ def write_rows(pipeline: str, judged: Sequence[Judged], limit: int | None = None
 
 
 def columns_of(pipeline: str) -> Mapping[str, Write]:
-    """How the file of a pipeline is written.
+    """Return the columns of a pipeline's feedback file and their writers.
 
     Raises:
-        ConfigError: Nothing is known of the pipeline's scorer.
+        ConfigError: The pipeline has no feedback format.
     """
     if pipeline not in COLUMNS:
-        raise ConfigError(f"{pipeline} has no feedback file: no reader of one is known")
+        raise ConfigError(f"{pipeline} has no feedback file: its scorer does not read one")
     return COLUMNS[pipeline]
 
 
 def delivered_to(uri: str, part: Slice) -> str:
-    """Where the scorer of a day looks for feedback."""
+    """Return the path at which the scorer of a day looks for feedback."""
     return f"{uri.rstrip('/')}/{part.pipeline}/scored_results/{part.compact}/feedback/{FILE}"
 
 
 def deliver(uri: str, text: str) -> None:
-    """Write a file anywhere, so that a reader sees the old or the new one.
+    """Write a file to any file system; readers see either the old file or the new one.
 
     Args:
         uri: An fsspec URL or a path.
-        text: What it holds.
+        text: The content of the file.
 
     Raises:
-        ConfigError: It cannot be written.
+        ConfigError: The file cannot be written.
     """
     try:
         write_whole(uri, text.encode())

@@ -1,4 +1,4 @@
-"""Which sources connect to unusually many others; `flow_fan_out` has the same rows."""
+"""Finds sources that connect to unusually many others; `flow_fan_out` has the same rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spot_oa.errors import printable
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """A source, how many others it connects to, and how often."""
+    """A source, with the number of its peers and of its connections."""
 
     srcip: str
     peers: int
@@ -25,11 +25,11 @@ class FanOut:
 
 
 def fan_out(rows: Iterable[Row], peers: int = 20) -> list[FanOut]:
-    """The sources with more than so many peers, most peers first.
+    """Return the sources with more than `peers` peers, most peers first.
 
     Args:
-        rows: Of `flow_scores`.
-        peers: The most that is usual. A source is no peer of itself.
+        rows: Rows of `flow_scores`.
+        peers: The usual maximum. A source is not a peer of itself.
     """
     others: dict[str, set[str]] = {}
     connections: dict[str, int] = {}

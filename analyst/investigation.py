@@ -1,7 +1,7 @@
-"""All of a day's traffic of one address, name or URI that somebody scored High.
+"""Searches a day's traffic for one address, name or URI that an analyst scored High.
 
-Telemetry is read where it lies; places and names of peers come from local files only: nothing is
-sent to anybody about a peer.
+Telemetry is read in place; locations and names of peers come from local files only: no lookup
+sends a peer to another host.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from analyst import pictures
+from analyst.actions import TOP_RESULTS
 from analyst.listing import Listing
 from analyst.pictures.notebook import Picture
 from analyst.pictures.svg import records
@@ -26,14 +27,13 @@ from python_enrichers.domain import split_name
 from spot_oa.errors import UsageError, printable
 from spot_oa.warehouse.duckdb.asking import ask
 
-TOP_RESULTS = 20
 DETAILS_LIMIT = 1000
 DIRECTIONS: Mapping[str, str] = {
     "inbound": "Inbound only",
     "outbound": "Outbound only",
     "two_way": "Two way",
 }
-"""Seen from the anchor, whoever is inside."""
+"""As seen from the anchor, whichever end is inside."""
 GROUPS = ("VPN", "DMZ", "Proxy", "FW")
 NO_CONTEXT = "No context"
 
@@ -55,7 +55,9 @@ group by 1
 order by 1
 """
 NAMES_OF_CLIENT = """
-select ip_dst, dns_qry_name, count(*) as total
+select
+    ip_dst, dns_qry_name, count(*) as total,
+    count(*) over () as all_rows, cast(sum(count(*)) over () as bigint) as all_meant
 from telemetry
 where ip_dst = $anchor and dns_qry_name is not null
 group by ip_dst, dns_qry_name
@@ -63,7 +65,9 @@ order by total desc, dns_qry_name
 limit $limit
 """
 CLIENTS_OF_NAME = r"""
-select ip_dst, min(dns_qry_name) as dns_qry_name, count(*) as total
+select
+    ip_dst, min(dns_qry_name) as dns_qry_name, count(*) as total,
+    count(*) over () as all_rows, cast(sum(count(*)) over () as bigint) as all_meant
 from telemetry
 where regexp_replace(lower(dns_qry_name), '(.)\.$', '\1') = $anchor and ip_dst is not null
 group by ip_dst
@@ -73,7 +77,8 @@ limit $limit
 REQUESTS = """
 select
     p_date, p_time, clientip, username, duration, fulluri, webcat, respcode, reqmethod, useragent,
-    resconttype, referer, uriport, serverip, scbytes, csbytes
+    resconttype, referer, uriport, serverip, scbytes, csbytes,
+    count(*) over () as all_rows, count(*) filter (fulluri = $anchor) over () as all_meant
 from telemetry
 where fulluri = $anchor or referer = $anchor
 order by p_date, lpad(split_part(p_time, ':', 1), 2, '0'), p_time, clientip, fulluri
@@ -83,7 +88,7 @@ limit $limit
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The other end of an address's flows, over both ways."""
+    """The other end of an address's flows, summed over both directions."""
 
     ip: str
     direction: str
@@ -95,12 +100,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search has brought."""
+    """The result of a search."""
 
     kind: str
     anchor: str
     rows: pd.DataFrame
-    """All that is kept of it; tables show the first of them."""
+    """All rows found, up to the limit; tables show the first of them."""
     tables: Sequence[Listing]
     headline: str
     peers: Sequence[Peer] = ()
@@ -115,43 +120,44 @@ def search(
     top_results: int = TOP_RESULTS,
     details_limit: int = DETAILS_LIMIT,
 ) -> Found:
-    """Look through the day's telemetry for an anchor.
+    """Search the day's telemetry for an anchor.
 
     Args:
         day: The day.
         kind: `ip`, `client`, `query` or `uri`.
-        anchor: Its value.
-        top_results: Rows of each table that are shown.
-        details_limit: The most rows of names, clients or requests that are kept.
+        anchor: The address, name or URI.
+        top_results: Number of rows shown per table.
+        details_limit: Maximum number of rows of names, clients or requests.
 
     Raises:
-        UsageError: There is no search for such an anchor, or telemetry is elsewhere.
+        UsageError: The kind is unknown, or the telemetry is on a cluster.
         SpotOaError: Telemetry cannot be read.
     """
     if top_results < 1 or details_limit < 1:
-        raise UsageError("TOP_RESULTS and DETAILS_LIMIT: take 1 or more")
+        raise UsageError("TOP_RESULTS and DETAILS_LIMIT: use 1 or more")
     if kind == "ip":
         return _flows(day, anchor, top_results)
     if kind in ("client", "query"):
         sql = NAMES_OF_CLIENT if kind == "client" else CLIENTS_OF_NAME
         asked = anchor if kind == "client" else fold(anchor)
-        rows = _asked(day, sql, anchor=asked, limit=details_limit)
+        rows, count, total = _first(day, sql, asked, details_limit)
         what = "name" if kind == "client" else "client"
-        total = sum(rows["total"].tolist())
-        headline = f"{many(len(rows), what)}, {many(total, 'answer')}"
+        headline = f"{many(count, what)}, {many(total, 'answer')}{_cut(rows, count)}"
         title = "Names that it asked for" if kind == "client" else "Clients that asked for it"
         return Found(kind, anchor, rows, [_listing(rows, title, top_results)], headline)
     if kind == "uri":
-        rows = _asked(day, REQUESTS, anchor=anchor, limit=details_limit)
-        count = rows["fulluri"].tolist().count(anchor)
-        headline = f"{many(count, 'request')} for it, {len(rows) - count:,} that it referred to"
+        rows, count, total = _first(day, REQUESTS, anchor, details_limit)
+        headline = (
+            f"{many(total, 'request')} for it, {count - total:,} that it referred to"
+            f"{_cut(rows, count)}"
+        )
         title = "Requests for it, and those that it referred to"
         return Found(kind, anchor, rows, [_listing(rows, title, top_results)], headline)
     raise UsageError(f"there is no search for {printable(kind)!r}")
 
 
 def preview(day: Workbench, found: Found) -> Picture:
-    """Draw what a search has brought."""
+    """Draw the result of a search."""
     if found.kind == "ip":
         return _of_flows(day, found)
     if found.kind == "client":
@@ -167,14 +173,19 @@ def preview(day: Workbench, found: Found) -> Picture:
     if found.kind == "query":
         rows = records(found.rows, {"ip_dst": "", "total": 0})
         leaves = [("Asked by", str(ip), int(total)) for ip, total in rows]
-        return Picture(pictures.branches(_branches(leaves), found.anchor, "answer"))
+        return Picture(drawn_branches(leaves, found.anchor, "answer"))
     requests = records(found.rows, {"fulluri": "", "clientip": ""})
     counted = Counter(
         ("Requested by", client) if uri == found.anchor else ("Referred to", uri)
         for uri, client in requests
     )
     leaves = [(branch, str(leaf), total) for (branch, leaf), total in sorted(counted.items())]
-    return Picture(pictures.branches(_branches(leaves), found.anchor, "request"))
+    return Picture(drawn_branches(leaves, found.anchor, "request"))
+
+
+def drawn_branches(leaves: Sequence[tuple[str, str | None, int]], anchor: str, noun: str) -> str:
+    """Draw leaves (branch, leaf or none, total) as `pictures.branches`."""
+    return pictures.branches(_branches(leaves), anchor, noun)
 
 
 def _branches(leaves: Sequence[tuple[str, str | None, int]]) -> pd.DataFrame:
@@ -185,9 +196,20 @@ def _asked(day: Workbench, sql: str, **values: object) -> pd.DataFrame:
     telemetry = day.telemetry()
     if telemetry is None:
         raise UsageError(
-            f"telemetry of the target {day.settings.target} is searched on its cluster only"
+            f"telemetry of the target {day.settings.target} can be searched on its cluster only"
         )
     return ask(sql, {}, telemetry, values)
+
+
+def _first(day: Workbench, sql: str, anchor: str, limit: int) -> tuple[pd.DataFrame, int, int]:
+    """Return the first rows of a search, and its two counts over all rows."""
+    rows = _asked(day, sql, anchor=anchor, limit=limit)
+    count, meant = (int(next(iter(rows.pop(name)), 0)) for name in ("all_rows", "all_meant"))
+    return rows, count, meant
+
+
+def _cut(rows: pd.DataFrame, count: int) -> str:
+    return f"; the first {len(rows):,} of {count:,} shown" if len(rows) < count else ""
 
 
 def _flows(day: Workbench, anchor: str, top: int) -> Found:
@@ -236,7 +258,7 @@ def _flows(day: Workbench, anchor: str, top: int) -> Found:
 
 
 def _ends(rows: pd.DataFrame, end: str, other: str, anchor: str) -> list[dict[str, Any]]:
-    """The addresses at one end of the anchor's flows, with their sums over all ports."""
+    """Return the addresses at one end of the anchor's flows, with their sums over all ports."""
     columns = dict.fromkeys(
         (end, other, "conns", "maxbyts", "sumbyts", "sumpkts", "firstseen", "lastseen")
     )
@@ -265,7 +287,7 @@ def _peers(
     ways: dict[str, set[str]] = {}
     sums: dict[str, list[int]] = {}
     for source, target, conns, sent in records(rows, columns):
-        # An address is no peer of itself.
+        # An address is not a peer of itself.
         if source == target:
             continue
         peer, way = (target, "outbound") if source == anchor else (source, "inbound")
@@ -287,7 +309,7 @@ def _peers(
 
 
 def group_of(context: str) -> str:
-    """What an analysis of impact counts a context as."""
+    """Return the group under which a context is counted."""
     found = next((each for each in GROUPS if each.lower() in context.lower()), None)
     return found or context.partition(".")[0] or NO_CONTEXT
 
@@ -300,14 +322,14 @@ def _places(day: Workbench, addresses: Sequence[str]) -> dict[str, str]:
 
 
 def _reputation(day: Workbench) -> dict[str, str]:
-    """What the day's rows say of addresses; no service is asked."""
+    """Return the addresses' reputation as stored in the day's rows; no service is queried."""
     found: dict[str, str] = {}
     for row in day.published.rows:
         for name, columns in day.source.shape.verdicts.items():
-            said = facts.verdicts(row.get(name))
+            verdicts = facts.verdicts(row.get(name))
             for column in columns:
-                if said and row.get(column):
-                    found[str(row[column])] = ", ".join(map(str, said))
+                if verdicts and row.get(column):
+                    found[str(row[column])] = ", ".join(map(str, verdicts))
     return found
 
 
@@ -317,14 +339,14 @@ def _of_flows(day: Workbench, found: Found) -> Picture:
     events = [each for each in day.facts.events[day.pipeline.name] if found.anchor in each.ends]
     band = pictures.Band(found.anchor, received, facts.marks(events), steady=False)
     contexts = Counter((DIRECTIONS[peer.direction], group_of(peer.context)) for peer in found.peers)
-    # All three ways are shown, also where nobody is.
+    # All three directions are shown, even without peers.
     leaves = [
         *((way, None, 0) for way in DIRECTIONS.values()),
         *((way, group, total) for (way, group), total in sorted(contexts.items())),
     ]
     return Picture(
         pictures.chord(flows, found.anchor, day.facts.known_bad)
-        + pictures.branches(_branches(leaves), found.anchor, "peer")
+        + drawn_branches(leaves, found.anchor, "peer")
         + pictures.timeline([band])
     )
 

@@ -1,4 +1,4 @@
-"""What analysts did to a day, as rows of the tables that dbt reads: actions by rank."""
+"""Converts the analysts' actions on a day to rows of the tables that dbt reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from analyst import state
-from analyst.actions import Action
+from analyst.actions import MOST_RESULTS, TOP_RESULTS, Action, Kind
 from analyst.selectors import Row
 from analyst.standing import StandingRule, hits
 from analyst.suppressions import Suppression, covering
@@ -25,22 +25,22 @@ class Snapshot:
     store_id: str | None
     actions: Sequence[Action]
     suppressions: Sequence[Suppression] = ()
-    """Those that act on the day's rows."""
+    """The suppressions in effect on the day."""
 
     @property
     def last_seq(self) -> int:
-        """The last action; 0 if there is none."""
+        """The number of the last action; 0 if there is none."""
         return max((action.seq for action in self.actions), default=0)
 
 
 def label_rows(table: Table, actions: Sequence[Action], keys: Sequence[str]) -> pa.Table:
-    """Every action on rows, one row per landed result and target.
+    """Return every action on rows, one row per landed result and target.
 
     Args:
         table: `raw.<pipeline>_labels`.
-        actions: All of the day.
-        keys: The key of each landed result, by rank. Equal results share a key and get the action
-            each; a key that no result has gets one row without a rank.
+        actions: All actions of the day.
+        keys: The key of each landed result, by rank. Equal results share a key, and each gets the
+            action; a key without a result gets one row without a rank.
     """
     ranks: dict[str, list[int | None]] = {}
     for rank, key in enumerate(keys):
@@ -75,13 +75,13 @@ def label_rows(table: Table, actions: Sequence[Action], keys: Sequence[str]) -> 
 def hit_rows(
     table: Table, rules: Sequence[StandingRule], day: dt.date, rows: Sequence[Row]
 ) -> pa.Table:
-    """What standing rules say of the landed results.
+    """Return the hits of standing rules on the landed results.
 
     Args:
         table: `raw.<pipeline>_rule_hits`.
-        rules: Those of the pipeline.
+        rules: The rules of the pipeline.
         day: The day of the results.
-        rows: The results by rank, with all columns that rules may speak of.
+        rows: The results by rank, with all columns that rules may use.
     """
     found = [
         {
@@ -99,13 +99,13 @@ def hit_rows(
 def suppressed_rows(
     table: Table, pipeline: Pipeline, suppressions: Sequence[Suppression], rows: Sequence[Row]
 ) -> pa.Table:
-    """What suppressions cover.
+    """Return the landed results that suppressions cover.
 
     Args:
         table: `raw.<pipeline>_suppressed`.
-        pipeline: Whose results.
-        suppressions: Those that act on the day.
-        rows: The results by rank, with all columns that can be suppressed by.
+        pipeline: The pipeline of the results.
+        suppressions: The suppressions in effect on the day.
+        rows: The results by rank, with all columns that suppressions may use.
     """
     found = [
         {
@@ -120,6 +120,43 @@ def suppressed_rows(
     return _of(table, found)
 
 
+def story_rows(table: Table, actions: Sequence[Action]) -> pa.Table:
+    """Return every saved story, and whether it is its anchor's current one.
+
+    Args:
+        table: `raw.<pipeline>_stories`.
+        actions: All actions of the day.
+    """
+    holding = {action.seq for action in state.stories(actions).values()}
+    rows = []
+    for action in actions:
+        if action.kind == Kind.STORY:
+            content = state.story_content(action)
+            rows.append(
+                {
+                    "action_id": action.action_id,
+                    "action_seq": action.seq,
+                    **{name: str(content.get(name, "")) for name in _TEXTS},
+                    "top_results": _top_results(content.get("top_results")),
+                    "author": action.author,
+                    "recorded_at": _moment(action),
+                    "alive": int(action.seq in holding),
+                }
+            )
+    return _of(table, rows)
+
+
+_TEXTS = ("anchor_kind", "anchor", "title", "text")
+
+
+def _top_results(given: object) -> int:
+    """Return a story's number of top results; an import may contain any value."""
+    # In Python, True is an int.
+    if isinstance(given, int) and not isinstance(given, bool) and 0 < given <= MOST_RESULTS:
+        return given
+    return TOP_RESULTS
+
+
 def _of(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
     fields = [field for field in table.arrow_schema if field.name not in ("y", "m", "d")]
     return pa.Table.from_pylist(rows, pa.schema(fields))
@@ -130,13 +167,13 @@ def _moment(action: Action) -> dt.datetime:
 
 
 def orphans(actions: Iterable[Action], keys: Iterable[str]) -> int:
-    """How many row keys hold a judgement and are not in the day."""
+    """Count the labelled row keys that are not in the day."""
     judged = {key for key, _ in state.marks(actions)}
     return len(judged - set(keys))
 
 
 def counts(rows: Sequence[Mapping[str, object]]) -> dict[str, int]:
-    """What the manifest says of a triage table."""
+    """Return the counts of a triage table for the manifest."""
     names = [str(row["severity_name"]).lower() for row in rows]
     return {
         "rows": len(rows),

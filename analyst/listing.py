@@ -1,4 +1,4 @@
-"""Tables for the eye: inert text, a page at a time, with the frame at hand."""
+"""Tables for display: escaped text, one page at a time, with the full frame attached."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CSS = (
 
 
 class Listing:
-    """A table as a notebook shows it; `frame` has all of it, for pandas."""
+    """A table as a notebook shows it; `frame` has all rows, for pandas."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Listing:
         size: int = PAGE,
     ) -> None:
         if page < 1 or size < 1:
-            raise UsageError(f"page {page} of {size} rows: both begin at 1")
+            raise UsageError(f"page {page} of {size} rows: both must be 1 or more")
         self.frame = frame
         self.title = title
         first = (page - 1) * size
@@ -49,7 +49,7 @@ class Listing:
         self.note = "; ".join(part for part in (note, paged) if part)
 
     def html(self) -> str:
-        """The table without what an output of a notebook has around it."""
+        """Return the table without the wrapper of a notebook output."""
         names = [str(name) for name in self._shown.columns]
         rows = records(self._shown, dict.fromkeys(names))
         numeric = [
@@ -68,7 +68,7 @@ class Listing:
         return title + note + (f'<div class="scroll">{table}</div>' if names else "")
 
     def as_html(self) -> str:
-        """The table as the output of a cell."""
+        """Return the table as the output of a cell."""
         return in_output(self.html(), CSS)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""A published day as the analysts' half reads it: files only, never the warehouse."""
+"""Reads a published day for analysts: from files only, never from the warehouse."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class PublishedDay:
     rows: tuple[Row, ...]
     keys: tuple[str, ...]
     ranks: tuple[int | None, ...]
-    """None where the scores have no rank and the triage of this run is not published yet."""
+    """None if the scores have no rank and the triage of this run is not published yet."""
 
 
 def triage_of(pipeline: Pipeline) -> Triage:
-    """What can be said of the pipeline's rows.
+    """Return how the pipeline's rows can be labelled.
 
     Raises:
-        UsageError: Its description does not say.
+        UsageError: The pipeline's description has no `triage` entry.
     """
     if pipeline.triage is None:
         raise UsageError(
@@ -44,7 +44,7 @@ def triage_of(pipeline: Pipeline) -> Triage:
 
 
 def read_manifest(folder: Path) -> Mapping[str, Any] | None:
-    """The manifest of a published folder; None if there is none that can be read."""
+    """Return the manifest of a published folder; None if it is missing or unreadable."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
@@ -63,7 +63,7 @@ def read_day(settings: Settings, pipeline: Pipeline, part: Slice) -> PublishedDa
         manifest = read_manifest(folder)
         if manifest is None:
             raise SpotOaError(
-                f"{part} is not published: `spot-oa run {part.pipeline} --date {part.date}` does it"
+                f"{part} is not published: run `spot-oa run {part.pipeline} --date {part.date}`"
             )
         run_id = str(manifest.get("run_id", ""))
         try:
@@ -74,10 +74,10 @@ def read_day(settings: Settings, pipeline: Pipeline, part: Slice) -> PublishedDa
         if again is not None and again.get("run_id") == run_id:
             break
     else:
-        raise SpotOaError(f"{part} is being published again and again: try later", transient=True)
+        raise SpotOaError(f"{part} is being published repeatedly: try later", transient=True)
     keys = tuple(row_key(triage, row) for row in rows)
     ranks = _ranks(settings, pipeline, part, run_id, rows)
-    # Where ranks are not known, the file's order is that of the score.
+    # Without ranks, use the file's order, which is that of the score.
     order = range(len(rows)) if None in ranks else sorted(range(len(rows)), key=ranks.__getitem__)
     return PublishedDay(
         run_id,
@@ -88,20 +88,20 @@ def read_day(settings: Settings, pipeline: Pipeline, part: Slice) -> PublishedDa
 
 
 def reasons_of(folder: Path, pipeline: Pipeline, manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Row key -> why the built-in scorer has ranked the row so; none if it has not scored the day.
+    """Return row key -> the built-in scorer's reasons; empty if another scorer scored the day.
 
     Args:
-        folder: The published day.
-        pipeline: Whose it is.
-        manifest: The day's.
+        folder: The folder of the published day.
+        pipeline: The pipeline of the day.
+        manifest: The manifest of the day.
 
     Raises:
-        OSError: They are named in the manifest and cannot be read.
+        OSError: The manifest lists the reasons, but they cannot be read.
     """
     if pipeline.reasons_table not in manifest.get("tables", {}):
         return {}
     rows = read_rows(folder / f"{pipeline.reasons_table}.parquet")
-    # Rows that have a key in common are equal to whoever reads them: the first one's reasons do.
+    # Rows that share a key look equal to readers: use the reasons of the first one.
     return {str(row["row_key"]): str(row["reason"] or "") for row in reversed(rows)}
 
 

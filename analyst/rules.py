@@ -1,4 +1,4 @@
-"""Rules as the notebooks write them: six places, all of which have to hold."""
+"""Rules as notebooks write them: up to six conditions, all of which must hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analyst.selectors import Row, address_test
 from spot_oa.errors import UsageError, printable
 
 PLACES = ("srcip", "dstip", "sport", "dport", "ipkt", "ibyt")
-"""What `rops` and `rvals` speak of, in order."""
+"""The columns that `rops` and `rvals` refer to, in order."""
 
 _ADDRESSES = ("srcip", "dstip")
 _OPERATIONS = ("eq", "leq")
@@ -19,7 +19,7 @@ _OPERATIONS = ("eq", "leq")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A severity for the rows in which every place that is used holds."""
+    """A severity for the rows that meet all conditions."""
 
     terms: tuple[tuple[str, str, str], ...]
     """Column, operation and value."""
@@ -27,17 +27,17 @@ class Rule:
 
     @property
     def canonical(self) -> str:
-        """One spelling for one rule."""
+        """The rule as JSON; equal rules give equal text."""
         return to_json({"severity": int(self.severity), "when": [list(t) for t in self.terms]})
 
     @property
     def rule_id(self) -> str:
-        """What the actions of the rule are known by."""
+        """The id of the rule in its actions."""
         digest = hashlib.sha256(self.canonical.encode()).hexdigest()[:8]
         return f"apply_rules:{digest}"
 
     def select(self, rows: Sequence[Row]) -> list[int]:
-        """The places of the rows that the rule means; none if no place is used."""
+        """Return the positions of the matching rows; none if the rule has no condition."""
         if not self.terms:
             return []
         tests = [(column, _test(column, *term)) for column, *term in self.terms]
@@ -49,19 +49,19 @@ class Rule:
 
 
 def parse_rule(rops: Sequence[str], rvals: Sequence[object], risk: object) -> Rule:
-    """Read a rule.
+    """Parse a rule.
 
     Args:
-        rops: An operation per place, `eq` or `leq`; addresses take `eq` only.
-        rvals: A value per place; the empty text if the place is not used.
+        rops: One operation per column, `eq` or `leq`; addresses allow `eq` only.
+        rvals: One value per column; the empty text if the column is not used.
         risk: The severity.
 
     Raises:
-        UsageError: It is no rule.
+        UsageError: The rule is invalid.
     """
     if len(rops) != len(PLACES) or len(rvals) != len(PLACES):
         raise UsageError(
-            f"a rule has {len(PLACES)} operations and values ({', '.join(PLACES)}), "
+            f"a rule needs {len(PLACES)} operations and values ({', '.join(PLACES)}), "
             f"not {len(rops)} and {len(rvals)}"
         )
     terms = []
@@ -70,9 +70,9 @@ def parse_rule(rops: Sequence[str], rvals: Sequence[object], risk: object) -> Ru
         if not text:
             continue
         if operation not in _OPERATIONS:
-            raise UsageError(f"{column}: operation {printable(operation)!r}: take eq or leq")
+            raise UsageError(f"{column}: invalid operation {printable(operation)!r}: use eq or leq")
         if column in _ADDRESSES and operation != "eq":
-            raise UsageError(f"{column}: addresses have no order, take eq")
+            raise UsageError(f"{column}: addresses have no order: use eq")
         _test(column, operation, text)
         terms.append((column, operation, text))
     return Rule(tuple(terms), parse_severity(risk))
@@ -82,10 +82,10 @@ def _test(column: str, operation: str, text: str) -> Callable[[object], bool]:
     if column in _ADDRESSES:
         holds = address_test(text)
         if holds is None:
-            raise UsageError(f"{column}: {printable(text)!r} is no address and no network")
+            raise UsageError(f"{column}: {printable(text)!r} is not an address or network")
         return holds
     if not (text.isascii() and text.isdigit()):
-        raise UsageError(f"{column}: {printable(text)!r} is no whole number")
+        raise UsageError(f"{column}: {printable(text)!r} is not a whole number")
     number = int(text)
     if operation == "eq":
         return lambda value: value == number

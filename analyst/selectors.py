@@ -1,4 +1,4 @@
-"""Which rows a selector means: values of analysts compared with columns of the published day."""
+"""Finds the rows that a selector matches: given values compared with columns of the day."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = Mapping[str, object]
 """A row of `<pipeline>_scores` by column."""
 
 Selector = Mapping[str, str | int | None]
-"""What was asked, by the names of `Match.by`; None asks for NULL."""
+"""The requested values, by the names of `Match.by`; None matches NULL."""
 
 Chosen = tuple[str, dict[str, str | int | None]]
 """A kind of selector with its values: one action."""
@@ -24,29 +24,29 @@ _PORTS = range(65536)
 
 
 def row_key(triage: Triage, row: Row) -> str:
-    """What a label sticks to: a hash of the key columns as they were landed."""
+    """Return the key to which labels are attached: a hash of the landed key columns."""
     return key_of([row[name] for name in triage.key])
 
 
 def key_of(values: Sequence[object]) -> str:
-    """The row key of the values of the key columns."""
+    """Return the row key for the values of the key columns."""
     return hashlib.md5(to_json(values).encode(), usedforsecurity=False).hexdigest()
 
 
 def select(match: Match, selector: Selector, rows: Sequence[Row]) -> list[int]:
-    """The places of the rows that a selector means.
+    """Return the positions of the rows that a selector matches.
 
     Args:
         match: The kind of selector.
-        selector: Its values.
+        selector: The values of the selector.
         rows: The published rows of the day.
 
     Raises:
-        UsageError: A value is missing, unknown or not of the kind that it is compared as.
+        UsageError: A value is missing, unknown or of the wrong kind.
     """
     if unknown := set(selector) - set(match.by):
         raise UsageError(
-            f"selector {printable(min(unknown))!r} is unknown: take one of {', '.join(match.by)}"
+            f"selector {printable(min(unknown))!r} is unknown: use one of {', '.join(match.by)}"
         )
     missing = [name for name in match.by if name not in selector]
     if not selector or (missing and not match.some):
@@ -69,17 +69,17 @@ def select(match: Match, selector: Selector, rows: Sequence[Row]) -> list[int]:
 def chosen(
     triage: Triage, given: Mapping[str, str | int | None], *, each: bool = False
 ) -> list[Chosen]:
-    """Which kinds of selectors these values make.
+    """Return the kinds of selectors for these values.
 
     Args:
-        triage: What rows of the pipeline can be selected by.
-        given: What was typed or chosen, by the names of `Match.by`.
+        triage: The triage description of the pipeline.
+        given: The typed or chosen values, by the names of `Match.by`.
         each: One action per value.
 
     Raises:
-        UsageError: Nothing is selected, or the values do not go together.
+        UsageError: Nothing is selected, or the values cannot be combined.
     """
-    # What is typed goes before what is chosen from lists.
+    # Typed values take precedence over values chosen from lists.
     for kind, match in triage.kinds.items():
         if match.typed and set(match.by) <= set(given):
             return [(kind, {value: given[value] for value in match.by})]
@@ -93,12 +93,12 @@ def _kind_of(triage: Triage, given: dict[str, str | int | None]) -> Chosen:
         if given and (set(given) == set(match.by) or (match.some and set(given) <= set(match.by))):
             return kind, given
     if not given:
-        raise UsageError("nothing selected: name rows by their values or with --ranks")
-    raise UsageError(f"{' and '.join(given)} alone select no rows of this pipeline")
+        raise UsageError("nothing selected: select rows by their values or with --ranks")
+    raise UsageError(f"{' and '.join(given)} alone cannot select rows of this pipeline")
 
 
 def comparison(kind: Comparison, asked: str | int | None) -> Callable[[object], bool]:
-    """Whether the value of a column is meant."""
+    """Return a test of whether a column's value matches."""
     if asked is None:
         return lambda value: value is None
     if kind == "port":
@@ -117,9 +117,9 @@ def comparison(kind: Comparison, asked: str | int | None) -> Callable[[object], 
 
 
 def address_test(text: str) -> Callable[[object], bool] | None:
-    """Whether a value is the address, or in the network `a/b`; None if the text is neither."""
+    """Return a test for the address or the network `a/b`; None if the text is neither."""
     try:
-        # A range `a-b` is the configuration's notation, not the analysts'.
+        # Ranges `a-b` are allowed in the configuration only, not in selectors.
         first, last = parse_span("" if "-" in text else text)
     except ValueError:
         return None
@@ -127,7 +127,7 @@ def address_test(text: str) -> Callable[[object], bool] | None:
 
     def holds(value: object) -> bool:
         packed = _packed(value) if isinstance(value, str) else None
-        # An IPv6 network around ::ffff:0:0/96 holds no IPv4 address.
+        # An IPv6 network around ::ffff:0:0/96 does not contain IPv4 addresses.
         return packed is not None and is_v4(packed) == v4 and first <= packed <= last
 
     return holds
@@ -139,7 +139,7 @@ def _packed(text: str) -> bytes | None:
 
 
 def by_number(text: str) -> tuple[int, bytes, str]:
-    """The order of addresses: IPv4 by number, then IPv6, then any other text."""
+    """Return the sort key of an address: IPv4 by number, then IPv6, then any other text."""
     packed = _packed(text)
     if packed is None:
         return 2, b"", text
@@ -147,7 +147,7 @@ def by_number(text: str) -> tuple[int, bytes, str]:
 
 
 def fold(name: str) -> str:
-    """A DNS name as it is compared: without case and without a final dot."""
+    """Return a DNS name in its compared form: lower case, without a final dot."""
     return name.lower() if name == "." else name.lower().removesuffix(".")
 
 
@@ -163,10 +163,10 @@ def _port(asked: str | int) -> int | None:
 
 
 def _check(kind: Comparison, name: str, asked: str | int | None) -> None:
-    """Why a value that nothing matches cannot match anything.
+    """Check that a value without a match is of its kind.
 
     Raises:
-        UsageError: It is not of its kind.
+        UsageError: The value is not of its kind, so it cannot match any row.
     """
     if asked is None:
         return
@@ -174,10 +174,10 @@ def _check(kind: Comparison, name: str, asked: str | int | None) -> None:
     if not text:
         raise UsageError(f"nothing selected: {name} is empty")
     if kind == "port" and _port(asked) is None:
-        raise UsageError(f"{name} {printable(text)!r} is no port: give a number from 0 to 65535")
+        raise UsageError(f"{name} {printable(text)!r} is not a port: use a number from 0 to 65535")
     if kind == "address" and address_test(text) is None:
         raise UsageError(
-            f"{name} {printable(text)!r} is not an address: give one, or a network as a/b"
+            f"{name} {printable(text)!r} is not an address: use an address, or a network as a/b"
         )
     if kind in ("name", "suffix") and not fold(text).strip("."):
-        raise UsageError(f"{name} {printable(text)!r} is no name, nothing selected: give one")
+        raise UsageError(f"nothing selected: {name} {printable(text)!r} is not a name")

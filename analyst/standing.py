@@ -1,4 +1,4 @@
-"""Standing rules: severities that rows of any day get for as long as a rule file says so."""
+"""Standing rules: severities for rows of any day, valid as long as they are in a rule file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Model(BaseModel):
 
 
 class Condition(_Model):
-    """One column compared with one value; all conditions of a rule have to hold."""
+    """One column compared with one value; all conditions of a rule must hold."""
 
     field: str
     op: Operation
@@ -39,7 +39,7 @@ class Condition(_Model):
 
 
 class StandingRule(_Model):
-    """A severity for the rows in which every condition holds; NULL meets only `is_null`."""
+    """A severity for the rows that meet every condition; NULL meets only `is_null`."""
 
     id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     version: Number | str = 1
@@ -47,7 +47,7 @@ class StandingRule(_Model):
     when: Annotated[list[Condition], Field(min_length=1)]
     severity: Annotated[Severity, BeforeValidator(parse_severity)]
     reason: str = Field(default="", max_length=2000)
-    """Text; `{field}` stands for the row's value of that column."""
+    """A text in which `{field}` is replaced by the row's value of that column."""
     enabled: bool = False
     valid_from: dt.date | None = None
     valid_to: dt.date | None = None
@@ -61,22 +61,22 @@ class StandingRule(_Model):
 
     @property
     def rule_id(self) -> str:
-        """What its hits, and actions that apply it, are known by."""
+        """The id of the rule in its hits and in the actions that apply it."""
         return self.id
 
     @property
     def canonical(self) -> str:
-        """What it asked for, as an action keeps it."""
+        """The rule as JSON, as stored in actions."""
         when = [each.model_dump(mode="json") for each in self.when]
         return to_json({"rule": self.id, "version": str(self.version), "when": when})
 
     def holds_on(self, day: dt.date) -> bool:
-        """Whether it is switched on, and about this day."""
+        """Whether the rule is enabled and valid on this day."""
         begun = self.valid_from is None or self.valid_from <= day
         return self.enabled and begun and (self.valid_to is None or day <= self.valid_to)
 
     def select(self, rows: Sequence[Row]) -> list[int]:
-        """The places of the rows that it means."""
+        """Return the positions of the matching rows."""
         tests = [(each.field, _test(each)) for each in self.when]
         return [
             place
@@ -85,29 +85,29 @@ class StandingRule(_Model):
         ]
 
     def reason_for(self, row: Row) -> str:
-        """Why it gives a row its severity."""
+        """Return the rule's reason, filled with the values of a row."""
 
         def value(match: re.Match[str]) -> str:
             found = row.get(match[1], match[0])
             return "" if found is None else str(found)
 
-        # In one go: what a row holds is not looked into for further fields.
+        # A single pass: braces in a row's values are not expanded.
         return re.sub(r"\{(\w+)\}", value, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row that a standing rule means: its place among the rows, and the rule."""
+    """A row that a standing rule matches: its position among the rows, and the rule."""
 
     place: int
     rule: StandingRule
 
 
 def load_rules(settings: Settings, pipeline: Pipeline) -> list[StandingRule]:
-    """The rule file of a pipeline; no rules if there is none.
+    """Read the rule file of a pipeline; return no rules if there is no file.
 
     Raises:
-        ConfigError: It cannot be read, or a rule of it cannot be meant.
+        ConfigError: The file cannot be read, or has an invalid rule.
     """
     file = settings.rules_dir / f"{pipeline.name}.yml"
     if not file.exists():
@@ -117,18 +117,18 @@ def load_rules(settings: Settings, pipeline: Pipeline) -> list[StandingRule]:
     known: set[str] = set()
     for rule in rules:
         if rule.id in known:
-            raise ConfigError(f"rule file {file}: rule {rule.id} is there twice")
+            raise ConfigError(f"rule file {file}: duplicate rule id {rule.id}")
         known.add(rule.id)
         for condition in rule.when:
             kind = kinds.get(condition.field)
             if kind is None:
                 raise ConfigError(
-                    f"rule file {file}: rule {rule.id}: {printable(condition.field)!r} is no "
-                    f"column that rules may speak of, take one of {', '.join(kinds)}"
+                    f"rule file {file}: rule {rule.id}: rules cannot use the column "
+                    f"{printable(condition.field)!r}: use one of {', '.join(kinds)}"
                 )
             if condition.op not in (_TEXTUAL if kind == "string" else _NUMERIC):
                 raise ConfigError(
-                    f"rule file {file}: rule {rule.id}: {condition.op} does not go with "
+                    f"rule file {file}: rule {rule.id}: {condition.op} cannot be used with "
                     f"{condition.field}, which is {kind}"
                 )
             given = condition.value
@@ -141,8 +141,13 @@ def load_rules(settings: Settings, pipeline: Pipeline) -> list[StandingRule]:
     return rules
 
 
+def rules_on(settings: Settings, pipeline: Pipeline, day: dt.date) -> list[StandingRule]:
+    """Return the rules of a pipeline that are in effect on a day; raise as `load_rules` does."""
+    return [rule for rule in load_rules(settings, pipeline) if rule.holds_on(day)]
+
+
 def columns(pipeline: Pipeline) -> Mapping[str, str]:
-    """The columns of the scores that rules may speak of, and their types."""
+    """Return the columns of the scores that rules may use, and their types."""
     triage = triage_of(pipeline)
     return {
         name: pipeline.results.fields[triage.landed.get(name, name)].type for name in triage.ruled
@@ -150,12 +155,12 @@ def columns(pipeline: Pipeline) -> Mapping[str, str]:
 
 
 def hits(rules: Sequence[StandingRule], day: dt.date, rows: Sequence[Row]) -> list[Hit]:
-    """Every row that an enabled rule means on the day, rule by rule."""
+    """Return every row that a rule in effect on the day matches, rule by rule."""
     return [Hit(place, rule) for rule in rules if rule.holds_on(day) for place in rule.select(rows)]
 
 
 def deciding(found: Sequence[Hit]) -> Mapping[int, StandingRule]:
-    """The rule that decides about each row by place: the most severe, then the first by id."""
+    """Return the deciding rule of each row, by position: the most severe, then lowest id."""
     return {
         hit.place: hit.rule
         for hit in sorted(found, key=lambda hit: (hit.rule.severity, hit.rule.id), reverse=True)
@@ -163,22 +168,22 @@ def deciding(found: Sequence[Hit]) -> Mapping[int, StandingRule]:
 
 
 def _test(condition: Condition) -> Callable[[object], bool]:
-    """Whether a value meets a condition.
+    """Return a test of whether a value meets a condition.
 
     Raises:
-        UsageError: The condition has no value, or one that it cannot have.
+        UsageError: The condition's value is missing or invalid.
     """
     op, wanted = condition.op, condition.value
     if op == "is_null":
         if wanted is not None:
-            raise UsageError("is_null takes no value")
+            raise UsageError("is_null does not take a value")
         return lambda value: value is None
     if wanted is None or isinstance(wanted, list) != (op == "in"):
         raise UsageError(f"{op} takes {'a list' if op == 'in' else 'one value'}")
     if op == "cidr":
         inside = address_test(str(wanted))
         if inside is None:
-            raise UsageError(f"{printable(wanted)!r} is no address and no network")
+            raise UsageError(f"{printable(wanted)!r} is not an address or network")
         return inside
     return lambda value: value is not None and _COMPARED[op](value, wanted)
 
@@ -197,5 +202,5 @@ _COMPARED: Mapping[str, Callable[[object, object], bool]] = {
 
 def _number(value: object) -> Number:
     if not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     return value

@@ -1,26 +1,28 @@
-"""Which actions of a day hold, and what severity they give each row.
+"""Determines which actions of a day are in effect, and the severity they give each row.
 
-The same rule is written in SQL in `int_<p>__severity_current`; a test holds the two equal.
+`int_<p>__severity_current` implements the same rule in SQL; a test checks that both agree.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from analyst.actions import Action, Kind, RowKey, Via
 
 Marks = Mapping[RowKey, Action]
-"""The action that decides, by row key and target; a row without one is not scored."""
+"""The deciding action, by row key and target; a row without one is not scored."""
 
 _JUDGEMENTS = frozenset({Kind.LABEL, Kind.CLEAR})
 _RESETTABLE = _JUDGEMENTS | {Kind.NOTE, Kind.ASSIGN}
 
 
 def alive(actions: Iterable[Action]) -> list[Action]:
-    """The actions that no undo and no reset has taken back, in order.
+    """Return the actions in effect, which no undo or reset has taken back, in order.
 
     Args:
-        actions: All of a day, in any order.
+        actions: All actions of a day, in any order.
     """
     dead: set[str] = set()
     reset: set[str] = set()
@@ -48,24 +50,47 @@ WITHOUT_STORIES = '{"with_stories":false}'
 
 
 def marks(actions: Iterable[Action]) -> Marks:
-    """The action that decides about each row: the latest by hand, else the latest by a rule.
+    """Return the deciding action of each row: the latest by hand, else the latest by a rule.
 
     Args:
-        actions: All of a day, in any order.
+        actions: All actions of a day, in any order.
     """
     judgements = [action for action in alive(actions) if action.kind in _JUDGEMENTS]
-    # The last one written wins: rules first, then hands, each in order.
+    # The last one in this order wins: rules first, then actions by hand.
     in_line = sorted(judgements, key=lambda action: (action.via != Via.RULE, action.seq))
     return {row: action for action in in_line for row in action.rows}
 
 
 def severity(marks_of_day: Marks, key: str, target: str) -> int:
-    """What holds for a row and target; 0 is not scored."""
+    """Return the severity of a row and target; 0 is not scored."""
     action = marks_of_day.get((key, target))
     return action.severity or 0 if action else 0
 
 
+def stories(actions: Iterable[Action]) -> dict[tuple[str, str], Action]:
+    """Return the current story of each anchor, by its kind and value, in saving order.
+
+    Args:
+        actions: All actions of a day, in any order.
+    """
+    found: dict[tuple[str, str], Action] = {}
+    for action in alive(actions):
+        if action.kind in (Kind.STORY, Kind.UNSTORY):
+            content = story_content(action)
+            anchor = str(content.get("anchor_kind", "")), str(content.get("anchor", ""))
+            found.pop(anchor, None)
+            if action.kind == Kind.STORY:
+                found[anchor] = action
+    return found
+
+
+def story_content(action: Action) -> Mapping[str, Any]:
+    """Return the content of a story or its removal: anchor, title and text."""
+    content = json.loads(action.payload or "{}")
+    return content if isinstance(content, dict) else {}
+
+
 def last_own(actions: Sequence[Action], author: str) -> Action | None:
-    """An author's last action that can be taken back and still holds; no undo is meant by it."""
+    """Return an author's last action in effect that is not itself an undo."""
     own = [a for a in alive(actions) if a.author == author and a.kind != Kind.UNDO]
     return own[-1] if own else None

@@ -1,18 +1,32 @@
-"""The store: an append-only SQLite file with all that analysts did, in order."""
+"""The analysts' store: an append-only SQLite file with all their actions, in order."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from analyst.actions import COLUMNS, Action, RowKey, check, checked_types, from_line, to_line
+from analyst.actions import (
+    COLUMNS,
+    Action,
+    Kind,
+    RowKey,
+    Via,
+    check,
+    checked_types,
+    from_line,
+    to_line,
+)
+from analyst.published import triage_of
+from analyst.suppressions import check_suppression
+from spot_oa.dates import parse_date
 from spot_oa.errors import ConfigError, StoreError, UsageError, printable
+from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.settings import Settings
 
 SCHEMA = 1
@@ -69,55 +83,56 @@ begin select raise(abort, 'append only'); end;
 _OVER_A_NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "gluster", "lustre", "fuse.")
 _MODE = 0o660
 _PATIENCE = 60
-"""Seconds to wait for others who write: SQLite does not queue them, and a busy machine is slow."""
+"""Seconds to wait for other writers: SQLite does not queue them, and a busy machine is slow."""
 
 Decide = Callable[[Sequence[Action]], Action | None]
-"""Given the actions of the day, or of no day, at this very moment: what to append, if anything."""
+"""Takes the current actions of the day, or those without a day; returns the action to append."""
 
 
 class LabelStore(Protocol):
-    """What the rest needs of a store."""
+    """The interface of a store."""
 
     @property
     def store_id(self) -> str | None:
-        """Which store it is; None if there is none yet."""
+        """The id of the store; None if the store does not exist yet."""
         ...
 
     def append(self, pipeline: str, day: str | None, decide: Decide) -> Action | None:
-        """Append one action, decided on the state that nobody else can change meanwhile.
+        """Append the action that `decide` returns, within one transaction.
 
         Raises:
-            StoreError: It could not be written; nothing of it is there.
+            StoreError: The action could not be written; nothing is stored.
         """
         ...
 
     def actions(self, pipeline: str, day: str) -> list[Action]:
-        """The actions of a day in order, with their rows."""
+        """Return the actions of a day in order, with their rows."""
         ...
 
     def undated(self, pipeline: str) -> list[Action]:
-        """The actions of a pipeline that are of no day, in order: its suppressions."""
+        """Return the actions of a pipeline without a day, in order: its suppressions."""
         ...
 
     def last_seq(self, pipeline: str, day: str) -> int:
-        """The last action of a day; 0 if there is none."""
+        """Return the number of a day's last action; 0 if there is none."""
         ...
 
     def find(self, action_id: str) -> Action:
-        """The action whose id begins so.
+        """Return the action whose id begins with this text.
 
         Raises:
-            UsageError: There is none, or there are several.
+            UsageError: No action or several actions match.
         """
         ...
 
 
 class SqliteStore:
-    """The store in a file of this host. Nothing is made before the first action is written."""
+    """The store in a local file, which is created when the first action is written."""
 
-    def __init__(self, path: Path, journal: str = "wal") -> None:
+    def __init__(self, path: Path, journal: str = "wal", pipelines_dir: Path | None = None) -> None:
         self._path = path
         self._journal = journal
+        self._pipelines_dir = pipelines_dir
 
     @property
     def store_id(self) -> str | None:
@@ -146,7 +161,7 @@ class SqliteStore:
         return self.last_seqs(pipeline).get(day, 0)
 
     def last_seqs(self, pipeline: str) -> dict[str, int]:
-        """The last action of each day that has any."""
+        """Return the number of the last action of each day that has any."""
         with self._reading() as connection:
             if not connection:
                 return {}
@@ -169,7 +184,7 @@ class SqliteStore:
                 else []
             )
             if len(found) != 1 or connection is None:
-                several = "is not the beginning of one action only" if found else "is no action"
+                several = "matches several actions" if found else "does not match any action"
                 raise UsageError(
                     f"{printable(action_id)!r} {several}: `spot-oa labels show --history` lists ids"
                 )
@@ -177,7 +192,7 @@ class SqliteStore:
             return next(a for a in _actions(connection, pipeline, day) if a.seq == seq)
 
     def export(self, pipeline: str | None = None, day: str | None = None) -> Iterator[str]:
-        """The actions as lines of JSON, in order; of one pipeline and day if they are given."""
+        """Yield the actions as lines of JSON, in order; of one pipeline and day if given."""
         with self._reading() as connection:
             actions = [] if connection is None else _all(connection)
         for action in actions:
@@ -185,25 +200,26 @@ class SqliteStore:
                 yield to_line(action)
 
     def import_lines(self, lines: Sequence[str], source: str) -> tuple[int, int]:
-        """Append exported actions that are not here yet, in their order; all or none of them.
+        """Append exported actions that the store lacks, in their order; all or none of them.
 
         Args:
-            lines: What `export` gave.
-            source: Where they come from, for messages.
+            lines: The lines from `export`.
+            source: The name of the file, for messages.
 
         Returns:
-            How many were appended, and how many were known.
+            How many were appended, and how many were already stored.
 
         Raises:
-            UsageError: A line is no action, or another action bears its id.
+            UsageError: A line is not an action on rows of a pipeline, or its id belongs to another
+                action.
         """
-        read = []
+        read, pipelines = [], load_pipelines(self._pipelines_dir)
         for number, line in enumerate(lines, 1):
             try:
-                read.append(from_line(line))
+                read.append(_checked(from_line(line), pipelines))
             except (ValueError, TypeError, RecursionError) as error:
                 raise UsageError(
-                    f"{source}, line {number} is no exported action ({printable(error)}); "
+                    f"{source}, line {number} is not an exported action ({printable(error)}); "
                     "nothing was imported"
                 ) from None
         added = 0
@@ -217,20 +233,20 @@ class SqliteStore:
                     added += 1
                 elif not old.same_as(action):
                     raise UsageError(
-                        f"{source}, line {number}: action {action.short_id} is known with other "
+                        f"{source}, line {number}: action {action.short_id} is stored with other "
                         "content; nothing was imported"
                     )
         return added, len(read) - added
 
     def count(self) -> int:
-        """How many actions there are, of all days."""
+        """Return the number of actions, of all days."""
         with self._reading() as connection:
             if not connection:
                 return 0
             return int(connection.execute("select count(*) from actions").fetchone()[0])
 
     def check_place(self) -> None:
-        """See that the store is where SQLite keeps its promises.
+        """Check that the store is on a file system on which SQLite is safe.
 
         Raises:
             ConfigError: It is on a network file system, with a journal that needs one host.
@@ -239,13 +255,13 @@ class SqliteStore:
         if self._journal == "wal" and kind.startswith(_OVER_A_NETWORK):
             raise ConfigError(
                 f"SPOT_OA_ANALYST_DB={self._path} is on a network file system ({kind}), where "
-                "SQLite's write-ahead log loses data: take a local folder, or set "
+                "SQLite's write-ahead log loses data: use a local folder, or set "
                 "SPOT_OA_ANALYST_JOURNAL=delete if its locks work"
             )
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection that cannot write; None where no action was ever written."""
+        """Open a read-only connection; yield None if no action was ever written."""
         try:
             there = self._path.exists()
         except OSError as error:
@@ -254,7 +270,7 @@ class SqliteStore:
             yield None
             return
         with self._connected("ro") as connection:
-            # One state, however many queries: an action and its rows, or neither.
+            # One snapshot for all queries: an action with its rows, or neither.
             connection.execute("begin")
             yield connection if _meta(connection, "schema") else None
 
@@ -278,7 +294,7 @@ class SqliteStore:
                 yield connection
                 connection.execute("commit")
             except BaseException:
-                # A full disk has ended the transaction already: that is the error to show.
+                # After a full disk the transaction has ended already: show that first error.
                 with suppress(sqlite3.Error):
                     connection.execute("rollback")
                 raise
@@ -328,19 +344,19 @@ class SqliteStore:
 
     def _failed(self, error: Exception) -> StoreError:
         return StoreError(
-            f"store {self._path}: {printable(error)}; free or allow its folder, or correct "
-            "SPOT_OA_ANALYST_DB",
+            f"store {self._path}: {printable(error)}; free space or fix the permissions of its "
+            "folder, or correct SPOT_OA_ANALYST_DB",
             transient="locked" in str(error),
         )
 
 
 def open_store(settings: Settings) -> SqliteStore:
-    """The configured store; nothing is opened before it is used."""
-    return SqliteStore(settings.analyst_db, settings.analyst_journal)
+    """Return the configured store; its file is opened on first use."""
+    return SqliteStore(settings.analyst_db, settings.analyst_journal, settings.pipelines_dir)
 
 
 def file_system(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
-    """The type of the file system that a folder is on or would be on; empty if nobody says."""
+    """Return the type of the file system of an existing or future folder; empty if unknown."""
     try:
         lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
@@ -355,10 +371,37 @@ def file_system(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
 
 
 def _meta(connection: sqlite3.Connection, key: str) -> str | None:
-    """A value of `meta`; None where a store is only being made."""
+    """Return a value of `meta`; None if the store is still being created."""
     known = connection.execute("select 1 from sqlite_master where name = 'meta'").fetchone()
     row = known and connection.execute("select value from meta where key = ?", [key]).fetchone()
     return row[0] if row else None
+
+
+def _checked(action: Action, pipelines: Mapping[str, Pipeline]) -> Action:
+    """Return an imported action, if commands could have written it.
+
+    Raises:
+        UsageError: Its pipeline, day, via, targets or suppression is invalid.
+    """
+    pipeline = pipelines.get(action.pipeline)
+    if pipeline is None:
+        known = ", ".join(pipelines)
+        raise UsageError(f"pipeline {printable(action.pipeline)!r} is unknown: use one of {known}")
+    undated = action.kind in (Kind.SUPPRESS, Kind.UNSUPPRESS)
+    if undated != (action.day is None):
+        raise UsageError(f"{action.kind} {'cannot have' if undated else 'needs'} a day")
+    if action.day is not None and parse_date(action.day).isoformat() != action.day:
+        raise UsageError(f"day {action.day!r} is not written as 2016-07-08")
+    if action.via not in (None, *Via):
+        raise UsageError(f"via {printable(action.via)!r} is unknown: use {' or '.join(Via)}")
+    targets = triage_of(pipeline).targets
+    if unknown := {target for _, target in action.rows} - set(targets):
+        raise UsageError(
+            f"target {printable(min(unknown))!r} is unknown: use one of {', '.join(targets)}"
+        )
+    if action.kind == Kind.SUPPRESS:
+        check_suppression(pipeline, action)
+    return action
 
 
 def _insert(connection: sqlite3.Connection, action: Action) -> Action:
@@ -407,6 +450,6 @@ def _action(seq: int, values: dict[str, Any], rows: Iterable[RowKey]) -> Action:
         return checked_types(Action(seq=seq, rows=frozenset(rows), **values))
     except ValueError as error:
         raise StoreError(
-            f"action {seq} of the analysts' store is none of ours ({printable(error)}): take the "
+            f"action {seq} of the analysts' store is invalid ({printable(error)}): restore the "
             "file from a backup, or correct SPOT_OA_ANALYST_DB"
         ) from None

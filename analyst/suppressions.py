@@ -1,4 +1,7 @@
-"""Suppressions: what is known and wanted, out of the open lists until a day, and in every table."""
+"""Suppressions: keep known and wanted traffic out of the open lists until a given day.
+
+Suppressed rows stay in every table.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from analyst.actions import Action, Kind, checked_text, to_json
 from analyst.selectors import Row, address_test, comparison
-from analyst.store import SqliteStore
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import StoreError, UsageError, printable
 from spot_oa.pipelines import Comparison, Pipeline
@@ -20,17 +23,21 @@ from spot_oa.publish import newest_published, published_days, published_folder
 from spot_oa.settings import Settings
 from spot_oa.warehouse.published import read_rows
 
+if TYPE_CHECKING:
+    # The store itself checks the suppressions that it imports.
+    from analyst.store import SqliteStore
+
 DEFAULT_DAYS, MOST_DAYS = 90, 365
-"""For how long a suppression holds if nobody says so, and at the most."""
+"""Default and maximum duration of a suppression, in days."""
 HIT_DAYS = 30
-"""In how many of the last days a suppression that is of use has covered something."""
+"""Number of recent days in which a useful suppression must have covered a row."""
 MATCHES: Mapping[str, tuple[Comparison, ...]] = {
     "cidr": ("address",),
     "suffix": ("name",),
     "prefix": ("text",),
     "exact": ("address", "name", "text", "port"),
 }
-"""How a suppression matches -> the kinds of columns that it can be about."""
+"""Kind of match -> the kinds of columns that it can be used with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +46,13 @@ class Suppression:
 
     Attributes:
         id: The action that made it.
-        column: Of the scores.
+        column: A column of the scores.
         match: One of `MATCHES`.
-        value: A network, an ending of names, a beginning of URIs, or a value.
-        reason: Why.
-        author: Whose it is.
-        first: The first day on which it holds.
-        last: The last one.
+        value: A network, the end of a name, the beginning of a URI, or an exact value.
+        reason: Why the rows are suppressed.
+        author: Who made the suppression.
+        first: The first day of the suppression.
+        last: The last day of the suppression.
     """
 
     id: str
@@ -59,11 +66,11 @@ class Suppression:
 
     @property
     def short_id(self) -> str:
-        """As people see it."""
+        """The short form of the id, as shown to people."""
         return self.id[:8]
 
     def holds_on(self, day: dt.date) -> bool:
-        """Whether it acts on the rows of a day."""
+        """Whether the suppression is in effect on a day."""
         return self.first <= day <= self.last
 
     def __str__(self) -> str:
@@ -74,7 +81,7 @@ class Suppression:
 
 
 def columns_of(pipeline: Pipeline) -> dict[str, Comparison]:
-    """The columns that can be suppressed by, and how their values compare."""
+    """Return the columns that suppressions may use, and how their values compare."""
     return pipeline.triage.compared if pipeline.triage else {}
 
 
@@ -87,34 +94,34 @@ def suppression(
     first: object = None,
     last: object = None,
 ) -> dict[str, str]:
-    """What is kept of a suppression that somebody asks for.
+    """Check a requested suppression and return it in the form in which it is stored.
 
     Args:
-        pipeline: Whose rows.
+        pipeline: The pipeline of the rows.
         asked: `column`, and one of `MATCHES` with its value.
-        reason: Why; needed.
-        today: Holds from this day on if `first` is None.
-        first: The first day.
+        reason: Why the rows are suppressed; required.
+        today: The default of the first day.
+        first: The first day; `today` if None.
         last: The last day; `DEFAULT_DAYS` after the first one if None.
 
     Raises:
-        UsageError: It has no reason, or something of it cannot be meant.
+        UsageError: The reason is missing, or a value is invalid.
     """
     columns = columns_of(pipeline)
     column = asked.get("column", "")
     if column not in columns:
         raise UsageError(
-            f"rows of {pipeline.name} are not suppressed by {printable(column)!r}: take one of "
+            f"rows of {pipeline.name} cannot be suppressed by {printable(column)!r}: use one of "
             f"{', '.join(columns)}"
         )
     given = {name: text for name, text in asked.items() if name in MATCHES}
     if len(given) != 1:
-        raise UsageError(f"say what is suppressed by one of {', '.join(MATCHES)}")
+        raise UsageError(f"give what to suppress by exactly one of {', '.join(MATCHES)}")
     ((match, value),) = given.items()
     if columns[column] not in MATCHES[match]:
         fits = [name for name, kinds in MATCHES.items() if columns[column] in kinds]
-        raise UsageError(f"{column} is not compared by {match}: take {' or '.join(fits)}")
-    # A beginning that is empty begins everything.
+        raise UsageError(f"{column} cannot be compared by {match}: use {' or '.join(fits)}")
+    # An empty prefix would match every value.
     empty = not value.strip().strip(".")
     no_network = match == "cidr" and address_test(value) is None
     no_port = columns[column] == "port" and not re.fullmatch("[0-9]{1,5}", value)
@@ -122,7 +129,7 @@ def suppression(
         raise UsageError(f"{match} {printable(value)!r} suppresses nothing: correct it")
     if not reason.strip():
         raise UsageError(
-            "a suppression needs a reason: say who asked for it, or why it is harmless"
+            "a suppression needs a reason: give who asked for it, or why it is harmless"
         )
     checked_text("note", reason)
     checked_text("text", value)
@@ -130,8 +137,8 @@ def suppression(
     ends = parse_date(last) if last is not None else begins + dt.timedelta(days=DEFAULT_DAYS)
     if not begins <= ends <= begins + dt.timedelta(days=MOST_DAYS):
         raise UsageError(
-            f"a suppression from {begins} to {ends} does not hold for 0 to {MOST_DAYS} days: name "
-            "an earlier end; it can be made again then"
+            f"a suppression from {begins} to {ends} is not within 0 to {MOST_DAYS} days: correct "
+            "its first or last day; it can be made again when it ends"
         )
     return {
         "column": column,
@@ -140,6 +147,33 @@ def suppression(
         "first": begins.isoformat(),
         "last": ends.isoformat(),
     }
+
+
+def check_suppression(pipeline: Pipeline, action: Action) -> None:
+    """Check that an action holds a suppression as `suppression` returns it.
+
+    Raises:
+        UsageError: It does not.
+    """
+    payload = printable(str(action.payload)[:200])
+    wrong = UsageError(f"payload {payload} is not a suppression")
+    try:
+        kept = json.loads(action.payload or "")
+    except ValueError:
+        raise wrong from None
+    if (
+        not isinstance(kept, dict)
+        or set(kept) != {"column", "match", "value", "first", "last"}
+        or not all(isinstance(value, str) for value in kept.values())
+        or kept["match"] not in MATCHES
+    ):
+        raise wrong
+    asked = {"column": kept["column"], kept["match"]: kept["value"]}
+    reason, first, last = action.note or "", kept["first"], kept["last"]
+    if kept != suppression(
+        pipeline, asked, reason=reason, today=dt.date.min, first=first, last=last
+    ):
+        raise wrong
 
 
 def suppress(
@@ -154,18 +188,17 @@ def suppress(
     """Write a suppression that `suppression` has checked.
 
     Raises:
-        UsageError: The same thing is suppressed for those days already.
-        StoreError: It could not be written.
+        UsageError: The same suppression exists already.
+        StoreError: The suppression could not be written.
     """
     action = Action(
         author, made_with, pipeline.name, None, Kind.SUPPRESS, note=reason, payload=to_json(kept)
     )
 
     def decide(actions: Sequence[Action]) -> Action:
-        alike = [each for each in actions if each.payload == action.payload]
-        there = {each.id for each in standing(actions)} & {each.action_id for each in alike}
+        there = {each.action_id for each in _standing(actions) if each.payload == action.payload}
         if there:
-            raise UsageError(f"suppression {min(there)[:8]} is the same: nothing was written")
+            raise UsageError(f"suppression {min(there)[:8]} already exists: nothing was written")
         return action
 
     store.append(pipeline.name, None, decide)
@@ -174,21 +207,24 @@ def suppress(
 
 def unsuppress(
     store: SqliteStore, action_id: str, *, author: str, made_with: str, note: str = ""
-) -> Suppression:
-    """Take a suppression back, by the beginning of its id.
+) -> Suppression | None:
+    """Take back a suppression, given by the beginning of its id.
+
+    Returns:
+        The suppression; None if it cannot be read.
 
     Raises:
         UsageError: There is no such suppression, or it was taken back already.
-        StoreError: It could not be written.
+        StoreError: The action could not be written.
     """
     asked = store.find(action_id)
     if asked.kind != Kind.SUPPRESS:
         raise UsageError(
-            f"action {asked.short_id} is no suppression: `spot-oa suppressions` lists them"
+            f"action {asked.short_id} is not a suppression: `spot-oa suppressions` lists them"
         )
 
     def decide(actions: Sequence[Action]) -> Action:
-        if asked.action_id not in {each.id for each in standing(actions)}:
+        if asked.action_id not in {each.action_id for each in _standing(actions)}:
             raise UsageError(f"suppression {asked.short_id} was taken back already")
         return Action(
             author,
@@ -201,11 +237,14 @@ def unsuppress(
         )
 
     store.append(asked.pipeline, None, decide)
-    return _read(asked)
+    try:
+        return _read(asked)
+    except StoreError:
+        return None
 
 
 def hits(settings: Settings, pipeline: str, days: int = HIT_DAYS) -> Counter[str]:
-    """How many rows of the last published days each suppression has covered, by its id."""
+    """Count the rows of recent published days that each suppression covered, by its id."""
     found: Counter[str] = Counter()
     newest = newest_published(settings.data_dir, pipeline)
     for date in published_days(settings.triage_dir, pipeline):
@@ -218,22 +257,24 @@ def hits(settings: Settings, pipeline: str, days: int = HIT_DAYS) -> Counter[str
 
 
 def standing(actions: Iterable[Action]) -> list[Suppression]:
-    """The suppressions that nobody has taken back, whatever their days.
+    """Return the suppressions that were not taken back, whatever their days.
 
     Raises:
-        StoreError: One of them cannot be read.
+        StoreError: A suppression cannot be read.
     """
+    return [_read(action) for action in _standing(actions)]
+
+
+def _standing(actions: Iterable[Action]) -> list[Action]:
     every = list(actions)
     gone = {action.refers_to for action in every if action.kind == Kind.UNSUPPRESS}
     return [
-        _read(action)
-        for action in every
-        if action.kind == Kind.SUPPRESS and action.action_id not in gone
+        action for action in every if action.kind == Kind.SUPPRESS and action.action_id not in gone
     ]
 
 
 def on_day(store: SqliteStore, pipeline: Pipeline, day: dt.date) -> list[Suppression]:
-    """The suppressions that act on the rows of a day."""
+    """Return the suppressions in effect on a day."""
     return [each for each in standing(store.undated(pipeline.name)) if each.holds_on(day)]
 
 
@@ -260,7 +301,7 @@ def _read(action: Action) -> Suppression:
 def covering(
     pipeline: Pipeline, suppressions: Sequence[Suppression], rows: Sequence[Row]
 ) -> dict[int, list[Suppression]]:
-    """Which suppressions cover which rows, by the rows' places."""
+    """Return the suppressions that cover each row, by the row's position."""
     columns = columns_of(pipeline)
     found: dict[int, list[Suppression]] = {}
     for each in suppressions:

@@ -1,7 +1,7 @@
-"""A day as notebooks have it: what the command line has of it, and tables, pictures and questions.
+"""A day in notebooks: the actions of the command line, plus tables, pictures and SQL.
 
-`open_day` finds the data from the notebook's own folder, so that a copy works wherever JupyterLab
-was started, and after home was moved.
+`open_day` finds the data from the notebook's own folder, so a copy works wherever JupyterLab was
+started, and after home was moved.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from analyst import delivery, pictures, state
 from analyst.actions import Action, Kind, Severity
 from analyst.day import Day, LiveRow, Reply
 from analyst.feedback import COLUMNS, FILE
+from analyst.known import Before
 from analyst.listing import PAGE, Listing
 from analyst.notebooks.places import folder_of, home_of, newer
 from analyst.pictures.notebook import Picture
@@ -45,15 +46,15 @@ from spot_oa.warehouse.duckdb.asking import RawDay, ask
 from spot_oa.whole_files import write_whole
 
 COFF = 250
-"""The most values of a list."""
+"""Maximum number of values in a list."""
 _HISTORY = 20
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# pandas' own tables are left alone by MathJax too: a name may hold `$`.
+# Keep MathJax away from pandas' own tables too: a name may contain `$`.
 pd.set_option("display.html.use_mathjax", False)  # noqa: FBT003
 
 
 class Workbench(Day):
-    """A published day with what analysts look at; see `analyst.day.Day` for what they do."""
+    """A published day with the views for analysts; see `analyst.day.Day` for the actions."""
 
     def __init__(
         self,
@@ -67,49 +68,50 @@ class Workbench(Day):
         notes: Sequence[str] = (),
     ) -> None:
         self.changed: list[Callable[[], None]] = []
-        """Called after each action that is written here: panels draw themselves anew."""
+        """Called after each action that is written here and after a reload: panels redraw."""
         self.notes = list(notes)
         super().__init__(settings, pipeline, part, store, author=author, made_with="notebook")
         self._nwloc = self._names_file(nwloc)
 
     @property
     def settings(self) -> Settings:
-        """Where everything is."""
+        """The settings."""
         return self._settings
 
     @property
     def author(self) -> str:
-        """Whose actions these are."""
+        """The author of the actions."""
         return self._author
 
     # -- the day ----------------------------------------------------------------------------
 
     def state(self) -> dict[str, object]:
-        """What the day is at this moment, in words and numbers."""
+        """Return the current state of the day, by name."""
         rows, actions = self.rows(), self.actions()
         counted = Counter(each.severity for each in rows if each.severity)
         scored = ", ".join(f"{counted[each]} {each.title}" for each in Severity if each)
         last = actions[-1] if actions else None
-        said = {
+        state_of_day = {
             "rows": len(rows),
             "open": sum(each.is_open for each in rows),
+            "suppressed": sum(each.suppressed is not None for each in rows) or None,
             "scored": scored,
-            "labels on rows that are gone": len(self.orphans()) or None,
+            "labels on missing rows": len(self.orphans()) or None,
             "last action": last and f"{_when(last)} by {last.author}: {last.kind}",
             "run": self.published.run_id,
             "you are": self.author,
         }
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in state_of_day.items() if value is not None}
 
     def warnings(self) -> list[str]:
-        """What to know before work begins, a line each."""
+        """Return the warnings about the day and its notebooks, one line each."""
         manifest = read_manifest(published_folder(self.settings.data_dir, self.part)) or {}
-        told = manifest.get("warnings")
+        of_run = manifest.get("warnings")
         there = newer(folder_of(self.settings, self.part))
         return [
             *self.notes,
-            *(f"a newer template is beside this notebook: {name}" for name in there),
-            *(str(each) for each in (told if isinstance(told, list) else ())),
+            *(f"a newer template is in this folder: {name}" for name in there),
+            *(str(each) for each in (of_run if isinstance(of_run, list) else ())),
         ]
 
     def __repr__(self) -> str:
@@ -125,11 +127,11 @@ class Workbench(Day):
     # -- frames and tables ------------------------------------------------------------------
 
     def scores(self) -> pd.DataFrame:
-        """The suspicious rows as published, most suspicious first."""
+        """Return the suspicious rows as published, most suspicious first."""
         return _typed(_frame([dict(row) for row in self.published.rows], self._columns))
 
     def labelled(self) -> pd.DataFrame:
-        """The same rows with their severities, who gave them, and why."""
+        """Return the same rows with their severities, authors and notes."""
         judged = ("severity", "severity_name", "is_open", "scored_by", "note")
         columns = [*self._columns, "rank", *self.triage.targets.values(), *judged]
         rows = [
@@ -152,11 +154,11 @@ class Workbench(Day):
         return [str(name) for name in self.source.table("scores").columns]
 
     def table(self, page: int = 1, size: int = PAGE) -> Listing:
-        """The rows as they are saved: open ones first, most suspicious first, then the scored.
+        """Return the rows in saving order: open rows first, most suspicious first.
 
         Args:
-            page: From 1 on.
-            size: Rows of a page.
+            page: The page, counted from 1.
+            size: Number of rows per page.
         """
         ordered = self.in_order()
         rows = []
@@ -177,7 +179,7 @@ class Workbench(Day):
         return Listing(_frame(rows), f"{self.part}", note, page=page, size=size)
 
     def history(self, last: int = _HISTORY) -> Listing:
-        """What was done, the latest first."""
+        """Return the day's actions, the latest first."""
         actions = self.actions()
         living = {each.action_id for each in state.alive(actions)}
         rows = [
@@ -187,26 +189,42 @@ class Workbench(Day):
                 "who": each.author,
                 "what": each.kind,
                 "severity": Severity(each.severity).title if each.severity else None,
-                "asked for": each.selector or (each.refers_to or "")[:8] or None,
+                "selector": each.selector or (each.refers_to or "")[:8] or None,
                 "rows": each.row_count,
                 "note": each.note,
-                "holds": "yes" if each.action_id in living else "taken back",
+                "in effect": "yes" if each.action_id in living else "taken back",
             }
             for each in reversed(actions)
         ]
-        note = "" if rows else "nothing was done on this day yet"
+        note = "" if rows else "no actions on this day yet"
         return Listing(_frame(rows[:last]), "History", note)
 
+    def suppressed(self) -> Listing:
+        """Return the rows that suppressions keep out of the open lists, and why."""
+        rows = [
+            {
+                "rank": each.rank,
+                **{name: each.row[name] for name in self.triage.key},
+                "severity": each.severity.title,
+                "why": each.suppressed.reason,
+                "by": each.suppressed.author,
+                "suppression": each.suppressed.id[:8],
+            }
+            for each in self.rows()
+            if each.suppressed is not None
+        ]
+        return Listing(_frame(rows), "Suppressed", "" if rows else "no row is suppressed")
+
     def stories(self) -> Listing:
-        """What was found out: the day's titles and texts."""
+        """Return the titles and texts of the day's stories."""
         rows = [
             {"about": each.anchor, "title": each.title, "text": each.text, "by": each.action.author}
-            for each in self.told()
+            for each in self.saved_stories()
         ]
-        return Listing(_frame(rows), "Stories", "" if rows else "no story is written yet")
+        return Listing(_frame(rows), "Stories", "" if rows else "no story yet")
 
     def feedback_state(self) -> Listing:
-        """What the scorer would be handed, where it goes, and why not."""
+        """Return the feedback for the scorer: its size, its destination, or why it has none."""
         own, settings = self.feedback(), self.settings
         judged = self.judged()
         goes = "to the scorer" if delivery.delivers(settings, self.pipeline) else "nowhere"
@@ -217,27 +235,27 @@ class Workbench(Day):
             why = f"SPOT_OA_FEEDBACK_PIPELINES does not name {self.pipeline.name}"
         main = self.triage.targets[self.triage.main_target]
         counts = Counter(Severity(each.severities[main]) for each in judged)
-        said = {
+        line = {
             **{each.title: counts[each] for each in Severity if each},
             "lines": len(own.lines),
             "left out": own.left_out,
             "goes": f"{goes}{why and ': ' + why}",
         }
-        note = "what spot-ml's reader cannot take is left out; Low rows are what it learns from"
-        return Listing(_frame([said]), "Feedback", note)
+        note = "rows that spot-ml's reader cannot read are left out; it learns from Low rows"
+        return Listing(_frame([line]), "Feedback", note)
 
     def sql(self, question: str, **values: object) -> pd.DataFrame:
-        """Ask one SELECT of DuckDB, in memory: nothing can be written.
+        """Run one SELECT in an in-memory DuckDB: nothing can be written.
 
-        Views: `scores`, `edge` and the day's other tables by their short names, `triage` as it was
-        published last, and `telemetry`, the day's raw events.
+        Views: `scores`, `edge` and the day's other tables by their short names, `triage` as last
+        published, and `telemetry`, the day's raw events.
 
         Args:
-            question: DuckDB's SQL; `$name` stands for a value.
+            question: A query in DuckDB's SQL; `$name` refers to a value.
             values: The values by name.
 
         Raises:
-            UsageError: It is not one SELECT, or it cannot be answered.
+            UsageError: The text is not one SELECT, or the query fails.
         """
         files = {
             table.removeprefix(f"{self.pipeline.name}_"): folder / f"{table}.parquet"
@@ -251,20 +269,20 @@ class Workbench(Day):
         return ask(question, there, self.telemetry(), values)
 
     def telemetry(self) -> RawDay | None:
-        """The day's raw events; None if they are on a cluster, where only its engine reads them."""
+        """Return the day's raw events; None if only the engine of a cluster can read them."""
         if self.settings.target != "duckdb":
             return None
         root = telemetry_root(self.settings) / self.pipeline.name
         return RawDay(self.pipeline, root, self.part.date)
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write the rows with their severities as CSV that a spreadsheet takes as text only.
+        """Write the rows with their severities as CSV; text cannot become a formula.
 
         Args:
-            path: A file that is not there yet.
+            path: A file that does not exist yet.
 
         Raises:
-            ConfigError: It is there, or cannot be written.
+            ConfigError: The file exists, or cannot be written.
         """
         target = Path(path)
         frame = self.labelled()
@@ -274,21 +292,19 @@ class Workbench(Day):
                 writer.writerow(frame.columns)
                 writer.writerows(map(_harmless, row) for row in frame.itertuples(index=False))
         except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{printable(path)}: {printable(error)}; take another file"
-            ) from error
+            raise ConfigError(f"{printable(path)}: {printable(error)}; use another file") from error
         return target
 
     # -- pictures ---------------------------------------------------------------------------
 
     @cached_property
     def report(self) -> Published:
-        """The day of all pipelines as its report reads it."""
+        """The day of all pipelines, as read for its report."""
         return read(self.settings, load_pipelines(self.settings.pipelines_dir), self.part.date)
 
     @cached_property
     def facts(self) -> Facts:
-        """What is known of its rows, and why to look at them."""
+        """The facts about the day's rows, and the reasons to look at them."""
         return facts.find(self.report)
 
     @property
@@ -297,15 +313,23 @@ class Workbench(Day):
         return next(each for each in self.report.sources if each.name == self.pipeline.name)
 
     def event_of(self, row: LiveRow) -> Event:
-        """What is known of a row."""
+        """Return the facts about a row."""
         return self._events[_identity(row.row)]
+
+    def known_of(self, row: LiveRow) -> Mapping[str, Sequence[str]]:
+        """Return the topics of `explain` for a row; other days are read only once."""
+        return {} if row.rank is None else self._explained(row.rank, self._before).topics
+
+    @cached_property
+    def _before(self) -> Before:
+        return self._known_before()
 
     @cached_property
     def _events(self) -> Mapping[tuple[object, ...], Event]:
         return {_identity(each.row): each for each in self.facts.events[self.pipeline.name]}
 
     def timeline(self) -> Picture:
-        """The day, minute by minute: what was received, and when the suspicious events were."""
+        """Draw the day, minute by minute: received events and suspicious events."""
         bands = [
             pictures.Band(
                 source.name,
@@ -317,11 +341,11 @@ class Workbench(Day):
         return Picture(pictures.timeline(bands))
 
     def chord(self, address: str) -> Picture:
-        """The whole day's traffic of an address of flow_chords with each suspicious peer."""
+        """Draw a day's traffic of an address of flow_chords with each suspicious peer."""
         return Picture(pictures.chord(self.table_of("chords"), address, self.facts.known_bad))
 
     def names(self, client: str) -> Picture:
-        """What a suspicious client asked for, by registered domain."""
+        """Draw the names that a suspicious client queried, by registered domain."""
         suspicious = {str(row["dns_qry_name"]) for row in self.published.rows}
         return Picture(
             pictures.tree(
@@ -330,27 +354,27 @@ class Workbench(Day):
         )
 
     def network(self) -> Picture:
-        """Who talks to whom among the suspicious connections."""
+        """Draw the network of the suspicious connections."""
         self._has_columns("srcip", "dstip")
         return Picture(pictures.network(self.source.table("scores"), self.facts.known_bad))
 
     def scores_picture(self) -> Picture:
-        """How the scores are distributed, and where known bad lies."""
+        """Draw the distribution of the scores, with known bad events marked."""
         events = self.facts.events[self.pipeline.name]
         return Picture(pictures.scores({self.pipeline.name: facts.marks(events)}))
 
     def places(self) -> Picture:
-        """Where the ends of the suspicious events are."""
+        """Draw the places of the suspicious events' ends."""
         return Picture(pictures.places(facts.place_counts([self.source])))
 
     def month(self) -> Picture:
-        """The published days before this one."""
+        """Draw the published days up to this one."""
         data_dir, name, last = self.settings.data_dir, self.pipeline.name, self.part.date
         dates = [each for each in published_dates(data_dir, name) if each <= last]
         return Picture(pictures.month({name: month(data_dir, self.pipeline, dates, last)}, last))
 
     def table_of(self, name: str) -> pd.DataFrame:
-        """A published table by its short name, as plain values.
+        """Return a published table by its short name, as plain values.
 
         Raises:
             UsageError: The pipeline has no such table.
@@ -361,18 +385,18 @@ class Workbench(Day):
 
     @cached_property
     def called(self) -> Mapping[str, str]:
-        """What the addresses of the day's rows are called."""
+        """The names of the addresses in the day's rows."""
         ends = dict.fromkeys(
             end for event in self.facts.events[self.pipeline.name] for end in event.ends
         )
         return self.names_of(list(ends))
 
     def names_of(self, addresses: Sequence[str]) -> dict[str, str]:
-        """What addresses are called, as files know it; nobody is asked."""
+        """Return the names of addresses from local files; no service is queried."""
         return {ip: label for ip, (_, label) in self.context_of(addresses).items() if label}
 
     def context_of(self, addresses: Sequence[str]) -> dict[str, tuple[bool, str]]:
-        """Whether addresses are ours, and what they are called; nobody is asked."""
+        """Return whether addresses are internal, and their names; no service is queried."""
         found = load_local(self.settings, self._nwloc).enrich({"address": list(addresses)})
         (frame,) = found.tables.values()
         columns = (frame[name].tolist() for name in ("ip", "is_internal", "label"))
@@ -381,12 +405,12 @@ class Workbench(Day):
     # -- what is saved ----------------------------------------------------------------------
 
     def save(self) -> str:
-        """Hand what was judged to the scorer, and have the day's tables follow.
+        """Deliver the feedback to the scorer and update the day's tables.
 
-        Scores are durable already. If a run holds the warehouse, the tables follow with it.
+        Labels are stored already. If a run holds the warehouse, that run updates the tables.
 
         Returns:
-            What was done.
+            A summary of what was done.
         """
         today = Counter(
             each.author
@@ -396,12 +420,12 @@ class Workbench(Day):
         mine = today.pop(self.author, 0)
         others = ", ".join(f"{count} by {printable(who)}" for who, count in today.items())
         still = sum(each.is_open for each in self.rows())
-        said = [f"{many(mine, 'label')} by you{others and ', ' + others}; {still:,} open"]
+        done = [f"{many(mine, 'label')} by you{others and ', ' + others}; {still:,} open"]
         if self.pipeline.name in COLUMNS:
-            said.append(self._write_feedback())
-        said.append(self._refresh())
+            done.append(self._write_feedback())
+        done.append(self._refresh())
         self._notify()
-        return "Saved: " + "; ".join(said)
+        return "Saved: " + "; ".join(done)
 
     def _write_feedback(self) -> str:
         own = self.feedback()
@@ -420,30 +444,28 @@ class Workbench(Day):
     def _refresh(self) -> str:
         if is_held(self.settings.lock):
             return (
-                "a run holds the warehouse: the tables follow with it, or with "
+                "a run holds the warehouse: the tables are updated by that run, or by "
                 f"`spot-oa refresh {self.part.pipeline} --date {self.part.date}`"
             )
-        # A process of its own: dbt keeps much in memory, and prints what it likes.
+        # In a separate process: dbt uses much memory and prints to the terminal.
         date = self.part.date.isoformat()
         command = ["-m", "flows.cli.app", "refresh", self.part.pipeline, "--date", date]
         done = subprocess.run(  # noqa: S603 - a pipeline's name and a date
             [sys.executable, *command],
-            # Should a run have begun just now, it is not waited for.
+            # If a run has started in the meantime, do not wait for it.
             env=handed_on(self.settings) | {"SPOT_OA_LOCK_TIMEOUT": "0"},
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["it ended without a word"]
-            return f"the tables could not be made: {printable(lines[-1])}"
-        return "the tables follow suit"
+            lines = done.stderr.strip().splitlines() or ["it failed without a message"]
+            return f"the tables could not be updated: {printable(lines[-1])}"
+        return "the tables are up to date"
 
     def redraw(self) -> None:
-        """Take what others did and published meanwhile, and draw the panels anew."""
-        if self._reloaded():
-            for name in ("report", "facts", "called", "_events"):
-                self.__dict__.pop(name, None)
+        """Read others' actions and newly published rows, and redraw the panels."""
+        self.reload()
         self.seen_seq = self._store.last_seq(self.part.pipeline, self.part.date.isoformat())
         self._notify()
 
@@ -461,6 +483,8 @@ class Workbench(Day):
         for name in ("report", "facts", "called", "_events"):
             self.__dict__.pop(name, None)
         super()._take(published)
+        # Whichever call has read the new rows, no panel keeps the old ones.
+        self._notify()
 
     def _names_file(self, nwloc: str | Path | None) -> Path | None:
         if nwloc is None:
@@ -468,13 +492,13 @@ class Workbench(Day):
         path = Path(nwloc).expanduser()
         if not path.is_file():
             self.notes.append(
-                f"NWLOC {printable(nwloc)} is not there: names are those of the day's own context"
+                f"NWLOC {printable(nwloc)} does not exist: names come from the day's own context"
             )
             return None
         try:
             load_local(self.settings, path)
         except SpotOaError as error:
-            self.notes.append(f"NWLOC: {error}; names are those of the day's own context")
+            self.notes.append(f"NWLOC: {error}; names come from the day's own context")
             return None
         return path
 
@@ -492,11 +516,11 @@ def open_day(
     Args:
         pipeline: Its name.
         date: The day, as `2016-07-08` or `20160708`.
-        nwloc: A file like networkcontext.csv whose names are shown instead, here only.
-        author: Whose actions these will be; `SPOT_OA_AUTHOR`, or the system's user, if None.
-        settings: Where everything is. If None, home is `SPOT_OA_HOME`, else the nearest folder
-            above this one with `ipynb` or `data` in it, else the one that this folder's notebooks
-            were made for.
+        nwloc: A file like networkcontext.csv whose names are shown instead in this notebook.
+        author: The author of the actions; `SPOT_OA_AUTHOR`, or the system's user, if None.
+        settings: The settings. If None, home is `SPOT_OA_HOME`, else the nearest folder above
+            this one that contains `ipynb` or `data`, else the home for which this folder's
+            notebooks were made.
 
     Raises:
         UsageError: The pipeline is unknown.
@@ -510,7 +534,7 @@ def open_day(
     if here.name.isdecimal() and (here.parent.name, here.name) != (part.pipeline, part.compact):
         folder = f"{here.parent.name}/{here.name}"
         if here.parent.parent.name == settings.notebooks_dir.name:
-            notes.append(f"this notebook lies in {folder} and shows {part}, as its DATE says")
+            notes.append(f"this notebook is in {folder} but shows {part}, because of its DATE")
     return Workbench(
         settings,
         described,
@@ -538,7 +562,7 @@ def _frame(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] = ()) -> pd
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """With types that know of missing values: a number without one does not become a float."""
+    """Return the frame with nullable types, so that integers with gaps do not become floats."""
     kinds: dict[str, str] = {}
     for name in frame.columns:
         found = {type(value) for value in frame[name].tolist() if value is not None}
@@ -550,7 +574,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[object, ...]:
-    # A number that is none equals nothing, not even itself.
+    # NaN does not equal anything, not even itself.
     return tuple(
         None if isinstance(value, float) and math.isnan(value) else value for value in row.values()
     )
@@ -575,7 +599,7 @@ def _when(action: Action) -> str:
 
 
 def _harmless(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet reads as a formula."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value

@@ -1,1 +1,1 @@
-"""Measurements, shown in docs/performance.md."""
+"""Benchmarks, whose results are in docs/performance.md."""

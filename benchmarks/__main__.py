@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import enrichers, ingest, landing, marts, scorer, spark, whole_runs
+from benchmarks import enrichers, ingest, landing, marts, report, scorer, spark, whole_runs
 from benchmarks.bench import Bench, rows
 from spot_oa.settings import load_settings
 
@@ -28,12 +28,15 @@ PARTS: Mapping[str, Callable[[Bench], Iterable[Mapping[str, str]]]] = {
     "enrichment": enrichers.measure,
     "scorer": scorer.measure,
     "scorer-quality": scorer.measure_quality,
+    "scorer-feedback": scorer.measure_feedback,
+    "report": report.measure,
+    "labels": report.measure_labels,
     "deployment": whole_runs.measure_deployment,
     "spark": spark.measure,
 }
-"""Each yields the rows of a table, column -> text, as they are measured."""
-EXTRA = ("spark",)
-"""Parts that need more than `make setup`; measured only when they are named."""
+"""Part -> function that yields the rows of its table, column -> text, as they are measured."""
+EXTRA = ("spark", "report", "scorer-quality", "scorer-feedback")
+"""Parts that need more than `make setup`; measured only if given with --parts."""
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 
@@ -41,9 +44,9 @@ def main() -> None:
     usual = [name for name in PARTS if name not in EXTRA]
     help_of_parts = f"some of {', '.join(PARTS)}"
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--sizes", default="1M,10M", help="raw events a day, 1M,10M,50M for all")
+    parser.add_argument("--sizes", default="1M,10M", help="raw events per day, 1M,10M,50M for all")
     parser.add_argument("--parts", default=",".join(usual), help=help_of_parts)
-    parser.add_argument("--runs", type=int, default=5, help="rounds of which the median is shown")
+    parser.add_argument("--runs", type=int, default=5, help="number of rounds; the median is shown")
     parser.add_argument("--folder", type=Path, default=load_settings().home / "bench")
     given = parser.parse_args()
     bench = Bench(given.folder.absolute(), [rows(n) for n in given.sizes.split(",")], given.runs)
@@ -54,7 +57,7 @@ def main() -> None:
 
 
 def markdown(table: Iterable[Mapping[str, str]]) -> Iterator[str]:
-    """The lines of the table, each printed as it comes."""
+    """Yield the lines of the table, and print each immediately."""
     head: list[str] = []
     for row in table:
         texts = (
@@ -68,7 +71,7 @@ def markdown(table: Iterable[Mapping[str, str]]) -> Iterator[str]:
 
 
 def keep(name: str, block: str) -> None:
-    """Put a block between its marks on the page."""
+    """Replace the block between its marks on the page."""
     begin, end = f"<!-- bench:{name} -->\n", f"<!-- bench:{name} ends -->"
     text = PAGE.read_text("utf-8")
     marks = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
@@ -77,7 +80,7 @@ def keep(name: str, block: str) -> None:
 
 
 def machine() -> str:
-    """What it ran on, and how busy that was beside."""
+    """Describe the machine and its load."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
     versions = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "dbt-core", "prefect"))
     return (

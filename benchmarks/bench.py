@@ -1,4 +1,4 @@
-"""What every measurement is handed, and how things are timed."""
+"""The settings of every benchmark, and its timers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from spot_oa.settings import Settings, load_settings
 
 DATE = DEMO_DATES[0]
 LINES = 100_000
-"""Lines of results files: as many as the greatest N that is measured."""
+"""Lines of results files, the largest measured N."""
 LIMIT = 3000
 WHOLE = ".whole"
-"""Stands in a home whose data is all there."""
-# A process between, because what one held before it became the command counts as the command's.
+"""Marker file of a home with complete data."""
+# An intermediate process: otherwise our memory before exec would count as the command's.
 _USED = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
@@ -35,12 +35,12 @@ _STEP = re.compile(r": ([a-z_ ]+): .*\((.*) s\)")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """How to measure.
+    """The settings of a benchmark.
 
     Attributes:
-        folder: Where the measured days are made, and kept for the next time.
-        sizes: Raw events a day.
-        runs: Rounds of which the median is taken.
+        folder: Folder of the generated days, which later benchmarks reuse.
+        sizes: Raw events per day.
+        runs: Number of rounds; the median counts.
     """
 
     folder: Path
@@ -48,7 +48,7 @@ class Bench:
     runs: int
 
     def home(self, pipeline: str, rows: int, *, lines: int = LINES) -> Settings:
-        """A home with the demo's telemetry and results; made if it is not there yet."""
+        """Return a home with the demo's telemetry and results; create it if missing."""
         lines = min(lines, rows)
         home = self.folder / f"{pipeline}-{size(rows)}-{size(lines)}"
         if not (home / WHOLE).exists():
@@ -58,9 +58,9 @@ class Bench:
         return load_settings(home=home)
 
     def in_turns(self, cases: Mapping[str, Callable[[], object]]) -> Timed:
-        """Time all cases in each round, after one that warms them up.
+        """Time all cases in each round, after a warm-up round.
 
-        What else the machine does hits all cases alike.
+        Other load of the machine then affects all cases equally.
         """
         rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
         for _ in range(self.runs + 1):
@@ -72,23 +72,23 @@ class Bench:
         return Timed({name: took[1:] for name, took in rounds.items()})
 
     def median(self, run: Callable[[], Mapping[str, float]]) -> dict[str, float]:
-        """The median of each figure, after one run that warms up."""
+        """Return the median of each figure, after a warm-up run."""
         found = [run() for _ in range(self.runs + 1)][1:]
         return {name: statistics.median(one[name] for one in found) for name in found[0]}
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Each case's seconds on the clock and of the processor, one pair per round."""
+    """Wall clock and CPU seconds of each case, one pair per round."""
 
     rounds: Mapping[str, Sequence[tuple[float, float]]]
 
     def seconds(self, case: str) -> float:
-        """The case's median on the clock."""
+        """Return the case's median wall clock time."""
         return statistics.median(wall for wall, _ in self.rounds[case])
 
     def ratio(self, case: str, *floor: str, cpu: bool = False) -> str:
-        """Median over the rounds of the case's time to the floor's, its parts' sum, in the same."""
+        """Return the median over rounds of the case's time to the sum of its floor's parts."""
         floors = zip(*(self.rounds[part] for part in floor), strict=True)
         pairs = zip(self.rounds[case], floors, strict=True)
         return times(
@@ -97,21 +97,26 @@ class Timed:
 
 
 def spot_oa_run(settings: Settings, pipeline: str, limit: int, **changed: str) -> dict[str, float]:
-    """Run the pipeline on the day as an operator does.
+    """Run the pipeline on the day by the command line.
 
     Returns:
-        Seconds of each step, and what `spot_oa` returns.
+        Seconds of each step, and the figures of `spot_oa`.
     """
     arguments = ("run", pipeline, "--date", str(DATE), "--limit", str(limit))
     output, used = spot_oa(settings, *arguments, **changed)
-    return {**{step: float(took) for step, took in _STEP.findall(output)}, **used}
+    return {**steps(output), **used}
+
+
+def steps(output: str) -> dict[str, float]:
+    """Return the seconds of each step from a run's output."""
+    return {step: float(took) for step, took in _STEP.findall(output)}
 
 
 def spot_oa(settings: Settings, *arguments: str, **changed: str) -> tuple[str, dict[str, float]]:
-    """Run the command line in a process of its own.
+    """Run the command line in a separate process.
 
     Returns:
-        What it printed; `whole` and `cpu` (s) and `memory` (MB, the peak) of the command.
+        The output; `whole` and `cpu` (s) and `memory` (MB, the peak) of the command.
     """
     script = str(Path(sys.executable).with_name("spot-oa"))
     begin = time.perf_counter()
@@ -130,7 +135,7 @@ def spot_oa(settings: Settings, *arguments: str, **changed: str) -> tuple[str, d
 
 
 def size(rows: int) -> str:
-    """`10M`, `3k`, `500`."""
+    """Format a number of rows: `10M`, `3k`, `500`."""
     for unit, name in ((1_000_000, "M"), (1000, "k")):
         if rows >= unit and rows % unit == 0:
             return f"{rows // unit}{name}"
@@ -138,15 +143,15 @@ def size(rows: int) -> str:
 
 
 def rows(text: str) -> int:
-    """What `size` has written."""
+    """Parse the output of `size`."""
     return int(text.replace("M", "000000").replace("k", "000"))
 
 
 def seconds(value: float) -> str:
-    """Seconds with as many digits as mean something."""
+    """Format seconds with a reasonable number of digits."""
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"  # noqa: PLR2004
 
 
 def times(value: float) -> str:
-    """A ratio."""
+    """Format a ratio."""
     return f"{value:.1f} x" if value < 100 else f"{value:,.0f} x"  # noqa: PLR2004

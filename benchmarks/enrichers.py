@@ -1,4 +1,4 @@
-"""Looking up 100,000 indicators, by stage; geo databases are those of `SPOT_OA_GEO_DB`."""
+"""Look up 100,000 indicators, by stage, with the geo databases of `SPOT_OA_GEO_DB`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> Iterator[dict[str, str]]:
         "names": ("name", hosts),
         "uris": ("uri", [f"www{n % 7}.{host}/path" for n, host in enumerate(hosts)]),
     }
-    # Live services: what is done before anything is sent.
+    # Live services: the work before any request is sent.
     live = {"virustotal": {"key": "x", "daily": "0"}, "otx": {"key": "x", "daily": "0"}}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -82,7 +82,7 @@ def _networks() -> Iterator[str]:
 
 
 def _place(number: int) -> str:
-    """A line of iploc.csv: ranges of 2,048 addresses, one after the other."""
+    """Return a line of iploc.csv, one of consecutive ranges of 2,048 addresses."""
     first = (1 << 24) + 2048 * number
     place = f'"US","United States","Ohio","City {number % 20_000}","39.96","-82.99","Owner","x.com"'
     return f'"{first}","{first + 2047}",{place}\n'

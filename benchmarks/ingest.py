@@ -1,4 +1,4 @@
-"""Ingest against the plain readers of DuckDB and Arrow on the same file, and its memory."""
+"""Ingest compared with the plain readers of DuckDB and Arrow on the same file, and its memory."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ START = 1713571200
 
 
 class Log(NamedTuple):
-    """A log of so many lines for a source."""
+    """A log of a source, with its number of lines."""
 
     name: str
     source: str
@@ -68,7 +68,7 @@ SMALL = 216
 
 
 def measure(bench: Bench) -> Iterator[dict[str, str]]:
-    """Lines and megabytes per second of the processor; memory; and the plain readers."""
+    """Measure lines and megabytes per CPU second, memory, and the plain readers."""
     folder = bench.folder / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     for log in LOGS:
@@ -77,8 +77,8 @@ def measure(bench: Bench) -> Iterator[dict[str, str]]:
 
         def taken(path: Path = path, source: str = log.source, home: Path = home) -> None:
             shutil.rmtree(home, ignore_errors=True)
-            (told,) = Ingest(load_settings(home=home), source).take_all([str(path)])
-            assert told.rows, told.error
+            (result,) = Ingest(load_settings(home=home), source).take_all([str(path)])
+            assert result.rows, result.error
 
         cases = {"ingest": taken, "DuckDB": partial(_duckdb, path), "Arrow": partial(_arrow, path)}
         found = bench.in_turns(cases)
@@ -116,7 +116,7 @@ def _command(path: Path, source: str, folder: Path) -> dict[str, float]:
 
 
 def _duckdb(path: Path) -> None:
-    """All columns as text, which is the least that a reader has to do."""
+    """Read all columns as text, the minimum work of a reader."""
     with duckdb.connect() as connection:
         connection.execute("set threads = 1")
         if path.suffix in (".json",) or "json" in path.name:
@@ -240,7 +240,7 @@ _MAKERS = {
 
 
 def _small(log: Path, folder: Path) -> None:
-    """The first lines of a log as many small ones."""
+    """Split the first lines of a log into many small logs."""
     if folder.exists():
         return
     folder.mkdir()

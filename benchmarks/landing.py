@@ -1,4 +1,4 @@
-"""Landing results files against plain columnar reads of the same files into a new database."""
+"""Landing compared with plain columnar reads of the same files into a new database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spot_oa.warehouse.duckdb.warehouse import SQL_TYPES
 from spot_oa.warehouse.tables import ARROW_TYPES
 
 LINES = {1_000_000: 0, 10_000_000: 10_000_001}
-"""Lines of a results file, and from which size of day on it is measured."""
+"""Lines of a results file -> minimum size of day for which it is measured."""
 
 
 def measure(bench: Bench) -> Iterator[dict[str, str]]:
@@ -86,6 +86,6 @@ def _duckdb(file: Path, pipeline: Pipeline) -> None:
 
 
 def _without_broken_lines(file: Path, plain: Path, width: int) -> None:
-    """What plain readers can read: the lines with all their fields."""
-    with file.open("rb") as lines, plain.open("wb") as kept:
-        kept.writelines(line for line in lines if line.count(b"\t") == width - 1)
+    """Copy the lines with all fields, which plain readers can read."""
+    with file.open("rb") as lines, plain.open("wb") as copied:
+        copied.writelines(line for line in lines if line.count(b"\t") == width - 1)

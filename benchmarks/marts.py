@@ -1,4 +1,4 @@
-"""The pipelines' SQL against plain scans of the columns that it needs, by rows and by N."""
+"""The pipelines' SQL compared with plain scans of the columns that it needs, by rows and by N."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from flows.run.dbt_runner import build_command, dbt_arguments, environment
 from spot_oa.settings import Settings, load_settings
 
 OTHERS_UP_TO = 10_000_000
-"""Rows a day up to which proxy and dns are measured too."""
+"""Maximum rows per day for which proxy and dns are measured too."""
 
-# The columns that an output is made of, those that decide about its order included.
+# The columns that an output needs, including those for its order.
 _FLOW_PAIR = "sip dip ibyt ipkt"
 _DNS = (
     "frame_time unix_tstamp frame_len ip_dst ip_src dns_qry_name dns_qry_class dns_qry_type"
@@ -80,7 +80,7 @@ def measure(bench: Bench) -> Iterator[dict[str, str]]:
 def _slope(
     took: dict[tuple[int, int], float], before: tuple[int, int], now: tuple[int, int]
 ) -> str:
-    """The exponent of growth from one case to the next in one direction: 1 is in proportion."""
+    """Return the exponent of growth from one case to the next; 1 means proportional growth."""
     if before not in took:
         return ""
     growth = math.prod(now) / math.prod(before)
@@ -88,10 +88,10 @@ def _slope(
 
 
 def bare(bench: Bench, pipeline: str, rows: int, limit: int) -> tuple[Timed, int]:
-    """Time the marts' statements, and what no engine can save, on a day of N landed results.
+    """Time the marts' statements and the unavoidable work on a day of N landed results.
 
     Returns:
-        Times of `scans`, `marts` and `copies` (of the rows made), and how many rows these are.
+        Times of `scans`, `marts` and `copies` (of the resulting rows), and the number of the rows.
     """
     settings = bench.home(pipeline, rows)
     spot_oa_run(settings, pipeline, limit)
@@ -114,14 +114,14 @@ def bare(bench: Bench, pipeline: str, rows: int, limit: int) -> tuple[Timed, int
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of the project, compiled for the day."""
+    """A dbt model, compiled for the day."""
 
     relation: str
     materialized: str
     select: str
 
     def statements(self) -> Iterator[str]:
-        """What dbt sends to make it, without what dbt asks before and after."""
+        """Yield dbt's statements that build the model, without its metadata queries."""
         match self.materialized:
             case "view":
                 yield f"create or replace view {self.relation} as {self.select}"
@@ -140,8 +140,8 @@ class Model:
 
 @cache
 def _compiled(home: Path, pipeline: str) -> list[Model]:
-    """The models that a run of the pipeline builds, each after those that it reads."""
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - costs seconds
+    """Return the models that a run of the pipeline builds, each after those that it reads."""
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - takes seconds
 
     settings = load_settings(home=home)
     command = build_command(pipeline, [DATE])
@@ -149,7 +149,7 @@ def _compiled(home: Path, pipeline: str) -> list[Model]:
     with environment(settings):
         done: Any = dbtRunner().invoke(dbt_arguments(settings, command))
     assert done.success, done.exception or [r.message for r in done.result.results]
-    # dbt compiles a node when those that it reads are compiled.
+    # dbt compiles a node after those that it reads.
     nodes = [r.node for r in done.result.results if r.node.resource_type == "model"]
     return [
         Model(node.relation_name, str(node.config.materialized), node.compiled_code)
@@ -165,7 +165,7 @@ def _run_all(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> 
 
 def _scan(connection: duckdb.DuckDBPyConnection, settings: Settings, pipeline: str) -> None:
     """Count the columns that each output needs, one plain scan of the day's files per output."""
-    # Or columns without NULL would be counted from the files' statistics, and not be read.
+    # Otherwise columns without NULL would be counted from the files' statistics, without reading.
     connection.execute("set disabled_optimizers = 'statistics_propagation'")
     for columns in NEEDED[pipeline].values():
         counts = ", ".join(f"count({column})" for column in columns.split())
@@ -177,6 +177,6 @@ def _scan(connection: duckdb.DuckDBPyConnection, settings: Settings, pipeline: s
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
-    """Write what tables hold once more, which says what writing alone takes."""
+    """Copy the tables, to measure the time of writing alone."""
     for table in tables:
         connection.execute(f"create or replace table copied as from {table}")

@@ -1,4 +1,4 @@
-"""Whole runs: what each part of the command costs, its memory, a year of history, a deployment."""
+"""Complete runs: the time of each part, memory, a year of history, a deployment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENRICH = ("geo", "network_context", "reputation")
 
 
 def measure(bench: Bench) -> Iterator[dict[str, str]]:
-    """One column per size."""
+    """Measure one column per size."""
     columns = {f"{size(rows)} rows": _parts(bench, rows) for rows in (DEMO, *bench.sizes)}
     for part in next(iter(columns.values())):
         yield {"part": part, **{name: column[part] for name, column in columns.items()}}
@@ -53,7 +53,7 @@ def _parts(bench: Bench, rows: int) -> dict[str, str]:
 
 
 def measure_memory(bench: Bench) -> Iterator[dict[str, str]]:
-    """The greatest day with the default memory limit and with a small one."""
+    """Measure the largest day with the default memory limit and with a small one."""
     rows = max(bench.sizes)
     settings = bench.home("flow", rows)
     for limit in (LIMIT, LINES):
@@ -70,7 +70,7 @@ def measure_memory(bench: Bench) -> Iterator[dict[str, str]]:
 
 
 def measure_history(bench: Bench) -> Iterator[dict[str, str]]:
-    """A run on a warehouse that holds its date alone, and on one that holds a year before it."""
+    """Measure a run on a warehouse with only its date, and on one with a year before it."""
     alone = bench.home("flow", DEMO)
     year = _year(bench, alone)
     one = bench.median(lambda: spot_oa_run(alone, "flow", LIMIT))
@@ -85,7 +85,7 @@ def measure_history(bench: Bench) -> Iterator[dict[str, str]]:
 
 
 def _year(bench: Bench, alone: Settings) -> Settings:
-    """A home with a year before the day: its telemetry and all its rows, under each date."""
+    """Return a home with a year before the day: the day's telemetry and rows under each date."""
     home = bench.folder / "flow-year"
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(alone.home, home)
@@ -115,10 +115,10 @@ def _year(bench: Bench, alone: Settings) -> Settings:
 
 
 def measure_deployment(bench: Bench) -> Iterator[dict[str, str]]:
-    """flow-oa/daily on the demo's first day, with a server and a worker of its own."""
+    """Measure flow-oa/daily on the demo's first day, with a separate server and worker."""
     with tempfile.TemporaryDirectory() as folder:
         settings = demo_settings(Path(folder))
-        generate(settings.home, pipelines=("flow",))
+        generate(settings.home, pipelines=("flow",), suspicious=200)
         environment = prefect_environment(settings, PORT)
         api = Api(environment["PREFECT_API_URL"])
         with server(environment, PORT):

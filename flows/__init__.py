@@ -1,1 +1,1 @@
-"""The runs (`run`), and the two shells around them: the command line (`cli`) and Prefect."""
+"""The runs (`run`) and their two frontends: the command line (`cli`) and Prefect."""

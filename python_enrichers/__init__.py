@@ -1,6 +1,6 @@
-"""Enrichment: indicators in, rows of the lookup tables out.
+"""Enrichment: look up indicators, and return rows of the lookup tables.
 
-Importing this package is cheap: what a step needs is imported when the step is loaded.
+Importing this package is cheap: the modules of a step are imported when the step is loaded.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def load_enricher(step: str, settings: Settings, *, fresh: bool = False) -> Enri
     Args:
         step: One of `STEPS`, as under `enrich` in a pipeline description.
         settings: Where the sources are.
-        fresh: Ask services again, also for answers that are cached.
+        fresh: Ignore cached answers of services.
 
     Returns:
-        The enricher, ready to look indicators up.
+        The enricher.
 
     Raises:
-        ConfigError: There is no such step.
+        ConfigError: The step is unknown.
         EnrichmentError: A configured source cannot be used.
     """
     if step not in STEPS:
@@ -44,7 +44,7 @@ def load_enricher(step: str, settings: Settings, *, fresh: bool = False) -> Enri
 
 
 def lookup_tables(*steps: str) -> list[Table]:
-    """The lookup tables that the steps write; those of all steps if none is given."""
+    """Return the lookup tables of the steps, or of all steps if none is given."""
     written: list[Sequence[Table]] = [
         import_module(f"{__name__}.{step}").TABLES for step in steps or STEPS
     ]

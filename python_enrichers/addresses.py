@@ -1,4 +1,4 @@
-"""Addresses as sortable bytes, and which of many ranges holds an address.
+"""Addresses as sortable bytes, and lookup of addresses in many ranges.
 
 IPv4 and IPv6 share one form, 16 bytes in network order, in which IPv4 is `::ffff:a.b.c.d`; so a
 v4-mapped IPv6 text equals its IPv4, and the order of the bytes is the order of the addresses.
@@ -22,7 +22,7 @@ Span = tuple[Packed, Packed]
 
 WIDTH = 16
 MAX_DIGITS = 3
-"""Of a prefix length."""
+"""Maximum number of digits of a prefix length."""
 V4_PREFIX = bytes(10) + b"\xff\xff"
 V4_FIRST, V4_LAST = V4_PREFIX + bytes(4), V4_PREFIX + b"\xff" * 4
 
@@ -45,19 +45,19 @@ def pack(text: str) -> Packed | None:
 
 
 def is_v4(address: Packed) -> bool:
-    """Whether the address is an IPv4 one, however it was written."""
+    """Return whether the address is IPv4, in any notation."""
     return address.startswith(V4_PREFIX)
 
 
 def unpack(address: Packed) -> str:
-    """Write an address in its usual form, IPv4 as dotted quads."""
+    """Format an address in its usual form, IPv4 as dotted quads."""
     if is_v4(address):
         return socket.inet_ntop(socket.AF_INET, address[len(V4_PREFIX) :])
     return socket.inet_ntop(socket.AF_INET6, address)
 
 
 def is_public(address: Packed) -> bool:
-    """Whether an address is one that the whole Internet sees, and no multicast."""
+    """Return whether an address is globally reachable, and not multicast."""
     known = ipaddress.ip_address(unpack(address))
     if known.is_multicast or known.is_reserved or not known.is_global:
         return False
@@ -79,10 +79,10 @@ def parse_address(text: str) -> Packed:
 
 
 def span(first: Packed, last: Packed) -> Span:
-    """Make a range of its first and last address.
+    """Make a range from its first and last address.
 
     Raises:
-        ValueError: They are of two families, or in the wrong order.
+        ValueError: The addresses are of two families, or in the wrong order.
     """
     if first > last or is_v4(first) != is_v4(last):
         raise ValueError(f"{unpack(first)} to {unpack(last)} is not a range")
@@ -93,7 +93,7 @@ def parse_span(text: str) -> Span:
     """Read an address, a subnet `a/b` (host bits are allowed) or a range `a-b`.
 
     Raises:
-        ValueError: It is none of them.
+        ValueError: The text is none of these.
     """
     start, dash, end = text.partition("-")
     if dash:
@@ -110,21 +110,21 @@ def parse_span(text: str) -> Span:
 
 
 class RangeIndex:
-    """Finds, for many addresses at once, the narrowest of many ranges that holds each.
+    """Finds, for many addresses at once, the narrowest range that contains each.
 
-    Of equally wide ranges that hold an address the last given wins. A range of IPv6 addresses
-    holds no IPv4 address, even where it runs across `::ffff:0:0/96`.
+    Of equally wide ranges the last one wins. A range of IPv6 addresses does not contain IPv4
+    addresses, even if it includes `::ffff:0:0/96`.
     """
 
     def __init__(self, spans: Sequence[Span]) -> None:
         starts = _array([start for start, _ in spans])
         ends = _array([end for _, end in spans])
-        # The ranges cut the address space into segments; inside one, the same range always wins.
-        # A bound is an address and one byte, 0 for the place before it and 1 for the one after,
-        # which spares adding 1 to 128-bit numbers and lets an address, padded with NUL, be sought.
+        # The ranges cut the address space into segments; within a segment the same range wins.
+        # A bound is an address and one byte, 0 for the position before it and 1 for the one after:
+        # this avoids adding 1 to 128-bit numbers, and allows searching for NUL-padded addresses.
         cuts = np.stack([_bounds(starts, after=0), _bounds(ends, after=1)], axis=1).ravel()
         if (cuts[:-1] < cuts[1:]).all():
-            # In order and apart, as big files have them: sorting would take most of the time.
+            # Already sorted and disjoint, as in big files: sorting would take most of the time.
             self._bounds, places = cuts, np.arange(len(cuts))
         else:
             places, self._bounds = _sorted(cuts, v4=bool(_v4(starts).all()))
@@ -138,15 +138,15 @@ class RangeIndex:
         """Find the winning range of each address.
 
         Args:
-            addresses: Packed addresses; None where a text was no address.
+            addresses: Packed addresses; None where a text was not an address.
 
         Returns:
-            Positions in the ranges given at construction, -1 where no range holds the address.
+            Positions in the ranges given at construction, -1 if no range contains the address.
         """
         packed = _array([address or bytes(WIDTH) for address in addresses])
         found = self._winners[np.searchsorted(self._bounds, packed, side="right")]
         absent = np.array([address is None for address in addresses], dtype=bool)
-        # Any IPv4 range is narrower than an IPv6 one around it, so it would have won.
+        # An IPv4 range is narrower than an IPv6 range around it, so it would have won.
         foreign = _v4(packed)
         foreign[foreign] = ~self._v4_ranges[found[foreign]]
         found[absent | foreign] = -1
@@ -168,11 +168,11 @@ def _bounds(packed: NDArray[np.bytes_], *, after: int) -> NDArray[np.bytes_]:
 
 
 def _sorted(cuts: NDArray[np.bytes_], *, v4: bool) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
-    """The distinct bounds in order, and where in them each is."""
+    """Return the position of each bound among the distinct sorted bounds, and these bounds."""
     if not v4:
         bounds, places = np.unique(cuts, return_inverse=True)
         return places, bounds
-    # Their last five bytes as numbers: sorting those takes a tenth of the time.
+    # Sort the last five bytes as numbers: ten times faster.
     tails = cuts.view(np.uint8).reshape(-1, WIDTH + 1)[:, len(V4_PREFIX) :].astype(np.int64)
     numbers = tails @ (1 << np.arange(32, -1, -8))
     _, first, places = np.unique(numbers, return_index=True, return_inverse=True)
@@ -197,7 +197,7 @@ def _winners(
     if (closes - opens == 1).all():
         winners[opens[best_first[::-1]]] = best_first[::-1]
         return winners
-    # A sweep over the segments, with a heap of the open ranges by rank: 0 is the best.
+    # Sweep over the segments, with a heap of the open ranges by rank; rank 0 is the best.
     ranks = np.argsort(opens[best_first], kind="stable").tolist()
     open_at, close_at = opens[best_first].tolist(), closes[best_first].tolist()
     heap: list[int] = []

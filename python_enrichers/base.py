@@ -1,7 +1,7 @@
-"""What every enricher is: indicators in, rows out.
+"""The interface of enrichers: look up indicators, and return rows.
 
 An enricher is loaded once per run from the settings, before anything is written, so that a broken
-source is found while the slice is still as it was. It never opens the warehouse.
+source fails the run while the slice is unchanged. It never opens the warehouse.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ def lookup_table(
     """Declare a lookup table; see `declared`.
 
     Args:
-        name: What it is called in schema lookups.
+        name: The table's name in schema lookups.
         description: Begins with the grain: `One row per ...`.
         columns: Column -> type, or type and description.
-        key: What a slice has one row of: marts join on it.
+        key: Columns whose values are unique within a slice; marts join on them.
     """
     return declared("lookups", name, description, columns, key)
 
 
 def lookup_frame(table: Table, columns: Mapping[str, Iterable[object]]) -> pd.DataFrame:
-    """Make rows of a lookup table with the types that the table has, also where there are none.
+    """Make rows of a lookup table with the table's types, also if there are no rows.
 
     Args:
         table: The table.
-        columns: Values by column, equally many; None is NULL, and so is a column left out.
+        columns: Column -> values, all of the same length; None and missing columns are NULL.
 
     Returns:
-        One row per value, with all columns of the table but those of the slice.
+        One row per value, with all columns of the table except the slice columns.
     """
     given = {name: list(values) for name, values in columns.items()}
     index = pd.RangeIndex(max(map(len, given.values()), default=0))
@@ -69,17 +69,17 @@ def lookup_frame(table: Table, columns: Mapping[str, Iterable[object]]) -> pd.Da
 
 
 class Status(StrEnum):
-    """How a source fared, or a question to one."""
+    """The result of a source, or of a lookup in it."""
 
     OK = "ok"
     ANSWERED = "answered"
     NOT_FOUND = "not found"
     NOT_ASKED = "not asked"
-    """It must not be sent, or budget or time was spent."""
+    """The indicator must not be sent, or budget or time was used up."""
     PARTIAL = "partial"
-    """It was not asked for all: its budget or its time was spent."""
+    """Some indicators were not looked up: budget or time was used up."""
     STALE = "stale"
-    """It could not be renewed, an older copy was used."""
+    """The source could not be refreshed; an older copy was used."""
     UNAVAILABLE = "unavailable"
     UNAUTHORISED = "unauthorised"
     MALFORMED = "malformed"
@@ -88,14 +88,14 @@ class Status(StrEnum):
 
     @property
     def of_source(self) -> Status:
-        """How a source fared of which a question has fared so."""
+        """Return the status of a source with a lookup of this status."""
         return Status.PARTIAL if self is Status.NOT_ASKED else self
 
 
 class SourceError(Exception):
-    """A source outside could not be used; the run goes on without it.
+    """An external source could not be used; the run continues without it.
 
-    The reason is one line, and never has a key, a header or a query in it.
+    The reason is one line, and never contains a key, a header or a query.
     """
 
     def __init__(self, status: Status, reason: str) -> None:
@@ -106,11 +106,11 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one source in one run; shown in the run's summary.
+    """The result of one source in one run, for the run's summary.
 
-    `asked` and `found` count distinct indicators; `skipped` counts lines of a local file that
-    could not be used (headers and blank lines are not among them). `first_skipped` is the first of
-    them and why ("line 7: 'x' is not an address"), set if they are more than a tenth of the file.
+    `asked` and `found` count distinct indicators; `skipped` counts invalid lines of a local file
+    (not headers and blank lines). `first_skipped` is the first invalid line and the reason
+    ("line 7: 'x' is not an address"), set if more than a tenth of the file is invalid.
     """
 
     source: str
@@ -121,12 +121,12 @@ class Outcome:
     first_skipped: str = ""
     detail: str = ""
     attribution: str = ""
-    """What its licence wants said wherever its data is shown."""
+    """Attribution that the licence requires wherever the data is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrichment:
-    """Rows by lookup table, without the slice columns, and what became of each source."""
+    """Rows by lookup table, without the slice columns, and the outcome of each source."""
 
     tables: Mapping[str, pd.DataFrame]
     outcomes: Sequence[Outcome] = field(default=())
@@ -136,10 +136,11 @@ class Enricher(Protocol):
     """A step of the run, named as under `enrich` in the pipeline descriptions."""
 
     def enrich(self, indicators: Indicators) -> Enrichment:
-        """Look the indicators up.
+        """Look up indicators.
 
         Args:
-            indicators: Those of the slice, of the kinds that the pipeline names for this step.
+            indicators: The indicators of the slice, of the kinds that the pipeline lists for the
+                step.
 
         Returns:
             One row per indicator in the step's lookup table, found or not, and the outcomes.

@@ -1,4 +1,4 @@
-"""Run jobs on a few threads for a limited time; abandon those that hang."""
+"""Run jobs on a few threads for a limited time; abandon jobs that hang."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Job = Callable[[], None]
 
 
 def work_off(jobs: Iterable[Job], threads: int, seconds: float) -> None:
-    """Run jobs in their order, several at a time.
+    """Run jobs in order, several at a time.
 
-    After the time is over no further job is begun and nothing is waited for. The threads are
-    daemons: a job that hangs for ever does not keep the process.
+    When the time is over, start no further job and do not wait for running ones. The threads are
+    daemons, so a job that hangs does not keep the process alive.
 
     Args:
-        jobs: They may not raise, and have to note what they did themselves.
-        threads: How many run at a time.
-        seconds: How long to wait for all of them.
+        jobs: The jobs; they must not raise, and must store their results themselves.
+        threads: Number of jobs to run at a time.
+        seconds: Seconds to wait for all jobs together.
     """
     queue = iter(jobs)
     taking = threading.Lock()

@@ -1,4 +1,4 @@
-"""How often a service may still be called: limits, and the calls made, kept across runs."""
+"""Budgets of services: limits on calls, and the calls made, stored across runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WAIT_FOR_OTHERS = 10.0
 
 
 class NotAskedError(SourceError):
-    """No budget or no time is left to ask; the reason says which."""
+    """The budget or time of a service is used up; the reason names which."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(Status.NOT_ASKED, reason)
@@ -39,30 +39,30 @@ class Deadline:
         self._end = math.inf
 
     def start(self, seconds: float) -> None:
-        """Let the time begin."""
+        """Start the time limit."""
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds left, never below 0."""
+        """Return the seconds left, never below 0."""
         return max(0.0, self._end - time.monotonic())
 
 
 class Budget:
-    """The calls that were made, in an SQLite file that several runs may share."""
+    """The calls made, in an SQLite file that several runs may share."""
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
         self._path = path
         self._now = now
 
     def take(self, service: str, limits: Limits) -> float:
-        """Note a call, if it may be made now.
+        """Record a call if the limits allow it now.
 
         Returns:
-            0 if the call may be made and is noted, else the seconds to wait before trying again.
+            0 if the call is allowed and recorded, else the seconds to wait before trying again.
 
         Raises:
-            NotAskedError: The day's calls are spent.
-            SourceError: The file cannot be used, so nobody can tell what was spent.
+            NotAskedError: The day's calls are used up.
+            SourceError: The file cannot be used, so the number of calls is unknown.
         """
         now = self._now()
         with self._connection() as connection:
@@ -71,7 +71,7 @@ class Budget:
                 (service, min(_midnight(now), now - MINUTE)),
             )
             if _count(connection, service, _midnight(now)) >= limits.daily:
-                raise NotAskedError(f"the day's budget of {limits.daily} calls is spent")
+                raise NotAskedError(f"the day's budget of {limits.daily} calls is used up")
             earlier = connection.execute(
                 "select at from calls where service = ? and at > ? "
                 "order by at desc limit 1 offset ?",
@@ -83,7 +83,7 @@ class Budget:
         return 0.0
 
     def left(self, service: str, limits: Limits) -> int:
-        """How many calls the day still has.
+        """Return the number of calls left today.
 
         Raises:
             SourceError: The file cannot be used.
@@ -102,18 +102,18 @@ class Budget:
                 connection.execute("create table if not exists calls (service text, at real)")
                 connection.execute("create index if not exists by_service on calls (service, at)")
                 connection.commit()
-                # So that of two processes only one takes the last call.
+                # Lock now, so that only one of two processes gets the last call.
                 connection.execute("begin immediate")
                 yield connection
         except (OSError, sqlite3.Error) as error:
             raise SourceError(
-                Status.UNAVAILABLE, f"the file of budgets {self._path} cannot be used ({error})"
+                Status.UNAVAILABLE, f"the budget file {self._path} cannot be used ({error})"
             ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Counts the calls of one service; every call has to pass it, retries too."""
+    """Counts the calls of one service; every call must go through it, including retries."""
 
     service: str
     limits: Limits
@@ -121,17 +121,17 @@ class Meter:
     deadline: Deadline
     sleep: Callable[[float], None] = time.sleep
     gaps: dict[str, None] = field(default_factory=dict)
-    """What was not asked for although there is more of it, with what to do; each once."""
+    """Warnings of incomplete answers, with advice, each once."""
 
     def left_out(self, reason: str) -> None:
-        """Note that not all pages of an answer were asked for, which is a warning of the run."""
+        """Record that not all pages of an answer were requested, which is a warning of the run."""
         self.gaps[reason] = None
 
     def take(self) -> None:
-        """Wait until a call may be made.
+        """Wait until a call is allowed.
 
         Raises:
-            NotAskedError: The budget is spent, or the wait would be longer than the time left.
+            NotAskedError: The budget is used up, or the wait would exceed the time left.
             SourceError: The budget cannot be read.
         """
         while True:
@@ -145,11 +145,11 @@ class Meter:
             self.sleep(wait)
 
     def left(self) -> int:
-        """How many calls the day still has; see `Budget.left`."""
+        """Return the number of calls left today; see `Budget.left`."""
         return self.budget.left(self.service, self.limits)
 
     def left_in_words(self) -> str:
-        """The same for people, or why nobody can tell."""
+        """Format the number of calls left, or the reason why it is unknown."""
         try:
             return f"{self.left()} of {self.limits.daily} calls left today"
         except SourceError as error:

@@ -1,4 +1,4 @@
-"""Small CSV files that operators write by hand: a broken line is counted and skipped."""
+"""Small CSV files that operators write by hand; invalid lines are counted and skipped."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from spot_oa.errors import EnrichmentError, printable
 
 Entry = TypeVar("Entry")
 MANY_SKIPPED = 0.1
-"""The share of unusable lines from which the run's warning gives the reason."""
+"""Share of invalid lines above which the run's warning gives the reason."""
 LINES_AT_A_TIME = 256
-"""Lines that the CSV reader gets at a time; after an open quote it restarts at the next one."""
+"""Lines that the CSV reader gets at a time; after an open quote it restarts at the next line."""
 LINES_OF_A_FIELD = 1000
-"""A quote that is not closed within so many lines was never meant to be."""
+"""A quote that is not closed within this many lines counts as a stray quote."""
 SHOWN = 80
-"""Characters of a line that a message shows."""
+"""Maximum number of characters of a line in a message."""
 _NAME = re.compile(r"#?\s*[^\W\d][\w\s/()#-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class ContextFile(Generic[Entry]):
-    """What a context file holds.
+    """The content of a context file.
 
-    `skipped` counts the lines that could not be used, `first_skipped` is the first of them and why;
-    `written_at` is in UTC, without a zone.
+    `skipped` counts invalid lines, `first_skipped` is the first one with the reason; `written_at`
+    is in UTC, without a zone.
     """
 
     name: str
@@ -44,10 +44,10 @@ class ContextFile(Generic[Entry]):
     written_at: dt.datetime
     first_skipped: str = ""
     incomplete: str = ""
-    """What is missing in it, and how to get it."""
+    """What is missing in the file, and how to get it."""
 
     def outcome(self, asked: int, found: int) -> Outcome:
-        """Say how the file fared for `asked` indicators, of which it knew `found`."""
+        """Return the file's outcome for `asked` indicators, of which it had `found`."""
         detail = f"entries: {len(self.entries)}, written {self.written_at.date()}"
         many = self.skipped > MANY_SKIPPED * (self.skipped + len(self.entries))
         return Outcome(
@@ -62,31 +62,31 @@ class ContextFile(Generic[Entry]):
 
 
 def naive_utc(timestamp: float) -> dt.datetime:
-    """Turn seconds since 1970 into a UTC time as the warehouse stores it, without a zone."""
+    """Convert seconds since 1970 to UTC without a zone, as the warehouse stores times."""
     return dt.datetime.fromtimestamp(timestamp, dt.UTC).replace(tzinfo=None)
 
 
 def read_context_file(
     path: Path, parse: Callable[[list[str]], Entry], form: str
 ) -> ContextFile[Entry] | None:
-    """Read a CSV file as RFC 4180 describes it, a broken line for itself.
+    """Read a CSV file as in RFC 4180, and skip invalid lines.
 
-    A quoted field may hold separators and line ends; a quote that is never closed ends with its
-    line. Blank lines are skipped, and so is the first line if it does not parse and looks like a
-    header. Bytes that are not UTF-8 are kept as backslash escapes; UTF-16 is read where the file
-    begins with its byte order mark.
+    A quoted field can contain separators and line ends; a quote that is never closed ends with its
+    line. Blank lines are skipped, and so is the first line if it is invalid and looks like a
+    header. Bytes that are not UTF-8 become backslash escapes; a file with a UTF-16 byte order mark
+    is read as UTF-16.
 
     Args:
         path: The file; it may be missing.
-        parse: Makes an entry of a line's columns, blanks around them removed; raises ValueError
-            with the reason if the line is of no use.
-        form: How a line is written, for the message that none is.
+        parse: Converts the columns of a line, without blanks around them, to an entry; raises
+            ValueError with the reason for an invalid line.
+        form: The expected form of a line, for the message that no line is valid.
 
     Returns:
-        Entries in the order of the file, or None if there is no file.
+        Entries in file order, or None if the file is missing.
 
     Raises:
-        EnrichmentError: The file cannot be read, or has lines of which none can be used.
+        EnrichmentError: The file cannot be read, or all its lines are invalid.
     """
     entries: list[Entry] = []
     skipped: list[tuple[int, list[str], str]] = []
@@ -112,7 +112,7 @@ def read_context_file(
             "make it a readable file or remove it"
         ) from error
     if header and len(header[1]) == 1 and not entries and not skipped:
-        # A word alone is a broken line rather than the header of an empty file.
+        # A single word is an invalid line rather than the header of an empty file.
         count, skipped, header = 1, [(*header, "there is one column only")], None
     first = _described(*skipped[0]) if skipped else ""
     if skipped and not entries:
@@ -126,7 +126,7 @@ def read_context_file(
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """Open a file that somebody wrote by hand or exported: UTF-8, or UTF-16 if a mark says so."""
+    """Open a handwritten or exported file: UTF-8, or UTF-16 if it has that byte order mark."""
     with path.open("rb") as file:
         wide = file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         encoding = "utf-16" if wide else "utf-8-sig"
@@ -135,11 +135,11 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def split_lines(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """Split CSV into the columns of its lines, blanks around them removed.
+    """Split CSV lines into columns, without blanks around them.
 
     Returns:
-        The number of the line on which each begins, from 1, and its columns: none if one of them
-        is too long. Blank lines are left out.
+        For each record the number of its first line, from 1, and its columns: empty if one of them
+        is too long. Blank lines are omitted.
     """
     lines = iter(lines)
     number = 1
@@ -148,7 +148,7 @@ def split_lines(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         used = 0
         reader = csv.reader(ahead, skipinitialspace=True)
         with suppress(csv.Error):
-            # The last line at hand is looked at below: a quote may be left open in it.
+            # The last line is handled below, as it may have an open quote.
             for row in islice(reader, len(ahead) - 1):
                 if reader.line_num > used + 1:
                     break
@@ -163,7 +163,7 @@ def split_lines(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _record(ahead: list[str], lines: Iterator[str]) -> tuple[list[str], int]:
-    """The columns at the beginning of `ahead`, which grows as needed, and of how many lines."""
+    """Return the first record of `ahead`, which grows as needed, and its number of lines."""
     for count in (1, LINES_OF_A_FIELD):
         ahead.extend(islice(lines, max(0, count - len(ahead))))
         reader = csv.reader(ahead[:count], skipinitialspace=True, strict=True)
@@ -175,7 +175,7 @@ def _record(ahead: list[str], lines: Iterator[str]) -> tuple[list[str], int]:
 
 
 def _is_header(columns: list[str]) -> bool:
-    """Whether columns read like names, and not like an address, a number or something broken."""
+    """Return whether columns look like names, not like addresses, numbers or garbage."""
     first, *others = columns or [""]
     return bool(_NAME.fullmatch(first)) and all(not x or _NAME.fullmatch(x) for x in others)
 

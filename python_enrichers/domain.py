@@ -1,4 +1,4 @@
-"""The registered domain of a DNS name, by the public suffix list that tldextract carries."""
+"""The registered domain of a DNS name, by the public suffix list bundled with tldextract."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ DOMAIN = lookup_table(
 )
 TABLES = (DOMAIN,)
 
-# With the list's private part: under cloudfront.net or github.io every customer is a domain.
+# With the list's private part: each customer of cloudfront.net or github.io has its own domain.
 _EXTRACT = tldextract.TLDExtract(
     suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True
 )
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Find the part of a name that somebody registered.
+    """Split a name into registered domain and public suffix.
 
     Args:
-        name: A DNS name as it was asked for, which may hold any character.
+        name: A DNS name as queried, which may contain any character.
 
     Returns:
         Registered domain and public suffix in the spelling of the name, each empty if there is
-        none: `("example.co.uk", "co.uk")` for `shop.example.co.uk`, twice empty for `localhost`.
+        none: `("example.co.uk", "co.uk")` for `shop.example.co.uk`, both empty for `localhost`.
     """
-    # As a host, not as text that may be a URL: RFC 2317 names such as `1/26.2.0.192.in-addr.arpa`
-    # have slashes.
+    # Pass it as a host, not as a URL: RFC 2317 names such as `1/26.2.0.192.in-addr.arpa` have
+    # slashes.
     parts = _EXTRACT.extract_urllib(SplitResult("", name, "", "", ""))
     return parts.top_domain_under_public_suffix, parts.suffix
 
@@ -70,5 +70,5 @@ class Domains:
 
 
 def load(settings: Settings, *, fresh: bool = False) -> Domains:  # noqa: ARG001 - as every loader
-    """Take the list that is installed; there is nothing to configure."""
+    """Use the installed list; there is nothing to configure."""
     return Domains()

@@ -1,7 +1,7 @@
-"""The one HTTP client: time limits, retries, budget, proxy, certificates, and nothing leaks.
+"""The HTTP client: time limits, retries, budget, proxy, certificates, without leaking secrets.
 
-What goes wrong is a `SourceError` whose reason names the host and the kind of fault. The errors of
-the libraries below are not chained to it, because their texts hold addresses and headers.
+Every failure is a `SourceError` whose reason names the host and the kind of fault. Errors of the
+underlying libraries are not chained to it, because their texts contain URLs and headers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from spot_oa.settings import Settings
 
 USER_AGENT = f"spot-oa/{__version__}"
 MAX_ANSWER = 1 << 26
-"""Bytes of an answer that is read into memory."""
+"""Maximum bytes of an answer that is read into memory."""
 MAX_LIST = 1 << 28
 MAX_DOWNLOAD = 1 << 31
 _PIECE = 1 << 16
@@ -47,21 +47,21 @@ SERVER_ERRORS = range(500, 600)
 REDIRECTS = range(300, 400)
 
 Marks = MutableMapping[str, dict[str, str]]
-"""Headers that ask whether what we have is old, by a hash of the address: that may have a key."""
+"""Headers of conditional requests, by a hash of the URL, because URLs may contain a key."""
 MARKS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 
 
 class Download(Enum):
-    """What became of a download."""
+    """The result of a download."""
 
     NEW = auto()
     UNCHANGED = auto()
-    """The server has what we have; nothing was written."""
+    """Our copy is up to date; nothing was written."""
     MISSING = auto()
 
 
 class _PassingError(SourceError):
-    """A fault that another attempt may not meet."""
+    """A transient fault: a retry may succeed."""
 
     def __init__(self, status: Status, reason: str, retry_after: float | None = None) -> None:
         super().__init__(status, reason)
@@ -70,26 +70,26 @@ class _PassingError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A request, what takes the bytes of its answer, and how many there may be."""
+    """A request, the function that consumes its answer, and the answer's maximum size."""
 
     method: str
     url: str
     take: Callable[[Iterator[bytes], Mapping[str, str]], Any]
     limit: int
     missing: Collection[int] = ()
-    told: Collection[int] = ()
+    explained: Collection[int] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
     follow: bool = False
 
 
 class Client:
-    """Asks one service.
+    """Sends requests to one service.
 
     Args:
         settings: Time limits, retries, proxy and certificates.
         deadline: Ends requests and retries.
-        meter: Counts every request; None where nothing is to be counted.
-        headers: Sent with every request; no redirect is followed then.
+        meter: Counts every request; None to count none.
+        headers: Sent with every request; redirects are then not followed.
         basic: User and password for basic authentication.
         sleep: Waits between attempts.
     """
@@ -109,11 +109,11 @@ class Client:
         self._meter = meter
         self._sleep = sleep
         self._not_before = 0.0
-        # requests drops only basic authentication on a redirect to another host, so a client that
-        # sends headers of its own follows none.
+        # requests drops only basic auth on a cross-host redirect, so never follow redirects with
+        # custom auth headers.
         self._may_follow = not headers
         self._session = requests.Session()
-        # Neither proxies from the environment nor passwords from a .netrc.
+        # Ignore proxies from the environment and passwords from a .netrc.
         self._session.trust_env = False
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers.update(
@@ -133,29 +133,29 @@ class Client:
         """Get JSON.
 
         Args:
-            url: Where; without keys, and with values from traffic quoted.
+            url: The URL, without keys, and with values from traffic quoted.
             params: The query.
             missing: HTTP statuses that mean "not found".
 
         Returns:
-            The decoded answer, None if it was not found.
+            The decoded answer, None if not found.
 
         Raises:
             SourceError: There was no usable answer.
-            NotAskedError: The request was not made, there being no budget or time for it.
+            NotAskedError: The request was not sent, because budget or time was used up.
         """
         content = {"params": params}
         return self._json(_Question("GET", url, _whole, MAX_ANSWER, missing, content=content))
 
-    def post_json(self, url: str, *, told: Collection[int] = (), **content: Any) -> Any:
+    def post_json(self, url: str, *, explained: Collection[int] = (), **content: Any) -> Any:
         """Post a body, otherwise as `get_json`.
 
         Args:
-            url: Where.
-            told: HTTP statuses other than 200 that JSON in the body explains, which is returned.
+            url: The URL.
+            explained: HTTP statuses other than 200 whose JSON body is returned.
             content: `json=` or `data=`, as in requests.
         """
-        return self._json(_Question("POST", url, _whole, MAX_ANSWER, (), told, content))
+        return self._json(_Question("POST", url, _whole, MAX_ANSWER, (), explained, content))
 
     def download(
         self,
@@ -166,18 +166,18 @@ class Client:
         marks: Marks | None = None,
         limit: int = MAX_DOWNLOAD,
     ) -> Download:
-        """Write what is at an address to a file, which is left incomplete by a fault.
+        """Download a URL to a file; a fault leaves the file incomplete.
 
         Args:
-            url: Where.
-            path: Replaced.
+            url: The URL.
+            path: The file to replace.
             missing: HTTP statuses that mean "not found".
-            marks: What is known of the copy at hand; made anew for what is written.
-            limit: Bytes that it may have.
+            marks: Marks of the existing copy; updated for a new one.
+            limit: Maximum number of bytes.
 
         Raises:
-            SourceError: It could not be got.
-            NotAskedError: The request was not made.
+            SourceError: The download failed.
+            NotAskedError: The request was not sent.
         """
         known = {} if marks is None else marks
         address = hashlib.sha256(url.encode()).hexdigest()
@@ -201,20 +201,20 @@ class Client:
         return Download(self._ask(question) or Download.MISSING)
 
     def download_all(self, urls: Sequence[str], path: Path, marks: Marks) -> bool:
-        """Write what is at several addresses to one file, one after the other.
+        """Download several URLs into one file, one after the other.
 
         Args:
-            urls: Where.
-            path: Replaced.
+            urls: The URLs.
+            path: The file to replace.
             marks: As for `download`.
 
         Returns:
-            Whether anything has changed; otherwise nothing is written.
+            Whether anything has changed; if not, nothing is written.
 
         Raises:
             OSError: The file cannot be written.
-            SourceError: It could not be got.
-            NotAskedError: A request was not made.
+            SourceError: A download failed.
+            NotAskedError: A request was not sent.
         """
         parts = [path.with_name(f"{path.name}.{number}") for number in range(len(urls))]
         try:
@@ -244,7 +244,7 @@ class Client:
         except (ValueError, RecursionError):
             answer = None
         if answer is None:
-            raise SourceError(Status.MALFORMED, f"{_host(question.url)} answered no JSON")
+            raise SourceError(Status.MALFORMED, f"{_host(question.url)} did not answer with JSON")
         return answer
 
     def _ask(self, question: _Question) -> Any:
@@ -278,47 +278,45 @@ class Client:
                 if response.status_code == NOT_MODIFIED and question.content.get("headers"):
                     return Download.UNCHANGED
                 is_script = _SCRIPT.search(response.headers.get("Content-Type", ""))
-                if response.status_code not in question.told or not is_script:
+                if response.status_code not in question.explained or not is_script:
                     self._check(response, host)
                 return question.take(self._pieces(response, host, question.limit), response.headers)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             fault = _PassingError(Status.TIMEOUT, f"{host} did not answer in {patience:.0f} s")
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, ValueError):
-            fault = SourceError(
-                Status.UNAVAILABLE, "its address, key or proxy is unusable: correct it"
-            )
+            fault = SourceError(Status.UNAVAILABLE, "the URL, key or proxy is invalid: correct it")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             fault = _PassingError(Status.UNAVAILABLE, f"{host}: {_kind(error)}")
         raise fault from None
 
     def _pieces(self, response: requests.Response, host: str, limit: int) -> Iterator[bytes]:
-        # Piece by piece as they come: a server that dribbles resets no time limit of ours.
+        # Read small pieces and check the deadline: a slow server would reset the socket timeout.
         read = 0
         while piece := response.raw.read1(_PIECE, decode_content=True):
             read += len(piece)
             if read > limit:
-                raise SourceError(Status.MALFORMED, f"{host} answered more than {limit} bytes")
+                raise SourceError(Status.MALFORMED, f"{host} sent more than {limit} bytes")
             if not self._deadline.left():
-                raise SourceError(Status.TIMEOUT, f"{host} was not done in the time it has")
+                raise SourceError(Status.TIMEOUT, f"{host} did not finish within the time limit")
             yield piece
 
     def _wait_if_asked_to(self, host: str) -> None:
-        """Wait as long as an earlier answer asked for, whichever thread got it.
+        """Wait as long as the Retry-After of an earlier answer, of any thread, requires.
 
         Raises:
-            NotAskedError: That is longer than we wait.
+            NotAskedError: The wait would exceed the limit.
         """
         wait = self._not_before - time.monotonic()
         if wait > min(self._settings.retry_after_max, self._deadline.left()):
-            raise NotAskedError(f"{host} wants to be left alone for {wait:.0f} s")
+            raise NotAskedError(f"{host} accepts no requests for {wait:.0f} s")
         if wait > 0:
             self._sleep(wait)
 
     def _check(self, response: requests.Response, host: str) -> None:
-        """Raise what a status says.
+        """Check the status of an answer.
 
         Raises:
-            SourceError: It says that this is not the answer.
+            SourceError: The status is an error or a redirect.
         """
         code = response.status_code
         answered = f"{host} answered HTTP {code}"
@@ -370,8 +368,11 @@ def _host(url: str) -> str:
 
 def _kind(error: Exception) -> str:
     kinds = {
-        requests.exceptions.ProxyError: "the proxy does not let it through",
+        requests.exceptions.ProxyError: "the proxy rejected the request",
         requests.exceptions.SSLError: "its certificate is not trusted",
         requests.ConnectionError: "cannot be reached",
     }
-    return next((text for kind, text in kinds.items() if isinstance(error, kind)), "broke off")
+    return next(
+        (text for kind, text in kinds.items() if isinstance(error, kind)),
+        "the connection was cut off",
+    )

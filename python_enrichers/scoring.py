@@ -1,4 +1,4 @@
-"""What the scorer looks up: the own networks, and the public suffixes of registered domains."""
+"""Lookup tables of the scorer: internal networks, and public suffixes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spot_oa.warehouse.tables import declared
 OWN_NETWORKS = declared(
     "lookups",
     "own_networks",
-    "One row per range of own addresses, for the scorer.",
+    "One row per range of internal addresses, for the scorer.",
     {
         "version": ("int", "4 or 6."),
         "first_address": ("string", "First address, with all its digits."),
@@ -27,11 +27,11 @@ OWN_NETWORKS = declared(
 PUBLIC_SUFFIXES = declared(
     "lookups",
     "public_suffixes",
-    "One row per rule of the public suffix list that is longer than a label, for the scorer.",
+    "One row per rule of the public suffix list with more than one label, for the scorer.",
     {
         "suffix": ("string", "The rule, without its mark."),
-        "labels": ("int", "How many labels the rule has."),
-        "registered_labels": ("int", "How many labels the registered domain has below it."),
+        "labels": ("int", "Number of labels of the rule."),
+        "registered_labels": ("int", "Number of labels of the registered domain below it."),
     },
     key=["suffix"],
 )
@@ -40,16 +40,16 @@ RESERVED = (
     *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
     *("fc00::/7", "fe80::/10"),
 )
-"""Whose addresses are own if `ipranges.csv` is missing: RFC 1918, RFC 4193, link-local."""
+"""Internal networks if `ipranges.csv` is missing: RFC 1918, RFC 4193, link-local."""
 MOST_LABELS = 5
-"""The SQL looks for suffixes of so many labels."""
+"""Maximum number of labels of the suffixes that the SQL looks for."""
 
 
 def own_networks(settings: Settings) -> tuple[pa.Table, bool]:
-    """The own addresses as ranges, from `ipranges.csv` or the reserved ones without it.
+    """Return the internal ranges, from `ipranges.csv`, or the reserved ones without the file.
 
     Returns:
-        Rows of `OWN_NETWORKS` without the slice, and whether the file is there.
+        Rows of `OWN_NETWORKS` without the slice columns, and whether the file exists.
 
     Raises:
         EnrichmentError: The file cannot be read, or has no range.
@@ -70,7 +70,7 @@ def _rows(span: Span) -> Iterator[tuple[int, str, str]]:
 
 
 def expanded(address: Packed) -> str:
-    """An address with all its digits: as texts they compare as addresses do."""
+    """Format an address with all its digits, so that texts sort like addresses."""
     text = unpack(address)
     if is_v4(address):
         return ".".join(part.zfill(3) for part in text.split("."))
@@ -78,12 +78,12 @@ def expanded(address: Packed) -> str:
 
 
 def public_suffixes() -> pa.Table:
-    """The rules of the public suffix list that tldextract carries, without its private part.
+    """Return the rules of the public suffix list of tldextract, without its private part.
 
-    A rule of one label is left out: without any rule the last label is the suffix.
+    Rules of one label are omitted: without a rule the last label is the suffix.
 
     Returns:
-        Rows of `PUBLIC_SUFFIXES` without the slice.
+        Rows of `PUBLIC_SUFFIXES` without the slice columns.
     """
     listed = tldextract.TLDExtract(
         suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False
@@ -92,7 +92,7 @@ def public_suffixes() -> pa.Table:
     for rule in listed:
         suffix = rule.lstrip("!*").lstrip(".")
         below = 0 if rule.startswith("!") else 2 if rule.startswith("*.") else 1
-        # Of a rule and the same with a wildcard the latter is the longer one.
+        # Of a rule with and without a wildcard, the one with it is longer.
         rules[suffix] = max(below, rules.get(suffix, 0))
     kept = sorted((s, n) for s, n in rules.items() if "." in s or n != 1)
     schema = pa.schema([PUBLIC_SUFFIXES.arrow_schema.field(n) for n in range(3)])

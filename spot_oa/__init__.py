@@ -1,6 +1,6 @@
-"""The ground floor of spot-oa: what a pipeline is, landing, the warehouse, publishing.
+"""The base package of spot-oa: pipelines, ingest, landing, the warehouse, publishing.
 
-Nothing in here imports Prefect or dbt.
+Nothing in this package imports Prefect or dbt.
 """
 
 from importlib.metadata import version

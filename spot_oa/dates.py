@@ -1,4 +1,4 @@
-"""Dates as operators write them, and the slice of every table that a run owns."""
+"""Parse dates, and define the slice of the tables that a run replaces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spot_oa.errors import UsageError, printable
 
 _MONTH, _DAY = "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
 DATE_PATTERN = f"^[0-9]{{4}}(-{_MONTH}-{_DAY}|{_MONTH}{_DAY})$"
-"""Both spellings of a date, for who can check no more than a pattern."""
+"""Pattern of both spellings of a date, for checks that only support patterns."""
 _DATE = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})", re.ASCII)
 
 
@@ -24,7 +24,7 @@ def parse_date(text: object) -> dt.date:
         The day.
 
     Raises:
-        UsageError: It is neither form, or no day of the calendar.
+        UsageError: The text has neither form, or is not a calendar day.
     """
     if isinstance(text, dt.date) and not isinstance(text, dt.datetime):
         return text
@@ -38,7 +38,7 @@ def parse_date(text: object) -> dt.date:
 
 
 def date_range(first: dt.date, last: dt.date) -> list[dt.date]:
-    """All days from the first to the last, both included.
+    """Return all days from the first to the last, both included.
 
     Raises:
         UsageError: The last is before the first.
@@ -50,19 +50,19 @@ def date_range(first: dt.date, last: dt.date) -> list[dt.date]:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one run replaces: the rows of one pipeline and one day, in every table."""
+    """The rows of one pipeline and one day in every table, which one run replaces."""
 
     pipeline: str
     date: dt.date
 
     @property
     def ymd(self) -> dict[str, int]:
-        """The partition columns."""
+        """Return the values of the partition columns."""
         return {"y": self.date.year, "m": self.date.month, "d": self.date.day}
 
     @property
     def compact(self) -> str:
-        """The day as `20160708`, as it stands in paths."""
+        """Return the day as `20160708`, as in paths."""
         return self.date.strftime("%Y%m%d")
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Reading descriptions: one YAML file per pipeline or source, checked by its model."""
+"""Read descriptions: one YAML file per pipeline or source, checked by its model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from spot_oa.errors import ConfigError, UsageError, printable
 
+# libyaml's loader is ten times faster; a PyYAML built from source may lack it.
+_Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 T = TypeVar("T")
 Description = TypeVar("Description", bound=BaseModel)
 
@@ -19,34 +22,34 @@ def read_description(path: Path, kind: str, model: type[Description]) -> Descrip
 
     Args:
         path: The file.
-        kind: What it describes, for messages: `pipeline` or `source`.
-        model: What it must be; it has a field `name`.
+        kind: `pipeline` or `source`, for messages.
+        model: The model of the description, with a field `name`.
 
     Raises:
-        ConfigError: It cannot be read, is not consistent, or its name is not its file's.
+        ConfigError: The file cannot be read, is inconsistent, or its name is not its file's.
     """
     where = f"{kind} description {path}"
     found = read_yaml(path, where, model)
     name = getattr(found, "name", None)
     if name != path.stem:
-        raise ConfigError(f"{where}: it says name {name!r}, its file must be {name}.yml")
+        raise ConfigError(f"{where}: the name is {name!r}, so its file must be {name}.yml")
     return found
 
 
 def read_yaml(path: Path, where: str, kind: type[T], empty: object = None) -> T:
-    """Read a YAML file as what it must be.
+    """Read a YAML file and check its type.
 
     Args:
         path: The file.
-        where: What to call it in messages.
-        kind: A type that pydantic can check.
-        empty: What a file without content stands for.
+        where: The file's name in messages.
+        kind: The expected type, which pydantic can check.
+        empty: The value of an empty file.
 
     Raises:
-        ConfigError: It cannot be read, or is something else.
+        ConfigError: The file cannot be read, or has another type.
     """
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.load(path.read_text("utf-8"), Loader=_Safe)  # noqa: S506 - a safe one
         return TypeAdapter(kind).validate_python(empty if content is None else content)
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,6 +1,6 @@
 """The errors a run can end with.
 
-Every message is one line that says what failed, with which value, and what to do about it.
+Every message is one line: what failed, with which value, and what to do about it.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 
 class SpotOaError(Exception):
-    """Root of the tree. `transient` errors may succeed when retried, all others are terminal."""
+    """Base class. A retry may succeed after `transient` errors; all others are terminal."""
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
         self.transient = transient
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows of it: the line, and no traceback."""
+        """Show only the message in IPython, without a traceback."""
         return [printable(self)]
 
 
 class UsageError(SpotOaError, ValueError):
-    """The caller asked for something that cannot be asked for (exit code 2).
+    """The caller passed an invalid argument (exit code 2).
 
     Also a ValueError, so that pydantic reports it as a bad parameter.
     """
@@ -37,7 +37,7 @@ class LandingError(SpotOaError):
 
 
 class IngestError(SpotOaError):
-    """A log could not be read, or what it holds could not be written."""
+    """A log could not be read, or its telemetry could not be written."""
 
 
 class EnrichmentError(SpotOaError):
@@ -54,7 +54,7 @@ class WarehouseError(SpotOaError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What became of a model or test: `rows` is how many failed a test."""
+    """The result of a dbt model or test; `rows` is the number of rows that failed a test."""
 
     kind: str
     name: str
@@ -65,7 +65,7 @@ class Node:
 
 
 class BuildError(SpotOaError):
-    """Dbt could not build the models, or a data test failed; `failed` says which."""
+    """Dbt could not build the models, or a data test failed; `failed` lists which."""
 
     def __init__(
         self, message: str, *, failed: Sequence[Node] = (), transient: bool = False
@@ -82,7 +82,7 @@ def printable(text: object) -> str:
     """Make text from anywhere safe for a terminal and a one-line message.
 
     Args:
-        text: Anything; traffic may have had a hand in it.
+        text: Anything; it may contain text from traffic.
 
     Returns:
         Its `str`, with every character that is not printable (line ends, ANSI escapes,
@@ -97,7 +97,7 @@ def printable(text: object) -> str:
 
 
 def without_userinfo(uri: str) -> str:
-    """A URI without the user and password that it may hold, for messages and tables."""
+    """Remove user and password from a URI, for messages and tables."""
     scheme, separator, rest = uri.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else uri

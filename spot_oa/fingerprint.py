@@ -1,4 +1,4 @@
-"""Tell whether a day would be published as it was: a hash over all that a run reads."""
+"""Detect whether a run would publish the same day again: a hash over all inputs of the run."""
 
 from __future__ import annotations
 
@@ -21,38 +21,37 @@ from spot_oa.warehouse import Warehouse
 
 PROJECT_PARTS = ("dbt_project.yml", "macros", "models", "profiles", "seeds", "tests/dbt")
 PACKAGES = ("analyst", "flows", "python_enrichers", "spot_oa")
-"""The project's Python, as far as it is installed."""
+"""The project's Python packages, if installed."""
 CODE = Path(__file__).resolve().parent.parent
 LIBRARIES = ("dbt-core", "duckdb", "geoip2", "maxminddb", "tldextract")
-"""Others' code and data that change what a run gives."""
+"""Third-party code and data that change the result of a run."""
 WITHOUT_EFFECT = {
     *("lock_timeout", "memory_limit", "threads", "retry_delays"),
     *("http_timeout", "http_attempts", "retry_after_max", "impala_timeout", "spark_timeout"),
     *("impala_password", "spark_password", "maxmind_license_key", "proxy"),
-    # The triage is told apart by its own manifest.
+    # The triage has its own manifest.
     *("analyst_db", "analyst_journal", "triage_dir", "rules_dir", "author"),
     *("feedback_uri", "feedback_pipelines", "feedback_days", "feedback_rows"),
     *("ingest", "ingest_uri", "sources_dir", "reports"),
     *("notebooks_dir", "templates_dir"),
-    # Their values or contents are hashed apart from them.
+    # Their values or contents are hashed separately.
     *("limit", "pipelines_dir", "project_dir"),
 }
-"""Settings that do not change what a run gives."""
+"""Settings that do not change the result of a run."""
 SOURCES = (".py", ".sql", ".yml", ".csv")
-"""What of the project and the packages is read by a run."""
+"""Suffixes of the project's and packages' files that a run reads."""
 
 
 def fingerprint(
     settings: Settings, pipeline: Pipeline, part: Slice, limit: int, warehouse: Warehouse
 ) -> str:
-    """Hash what a run of the slice would read.
+    """Hash all inputs of a run of the slice.
 
-    Files count by size and time of change; the dbt project and the Python packages by their
-    content; settings all but `WITHOUT_EFFECT`.
+    Files are hashed by size and modification time, the dbt project and the Python packages by their
+    content, and settings by value, except `WITHOUT_EFFECT`.
 
     Returns:
-        A hexadecimal digest; empty if it is not known whether the results file or the telemetry
-        has changed.
+        A hexadecimal digest; empty if changes of the results file or telemetry cannot be detected.
     """
     results = file_state(pipeline.results_uri(settings.ml_uri, part))
     telemetry = warehouse.telemetry_state(pipeline, part.date) if results else None
@@ -79,7 +78,7 @@ def fingerprint(
 
 
 def _plain(value: object) -> str:
-    """What JSON cannot hold; a secret is hashed, so that it counts and cannot be read."""
+    """Convert values that JSON cannot hold; hash secrets, so that they count but stay secret."""
     if isinstance(value, SecretStr):
         return hashlib.sha256(value.get_secret_value().encode()).hexdigest()
     return str(value)
@@ -92,7 +91,7 @@ def _sources(root: Path, parts: Iterable[str]) -> str:
 
 @lru_cache(maxsize=8)
 def _digest(root: Path, files: tuple[tuple[str, int, int], ...]) -> str:
-    """Hash names and contents; a backfill asks for every day, and reads them once."""
+    """Hash names and contents; the cache lets a backfill read them once for all days."""
     digest = hashlib.sha256()
     for name, *_ in files:
         content = hashlib.sha256(Path(name).read_bytes()).hexdigest()
@@ -101,23 +100,23 @@ def _digest(root: Path, files: tuple[tuple[str, int, int], ...]) -> str:
 
 
 def published_unchanged(folder: Path, digest: str) -> Mapping[str, Any] | None:
-    """The manifest of a published day, if its inputs were those of the fingerprint.
+    """Return the manifest of a published day if its fingerprint is unchanged.
 
     Args:
         folder: The published day.
-        digest: What `fingerprint` gives now.
+        digest: The current result of `fingerprint`.
 
     Returns:
-        The manifest, or None if the day has to be run: it is not there, not whole, or its inputs
+        The manifest, or None if the day has to be run: it is missing, incomplete, or its inputs
         have changed.
     """
     try:
         manifest: Mapping[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        whole = all((folder / table["file"]).is_file() for table in manifest["tables"].values())
+        complete = all((folder / table["file"]).is_file() for table in manifest["tables"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     same = digest and manifest.get("fingerprint") == digest
-    return manifest if whole and same else None
+    return manifest if complete and same else None
 
 
 def _files(roots: Iterable[Path]) -> Iterator[Path]:

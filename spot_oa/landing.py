@@ -1,4 +1,4 @@
-"""Landing: the first N good lines of the scorer's file become the slice of raw.<p>_results."""
+"""Landing: load the first N good lines of the scorer's file as the slice of raw.<p>_results."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from spot_oa.warehouse import Warehouse
 from spot_oa.warehouse.tables import REJECTS, results_table
 
 PORTION = 1 << 28
-"""Bytes that are written at once at least: engines compress rows by the hundred thousand."""
+"""Minimum number of bytes per write: engines compress rows by the hundred thousand."""
 CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
-"""What compressed files begin with; results never do."""
+"""First bytes of compressed files -> codec; results never begin with them."""
 MAGIC_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What a landing took.
+    """The result of a landing.
 
-    `bad_values` counts values made NULL, by column; `falls_at` is the first line whose score is
-    lower than the one before, 0 if they ascend; `left_out` names files that are not read.
+    `bad_values` counts values that became NULL, by column; `falls_at` is the first line with a
+    lower score than the line before, 0 if scores ascend; `left_out` names files that are not read.
     """
 
     rows: int
@@ -68,18 +68,18 @@ def land(
     Args:
         pipeline: Describes the file.
         part: The slice to replace.
-        ml_uri: Any fsspec URL or path; the file, or the folder of part files, lies below it.
-        limit: How many good lines to take; 0 takes none.
+        ml_uri: Any fsspec URL or path; the parent of the results file or folder of part files.
+        limit: Maximum number of good lines to land; 0 lands none.
         warehouse: Written in one transaction.
-        progress: Told now and then how far landing is.
+        progress: Called from time to time with a message.
 
     Returns:
-        What was taken.
+        The counts, and where the results came from.
 
     Raises:
-        LandingError: The file is missing, cannot be read, or none of its lines can be taken; the
-            slice is as it was.
-        WarehouseError: The warehouse cannot be written; the slice is as it was.
+        LandingError: The file is missing or cannot be read, or no line is valid; the slice is
+            unchanged.
+        WarehouseError: The warehouse cannot be written; the slice is unchanged.
     """
     uri = pipeline.results_uri(ml_uri, part)
     where = f"{part}: ML results {printable(without_userinfo(uri))}"
@@ -88,7 +88,7 @@ def land(
         files = find_results(uri)
     source_uri = without_userinfo(files.uri)
     with closing(_streams(files, where)) as streams, ExitStack() as stack:
-        # Opened before the warehouse is, and whatever the limit is.
+        # Open the first file before the warehouse, even with limit 0.
         first = list(islice(streams, 1))
         writer = stack.enter_context(warehouse.replacing(part, results, REJECTS))
         writer.fill(
@@ -101,10 +101,10 @@ def land(
             writer.append(results, rows)
             writer.append(REJECTS, rejects)
             progress(f"{reader.rows} rows landed, {reader.rejected} lines rejected")
-        # If the limit stopped the reading before the end, a change behind it does not matter.
+        # If the limit stopped us before the end of the file, later changes do not matter.
         if reader.rows < limit and file_state(uri) != files.state:
             raise LandingError(
-                f"{where}: changed while it was read; wait for the scorer to end, try again",
+                f"{where}: changed while it was read; wait for the scorer to finish, and try again",
                 transient=True,
             )
         if reader.rejected and not reader.rows:
@@ -130,7 +130,7 @@ def _nothing_taken(reader: ResultsReader) -> str:
         filter(
             None,
             (
-                f"{reader.rejected} lines, none can be taken (line {number}: {reason})",
+                f"{reader.rejected} lines, none is valid (line {number}: {reason})",
                 kind and f"it looks like {kind}",
                 f"have the scorer write {width} fields separated by tabs, without header and "
                 "quotes, in UTF-8 (gzip and zstd are read)",
@@ -156,7 +156,7 @@ def _joined(blocks: Sequence[tuple[pa.Table, pa.Table]]) -> tuple[pa.Table, pa.T
 
 
 def newest_results(pipeline: Pipeline, ml_uri: str) -> dt.date | None:
-    """The newest day of which there are results; None if there is none.
+    """Return the newest day with results, or None.
 
     Raises:
         LandingError: The folder is missing or cannot be read.
@@ -174,7 +174,7 @@ def newest_results(pipeline: Pipeline, ml_uri: str) -> dt.date | None:
 
 
 def _streams(files: ResultsFiles, where: str) -> Generator[SupportsRead]:
-    """Open file after file, the compressed ones by what they begin with."""
+    """Open the files in turn; detect compression by their first bytes."""
     single = len(files.paths) == 1
     for path in files.paths:
         place = where if single else f"{where}: {printable(path.rpartition('/')[2])}"
@@ -185,7 +185,7 @@ def _streams(files: ResultsFiles, where: str) -> Generator[SupportsRead]:
 
 
 class Source:
-    """An open results file, every fault of which is a LandingError that names it."""
+    """An open results file; every read error becomes a LandingError that names the file."""
 
     closed = False
 
@@ -195,7 +195,7 @@ class Source:
         self._begun = b""
 
     def read(self, size: int) -> bytes:
-        """Read so many bytes; fewer at the end."""
+        """Read `size` bytes; fewer at the end."""
         with _faults(self.where):
             begun, self._begun = self._begun[:size], self._begun[size:]
             return begun + self._stream.read(size - len(begun))
@@ -204,7 +204,7 @@ class Source:
         """Do nothing: the caller closes the stream that it opened."""
 
     def unpacked(self) -> SupportsRead:
-        """The file's content, whether it is compressed or not."""
+        """Return the decompressed content."""
         self._begun = self.read(MAGIC_BYTES)
         codec = next(
             (codec for magic, codec in CODECS.items() if self._begun.startswith(magic)), ""
@@ -213,7 +213,7 @@ class Source:
 
 
 class _Unpacked:
-    """What a compressed file holds, unpacked as it is read."""
+    """A compressed file, decompressed while it is read."""
 
     def __init__(self, source: Source, codec: str) -> None:
         self.where = source.where
@@ -226,7 +226,7 @@ class _Unpacked:
         except OSError as error:
             raise LandingError(
                 f"{self.where}: its {self._codec} data is broken ({printable(error)}); "
-                "wait for the scorer to end, or write the file again",
+                "wait for the scorer to finish, or write the file again",
                 transient=True,
             ) from error
 
@@ -241,12 +241,12 @@ def _faults(where: str) -> Iterator[None]:
         ) from error
     except IsADirectoryError as error:
         raise LandingError(
-            f"{where}: is a folder, a file is needed, or part files (part-*) in the folder"
+            f"{where}: is a folder without part files; write a file, or part files (part-*) into it"
         ) from error
     except BlockingIOError as error:
         raise LandingError(
-            f"{where}: a job is writing it, or died over it ({UNFINISHED} and no {SUCCESS}); "
-            "wait for the scorer to end, or write it again",
+            f"{where}: a job is writing it or has crashed ({UNFINISHED} and no {SUCCESS}); "
+            "wait for the scorer to finish, or write it again",
             transient=True,
         ) from error
     except LandingError:
@@ -259,7 +259,7 @@ def _faults(where: str) -> Iterator[None]:
             raise LandingError(
                 f"{where}: {printable(error)}; correct SPOT_OA_ML_URI or install the file system"
             ) from error
-        # WebHDFS reports what the name node says, as when it is on standby, by RuntimeError.
+        # WebHDFS raises RuntimeError for name node errors, for example on standby.
         reason = f"{type(error).__name__} {status or printable(error)}"
         raise LandingError(
             f"{where}: cannot be read ({reason}); try again", transient=True

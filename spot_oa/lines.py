@@ -1,4 +1,4 @@
-"""Bytes as blocks of whole lines, blocks as lines of text: for results files and logs alike."""
+"""Split bytes into blocks of complete lines, and blocks into lines, for results and logs."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MAX_LINE = 1 << 26
-"""A line of more bytes is none: the file holds something else."""
+"""Maximum number of bytes of a line; with longer lines the file is not text."""
 
 
 def whole_lines(chunks: Iterable[bytes], too_long: Callable[[int], Exception]) -> Iterator[bytes]:
     """Cut chunks of a file at line ends.
 
     Args:
-        chunks: The file's bytes, in chunks smaller than `MAX_LINE`; taken one by one.
-        too_long: Makes the error for a line of more than so many bytes.
+        chunks: The file's bytes, in chunks smaller than `MAX_LINE`; consumed lazily.
+        too_long: Returns the error for a line longer than the given number of bytes.
 
     Yields:
-        Blocks that end at a line's end; of the last line the file may lack the end.
+        Blocks that end at a line's end; only the file's last line may lack its end.
     """
     rest = b""
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
-        # Only a line that an earlier chunk began can be too long, even if it ends in this one.
+        # Only a line that began in an earlier chunk can be too long, even if it ends in this chunk.
         if len(rest) + (chunk.find(b"\n") if end else len(chunk)) > MAX_LINE:
             raise too_long(MAX_LINE)
         if end:
@@ -38,22 +38,22 @@ def whole_lines(chunks: Iterable[bytes], too_long: Callable[[int], Exception]) -
 
 
 def split_lines(block: bytes) -> tuple[pa.Array, np.ndarray]:
-    r"""The lines of a block as text, and which of them held bytes that are not UTF-8.
+    r"""Split a block into lines of text; also return which lines had bytes that are not UTF-8.
 
-    Such bytes are kept readable as `\xNN`. A line may end in CR LF.
+    Such bytes become `\xNN`. A line may end in CR LF.
     """
     body = block.removesuffix(b"\n")
-    mended = None
+    escaped = None
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        mended = np.array([not _is_utf8(line) for line in body.split(b"\n")])
+        escaped = np.array([not _is_utf8(line) for line in body.split(b"\n")])
         text = body.decode("utf-8", "backslashreplace")
     lines = pc.split_pattern(pa.array([text]), "\n").flatten()
     if "\r" in text:
-        # One of them, not all: a CR that does not belong to the line's end is a character.
+        # Remove only one CR: further ones are not part of the line end, but text.
         lines = pc.replace_substring_regex(lines, r"\r\z", "")
-    return lines, np.zeros(len(lines), bool) if mended is None else mended
+    return lines, np.zeros(len(lines), bool) if escaped is None else escaped
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""One writer per warehouse: an advisory file lock held for the whole of a run."""
+"""One writer per warehouse: an advisory file lock, held during a run."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from spot_oa.errors import WarehouseError, printable
 def warehouse_lock(
     warehouse: Path, owner: str, timeout: float, report: Callable[[str], None]
 ) -> Iterator[None]:
-    """Hold the lock beside the warehouse, waiting for the process that has it.
+    """Hold the lock of the warehouse; wait for a process that has it.
 
-    The system lets go of it when the process ends, however it ends.
+    The operating system releases the lock when the process ends, however it ends.
 
     Args:
-        warehouse: The DuckDB file; the lock is `<file>.lock` beside it.
-        owner: Who holds it, shown to those who wait.
+        warehouse: The DuckDB file; the lock file is `<file>.lock` next to it.
+        owner: The holder's name, shown to waiting processes.
         timeout: Seconds to wait.
-        report: Told once, before waiting begins.
+        report: Called once with a message, before waiting begins.
 
     Raises:
         WarehouseError: The other run did not end in time (transient), or the lock file cannot be
-            made.
+            created.
     """
     path = warehouse.with_name(warehouse.name + ".lock")
     holder = warehouse.with_name(warehouse.name + ".holder")
-    # The steps of a run take turns on several threads; the lock belongs to the run.
+    # The steps of a run use several threads; the lock belongs to the run.
     lock = FileLock(path, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            report(f"waiting for {_read(holder)} to let go of {warehouse}")
+            report(f"waiting for {_read(holder)} to release {warehouse}")
             lock.acquire(timeout=timeout)
         holder.write_text(f"{owner} (process {os.getpid()})", "utf-8")
     except Timeout as error:
@@ -61,7 +61,7 @@ def warehouse_lock(
 
 
 def is_held(warehouse: Path) -> bool:
-    """Whether a run holds the lock at this moment."""
+    """Return whether a run holds the lock at this moment."""
     path = warehouse.with_name(warehouse.name + ".lock")
     if not path.exists():
         return False

@@ -1,4 +1,4 @@
-"""Numbers as Java prints them, parsed a column at a time."""
+"""Parse columns of numbers as Java prints them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _LARGEST = {"int": 2**31 - 1, "bigint": 2**63 - 1}
 READ_AS: Mapping[Type, pa.DataType] = {
     "int": pa.int32(),
     "bigint": pa.int64(),
-    # Not as a single: a number is rounded once, and what is too large for it is bad.
+    # Not float32: round only once, and detect numbers too large for it.
     "float": pa.float64(),
     "double": pa.float64(),
 }
-"""What Arrow may read plain numbers as, before they are looked at here."""
+"""Wanted type -> the type as which Arrow may read plain numbers before `parse_numbers`."""
 
 
 def parse_numbers(column: pa.Array, kind: Type) -> tuple[pa.Array, pa.Array]:
-    """Parse a column of numbers; integers lose what stands behind the point.
+    """Parse a column of numbers; integers drop the digits after the point.
 
     Args:
         column: Strings, or numbers that Arrow has read as `READ_AS` of the kind; NULL allowed.
         kind: int, bigint, float or double.
 
     Returns:
-        The numbers, NULL where the column is NULL or bad, and a mask of the bad ones: no number,
-        not finite, or out of the type's range.
+        The numbers, NULL where the column is NULL or bad, and a mask of the bad values: not a
+        number, not finite, or out of the type's range.
     """
     parse = _parse_integers if kind in _LARGEST else _parse_floats
     numbers = parse(column, kind)
@@ -47,7 +47,7 @@ def _parse_integers(text: pa.Array, kind: Type) -> pa.Array:
         try:
             return pc.cast(text, ARROW_TYPES[kind])
         except pa.ArrowInvalid:
-            pass  # Something in the column is not a plain integer of the type: take the long way.
+            pass  # The column has a value that is not a plain integer of the type: go on below.
     plain = pc.match_substring_regex(text, _PLAIN)
     digits = pc.replace_substring_regex(pc.if_else(plain, text, None), _PLAIN, r"\1\2")
     exact = pc.cast(digits, pa.decimal128(38, 0))
@@ -56,7 +56,7 @@ def _parse_integers(text: pa.Array, kind: Type) -> pa.Array:
     exact = pc.if_else(
         pc.and_(pc.less_equal(exact, largest), pc.greater_equal(exact, -largest - 1)), exact, None
     )
-    # 2**63 is a double, 2**63 - 1 is none: a strict bound keeps the cast safe.
+    # A double can represent 2**63, but not 2**63 - 1: a strict bound makes the cast safe.
     scientific = pc.if_else(
         pc.and_(
             pc.less(scientific, float(largest + 1)),

@@ -1,4 +1,4 @@
-"""Publishing: the day's tables as Parquet, swapped in as one folder."""
+"""Publish a day's tables as Parquet, swapped in as one folder."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Published:
 
 
 def published_folder(data_dir: Path, part: Slice) -> Path:
-    """Where the tables of a slice are published."""
+    """Return the folder where the tables of a slice are published."""
     return data_dir / part.pipeline / part.compact
 
 
 def newest_published(data_dir: Path, pipeline: str) -> dt.date | None:
-    """The newest day that is published; None if there is none."""
+    """Return the newest published day, or None."""
     return max(published_days(data_dir, pipeline), default=None)
 
 
 def published_days(data_dir: Path, pipeline: str) -> list[dt.date]:
-    """The days that are published, the first one first."""
+    """Return the published days, oldest first."""
     manifests = (data_dir / pipeline).glob(f"{'[0-9]' * 8}/{MANIFEST}")
     return sorted(parse_date(manifest.parent.name) for manifest in manifests)
 
@@ -60,25 +60,25 @@ def publish(
     manifest: Callable[[Published], Mapping[str, object]],
     more: Mapping[str, pipelines.Published] | None = None,
 ) -> Published:
-    """Write the day's tables and swap the whole folder in: a reader sees the old set or the new.
+    """Write the day's tables and swap the folder in: a reader sees the old set or the new set.
 
-    The caller holds the warehouse's lock, so nobody else publishes the same day.
+    The caller must hold the warehouse's lock, so that no other run publishes the same day.
 
     Args:
         pipeline: Names the tables and their order.
         part: The day.
-        data_dir: The folder becomes `data_dir/<pipeline>/<YYYYMMDD>`; it is made if missing.
+        data_dir: The tables go to `data_dir/<pipeline>/<YYYYMMDD>`, created if missing.
         warehouse: Exports the tables.
         meta: Key-value metadata of every Parquet file; equal for equal runs.
-        manifest: Makes the content of manifest.json.
-        more: Tables of this day beside those of the pipeline.
+        manifest: Returns the content of manifest.json.
+        more: More tables of this day, besides those of the pipeline.
 
     Returns:
-        What was published.
+        The published folder and row counts.
 
     Raises:
-        PublishError: The files could not be written or swapped in; the old set stands.
-        WarehouseError: A table could not be read; the old set stands.
+        PublishError: The files could not be written or swapped in; the old set is unchanged.
+        WarehouseError: A table could not be read; the old set is unchanged.
     """
     return publish_tables(
         {**pipeline.tables, **(more or {})},
@@ -100,29 +100,29 @@ def publish_tables(
     manifest: Callable[[Path, Published], Mapping[str, object]],
     texts: Mapping[str, str] | None = None,
 ) -> Published:
-    """Write tables of a day, and texts beside them, and swap the whole folder in; see `publish`.
+    """Write tables and text files of a day, and swap the folder in; see `publish`.
 
     Args:
-        tables: What is written, and in which order.
+        tables: The tables to write, with their row order.
         part: The day.
-        root: The folder becomes `root/<pipeline>/<YYYYMMDD>`; it is made if missing.
+        root: The tables go to `root/<pipeline>/<YYYYMMDD>`, created if missing.
         warehouse: Exports the tables.
         meta: Key-value metadata of every Parquet file; equal for equal runs.
-        manifest: Makes the content of manifest.json, given the folder of the written files.
+        manifest: Returns the content of manifest.json, given the folder of the written files.
         texts: File name -> content.
 
     Returns:
-        What was published.
+        The published folder and row counts.
 
     Raises:
-        PublishError: The files could not be written or swapped in; the old set stands.
-        WarehouseError: A table could not be read; the old set stands.
+        PublishError: The files could not be written or swapped in; the old set is unchanged.
+        WarehouseError: A table could not be read; the old set is unchanged.
     """
     day = published_folder(root, part)
     stage = day.with_name(f".{part.compact}.new")
     try:
         _bring_back(day)
-        # A run that died leaves its stage behind, or after a swap the old day in its place.
+        # A run that died leaves its stage behind, or, after the swap, the old day under that name.
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
         rows = {}
@@ -142,8 +142,8 @@ def publish_tables(
         _sync(day.parent)
     except OSError as error:
         raise PublishError(
-            f"{part}: cannot publish to {day} ({printable(error)}); "
-            "free or allow that folder, or correct the setting that names it"
+            f"{part}: cannot publish to {day} ({printable(error)}); free disk space, allow writing "
+            "to that folder, or correct the setting that names it"
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -151,7 +151,7 @@ def publish_tables(
 
 
 def _swap_in(stage: Path, day: Path) -> None:
-    """Put `stage` where `day` is, in one step; what was there is at `stage` after it."""
+    """Exchange `stage` and `day` in one step."""
     if not day.exists():
         stage.rename(day)
         return
@@ -160,7 +160,7 @@ def _swap_in(stage: Path, day: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
             raise
-        # The file system cannot exchange folders: the day is away for an instant, never mixed.
+        # The file system cannot exchange folders: the day is missing for an instant, never mixed.
         old = _aside(day)
         day.rename(old)
         stage.rename(day)
@@ -168,12 +168,12 @@ def _swap_in(stage: Path, day: Path) -> None:
 
 
 def _aside(day: Path) -> Path:
-    """Where the old day is for the instant in which the new one takes its place."""
+    """Return the temporary path of the old day while the new one replaces it."""
     return day.with_name(f".{day.name}.old")
 
 
 def _bring_back(day: Path) -> None:
-    """Undo what a run that died in that instant has left."""
+    """Restore the old day if a run died while replacing it."""
     old = _aside(day)
     if old.exists() and not day.exists():
         old.rename(day)

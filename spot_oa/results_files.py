@@ -1,4 +1,4 @@
-"""Where the results of a day are: in a file, compressed or not, or in a folder of part files."""
+"""Find the results of a day: a file, compressed or not, or a folder of part files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, cast
 import fsspec
 
 ENDINGS = ("", ".gz", ".zst")
-"""What may stand behind the name of a results file; the first that is there is read."""
+"""Suffixes of a results file; the first existing file is read."""
 SUCCESS = "_SUCCESS"
-"""What Spark writes last into a folder that is whole."""
+"""File that Spark writes when a folder is complete."""
 UNFINISHED = "_temporary"
-"""Where Spark writes before that."""
+"""Folder that Spark writes into before that."""
 HTTP_NOT_FOUND = 404
 STAMPS = ("mtime", "modificationTime", "LastModified", "last_modified", "updated", "ETag", "etag")
-"""What file systems call the time of change, or a mark that changes with the content."""
+"""File systems' names for the modification time, or for a mark that changes with the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class ResultsFiles:
     """The files that make up the results of a day.
 
     Attributes:
-        system: The file system on which they lie.
+        system: The file system of the files.
         uri: The file or the folder.
-        paths: The files in the order in which they are read.
-        left_out: Names beside them that are not read.
-        state: What changes when one of the files does; empty if that is not known.
+        paths: The files in reading order.
+        left_out: Names of other files there that are not read.
+        state: A value that changes when a file changes; empty if not known.
     """
 
     system: Any
@@ -46,12 +46,12 @@ def find_results(uri: str) -> ResultsFiles:
             Spark writes its parts under that name.
 
     Returns:
-        The files. If there is nothing, `paths` has the one that is missing: opening it tells why.
+        The files. Without results, `paths` has the missing file: opening it raises the error.
 
     Raises:
-        IsADirectoryError: It is a folder, and not one of part files.
-        BlockingIOError: It is a folder into which a job is still writing.
-        Exception: Whatever the file system raises if it cannot be asked.
+        IsADirectoryError: The path is a folder without part files.
+        BlockingIOError: A job is still writing to the folder.
+        Exception: Whatever error the file system raises.
     """
     system, path = fsspec.core.url_to_fs(uri)
     system.invalidate_cache()
@@ -59,7 +59,7 @@ def find_results(uri: str) -> ResultsFiles:
         try:
             info = system.info(path + ending)
         except FileNotFoundError as error:
-            # Over HTTP every answer but a good one comes as this, with the real fault behind it.
+            # Over HTTP every failed request raises this, with the real error as its cause.
             if http_status(error.__cause__) in (None, HTTP_NOT_FOUND):
                 continue
             raise cast("BaseException", error.__cause__) from None
@@ -72,7 +72,7 @@ def find_results(uri: str) -> ResultsFiles:
 
 
 def file_state(uri: str) -> Mapping[str, Mapping[str, str]]:
-    """When the files of a day were changed, and their sizes; empty if that is not known.
+    """Return modification times and sizes of the files of a day; empty if not known.
 
     Args:
         uri: As for `find_results`.
@@ -80,11 +80,11 @@ def file_state(uri: str) -> Mapping[str, Mapping[str, str]]:
     try:
         return find_results(uri).state
     except (OSError, RuntimeError, ValueError, ImportError):
-        return {}  # Landing will say what is wrong.
+        return {}  # Landing will report the error.
 
 
 def http_status(error: object) -> int | None:
-    """The status of the answer that an error of a file system stands for, if there was one."""
+    """Return the HTTP status of a file system's error, or None."""
     status = getattr(error, "status", None)
     return status or getattr(getattr(error, "response", None), "status_code", None)
 
@@ -102,9 +102,9 @@ def _parts(system: Any, uri: str, path: str) -> ResultsFiles:
     if not parts and SUCCESS not in entries:
         raise IsADirectoryError(path)
     left_out = [f"{_name(path)}/{name}" for name in visible if name not in parts]
-    told = [entries[name] for name in (*parts, SUCCESS) if name in entries]
+    stated = [entries[name] for name in (*parts, SUCCESS) if name in entries]
     return ResultsFiles(
-        system, uri, [entries[name]["name"] for name in parts], left_out, _state(told)
+        system, uri, [entries[name]["name"] for name in parts], left_out, _state(stated)
     )
 
 

@@ -1,9 +1,9 @@
-"""Reading a results file: its first good lines as typed columns, all others with a reason.
+"""Read a results file: the first good lines as typed columns, bad lines with a reason.
 
-The file is what spot-ml writes: tab separated, no header, no quoting or escaping at all, SQL NULL
-as the text `null`, numbers as Java prints them. It is read in blocks, each block is split and
-typed column by column, and reading stops at the line that completes the limit. Several files are
-read as one, whose lines are counted on.
+The file is what spot-ml writes: tab separated, without header, quoting or escaping, SQL NULL as the
+text `null`, numbers as Java prints them. It is read in blocks; each block is split and typed column
+by column, and reading stops at the line that reaches the limit. Several files are read as one, with
+continuous line numbers.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ MAGIC = {
     b"[": "JSON",
     b"<": "HTML or XML",
 }
-"""What files that are no results begin with."""
+"""First bytes of files that are not results -> kind of file."""
 SEPARATORS = {b",": "commas", b";": "semicolons", b"|": "bars", b" ": "blanks", b"\x01": "^A"}
 LIKELY_WIDTH = 5
-"""So many fields with another separator are no accident."""
+"""With this many fields by another separator, the file most likely uses that separator."""
 _NO_LINES = pa.array([], pa.string())
 
 
 class SupportsRead(Protocol):
-    """Anything that hands out the next bytes."""
+    """Anything with a method `read`."""
 
     def read(self, size: int, /) -> bytes:
-        """The next `size` bytes at the most; none at the end."""
+        """Return at most the next `size` bytes; empty at the end."""
         ...
 
 
@@ -69,17 +69,17 @@ class ResultsReader:
     rejects have `line_no`, `reason` and `line`.
 
     Attributes:
-        streams: The files, in their order.
-        results: What stands in them.
-        limit: How many good lines to take.
-        rows: How many were taken.
-        rejected: How many lines were rejected.
-        first_rejected: The number of the first of them, and the reason.
-        first_bytes: How the first file begins.
-        invalid_utf8: How many lines held bytes that are not UTF-8.
-        bad_values: How many values became NULL, by column.
-        falls_at: The first line whose score is lower than that of the line taken before; 0 if
-            scores ascend.
+        streams: The files, in order.
+        results: The description of the files.
+        limit: Maximum number of good lines to return.
+        rows: Number of returned lines.
+        rejected: Number of rejected lines.
+        first_rejected: Line number and reason of the first rejected line.
+        first_bytes: First bytes of the first file.
+        invalid_utf8: Number of lines with bytes that are not UTF-8.
+        bad_values: Number of values that became NULL, by column.
+        falls_at: The first line with a lower score than the good line before it; 0 if scores
+            ascend.
     """
 
     streams: Iterable[SupportsRead]
@@ -98,7 +98,7 @@ class ResultsReader:
 
     @property
     def sha256(self) -> str:
-        """Hash of what was read: all files, or up to the line that completed the limit."""
+        """Return the hash of all files, or of the bytes up to the line that reached the limit."""
         return self._digest.hexdigest()
 
     def __iter__(self) -> Iterator[tuple[pa.Table, pa.Table]]:
@@ -126,7 +126,7 @@ class ResultsReader:
             or _plain_block(block, self.results, typed=False)
             or _Split.of(block, self.results.width)
         )
-        whole, mended = split.whole, split.mended
+        whole, escaped = split.whole, split.escaped
         columns, bad = self._type(split.fields)
         reasons = self._reasons(split, columns)
 
@@ -134,14 +134,14 @@ class ResultsReader:
         taken = good[: self.limit - self.rows]
         if full := len(taken) == self.limit - self.rows:
             last = int(taken[-1]) + 1
-            reasons, mended = reasons.slice(0, last), mended[:last]
+            reasons, escaped = reasons.slice(0, last), escaped[:last]
         self._digest.update(block[: _end_of_line(block, last)] if full else block)
 
-        # Positions among the lines become positions among those that were wide enough to type.
+        # Convert positions among all lines to positions among lines with the right width.
         typed = (np.cumsum(whole.to_numpy(zero_copy_only=False)) - 1)[taken]
         for name, mask in bad.items():
             self.bad_values[name] += int(pc.sum(mask.take(pa.array(typed))).as_py() or 0)
-        self.invalid_utf8 += int(mended.sum())
+        self.invalid_utf8 += int(escaped.sum())
         rows = pa.table(columns)
         rows = rows if len(typed) == rows.num_rows else rows.take(pa.array(typed))
         rows = rows.append_column("rank", pa.array(np.arange(len(taken)) + self.rows, pa.int32()))
@@ -173,7 +173,7 @@ class ResultsReader:
         self._last_score = scores[-1]
 
     def _type(self, fields: Sequence[pa.Array]) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
-        """Columns by name, and for each number column which of its values were made NULL."""
+        """Return columns by name, and for each number column which of its values became NULL."""
         columns, bad = {}, {}
         for name, spec in self.results.fields.items():
             nothing = pa.nulls(len(fields[0]), pa.string())
@@ -185,14 +185,14 @@ class ResultsReader:
         return columns, bad
 
     def _reasons(self, split: _Split, columns: dict[str, pa.Array]) -> pa.Array:
-        """Why each line cannot be taken; NULL if it can."""
+        """Return why each line is rejected; NULL if it is good."""
         reasons = pa.nulls(len(columns[self.results.score]), pa.string())
         for name, spec in reversed(self.results.fields.items()):
             if spec.required:
                 unusable = columns[name].is_null()
                 if spec.type == "string":
                     unusable = pc.or_kleene(unusable, pc.equal(columns[name], ""))
-                kind = "is missing" if spec.type == "string" else "is no number"
+                kind = "is missing" if spec.type == "string" else "is not a number"
                 reasons = pc.if_else(unusable, f"{name} {kind}", reasons)
         if split.widths is None:
             return reasons
@@ -205,27 +205,27 @@ class ResultsReader:
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """A block, split.
+    """A split block.
 
     Attributes:
-        fields: Those of its whole lines, one array per place, `null` as NULL: texts, or numbers
-            already.
-        whole: Which of its lines have the right number of fields.
-        widths: How many fields each line has; None if all are whole.
-        mended: Which of its lines held bytes that are not UTF-8.
-        lines: Gives the lines as text.
+        fields: The fields of lines with the right width, one array per position, `null` as NULL:
+            texts, or parsed numbers.
+        whole: Which lines have the right number of fields.
+        widths: Number of fields of each line; None if all are right.
+        escaped: Which lines had bytes that are not UTF-8.
+        lines: Returns the lines as text.
     """
 
     fields: Sequence[pa.Array]
     whole: pa.Array
     widths: pa.Array | None
-    mended: np.ndarray
+    escaped: np.ndarray
     lines: Callable[[], pa.Array]
 
     @classmethod
     def of(cls, block: bytes, width: int) -> _Split:
         """Split any block."""
-        lines, mended = split_lines(block)
+        lines, escaped = split_lines(block)
         fields = pc.split_pattern(lines, "\t")
         widths = pc.list_value_length(fields)
         whole = pc.equal(widths, width)
@@ -234,15 +234,15 @@ class _Split:
         firsts = np.arange(0, len(flat), width)
         texts = [flat.take(pa.array(firsts + place)) for place in range(width)]
         texts = [pc.if_else(pc.equal(text, NULL_TEXT), None, text) for text in texts]
-        return cls(texts, whole, None if all_whole else widths, mended, lambda: lines)
+        return cls(texts, whole, None if all_whole else widths, escaped, lambda: lines)
 
 
 def looks_like(beginning: bytes, width: int) -> str:
-    """What a file of which no line can be taken looks like, in a few words; empty if like nothing.
+    """Guess the format of a file without good lines; empty if unknown.
 
     Args:
-        beginning: Its first bytes.
-        width: How many fields its lines should have.
+        beginning: The file's first bytes.
+        width: Expected number of fields per line.
     """
     for magic, kind in MAGIC.items():
         if beginning.startswith(magic):
@@ -259,22 +259,22 @@ def looks_like(beginning: bytes, width: int) -> str:
 
 
 def _plain_block(block: bytes, results: Results, *, typed: bool) -> _Split | None:
-    """Split a block without anything odd in it, as nearly all are, many times faster.
+    """Split a plain block, as nearly all are, many times faster.
 
     Args:
-        block: Whole lines.
-        results: What stands in them.
-        typed: Read numbers too; a block in which one of them is odd is not plain then.
+        block: Complete lines.
+        results: The description of the lines.
+        typed: Parse numbers too; then a block with an unusual number is not plain.
 
     Returns:
-        None if the CSV reader would see other lines or fields in it than there are, or refuses it.
+        None if the CSV reader rejects the block, or would split it into other lines or fields.
     """
     if b"\r" in block or block.startswith(codecs.BOM_UTF8):
-        return None  # The CSV reader would drop a mark that is a character here.
+        return None  # The CSV reader would drop a byte order mark that is text here.
     names = [str(place) for place in range(results.width)]
     types = dict.fromkeys(names, pa.string())
     if typed:
-        # Arrow would read 0x1f as a number. (To look for one byte first takes a tenth of the time.)
+        # Arrow would read 0x1f as a number. (Searching for one byte first is ten times faster.)
         if any(x in block and b"0" + x in block for x in (b"x", b"X")):
             return None
         kinds: dict[str, set[Type]] = {}
@@ -285,7 +285,7 @@ def _plain_block(block: bytes, results: Results, *, typed: bool) -> _Split | Non
             if kind != "string" and not others:
                 types[place] = READ_AS[kind]
     elif b"\n\n" in block or block.startswith(b"\n"):
-        return None  # It would see empty fields in empty lines, which are no numbers.
+        return None  # It would read empty lines as empty fields, which are not numbers.
     try:
         table = pyarrow.csv.read_csv(
             pa.BufferReader(block),
@@ -296,7 +296,7 @@ def _plain_block(block: bytes, results: Results, *, typed: bool) -> _Split | Non
             ),
         )
     except pa.ArrowInvalid:
-        # A line with another number of fields, bytes that are not UTF-8, no plain number.
+        # A wrong number of fields, bytes that are not UTF-8, or not a plain number.
         return None
     count = table.num_rows
     fields = [column.combine_chunks() for column in table.columns]
@@ -305,7 +305,7 @@ def _plain_block(block: bytes, results: Results, *, typed: bool) -> _Split | Non
 
 
 def _chunks(stream: SupportsRead) -> Iterator[bytes]:
-    """Small ones first, so that little more is read than the limit needs."""
+    """Read small chunks first, so that little more is read than the limit needs."""
     size = FIRST_BLOCK
     while chunk := stream.read(size):
         yield chunk
@@ -314,10 +314,12 @@ def _chunks(stream: SupportsRead) -> Iterator[bytes]:
 
 def _too_long(stream: SupportsRead, length: int) -> LandingError:
     where = getattr(stream, "where", "ML results")
-    return LandingError(f"{where}: a line is longer than {length} bytes: this is no results file")
+    return LandingError(
+        f"{where}: a line is longer than {length} bytes: this is not a results file; write it again"
+    )
 
 
 def _end_of_line(block: bytes, count: int) -> int:
-    """The length in bytes of the first `count` lines, line ends included."""
+    """Return the length in bytes of the first `count` lines, including line ends."""
     ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
     return int(ends[count - 1]) + 1 if count <= len(ends) else len(block)

@@ -1,4 +1,4 @@
-"""Files that readers see old or new, and never half written: anywhere that fsspec reaches."""
+"""Write files atomically on any fsspec file system: readers see the old or the new content."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 import fsspec
 
 WRITE_ERRORS = (OSError, ValueError, ImportError, RuntimeError, NotImplementedError)
-"""What file systems raise if they cannot write."""
+"""Errors that file systems raise for failed writes."""
 
 
 def write_whole(uri: str, data: bytes) -> None:
-    """Write a file, by a temporary name and a rename where the file system has renames.
+    """Write a file; by a temporary name and a rename if the file system has renames.
 
     Args:
-        uri: An fsspec URL or a path; folders that are missing are made.
-        data: What the file is to hold.
+        uri: An fsspec URL or a path; missing folders are created.
+        data: The content of the file.
 
     Raises:
-        WRITE_ERRORS: The file cannot be written; the old one stands.
+        WRITE_ERRORS: The file cannot be written; the old file is unchanged.
     """
     system, path = fsspec.core.url_to_fs(uri)
     folder, _, name = path.rpartition("/")
@@ -29,21 +29,21 @@ def write_whole(uri: str, data: bytes) -> None:
     if "file" in _protocols(system):
         _replace(Path(path), data)
     elif _protocols(system) & {"memory", "s3", "gs", "gcs", "abfs", "az"}:
-        # Objects are put whole.
+        # Object stores write atomically.
         system.pipe_file(path, data)
     else:
         draft = f"{folder}/.{name}.new"
         system.pipe_file(draft, data)
-        # HDFS renames onto nothing that is there.
+        # HDFS cannot rename onto an existing file.
         with suppress(FileNotFoundError):
             system.rm_file(path)
         system.mv(draft, path)
         if system.exists(draft) or not system.exists(path):
-            raise OSError("it could not be renamed")
+            raise OSError("the file could not be renamed")
 
 
 def read_whole(uri: str) -> bytes | None:
-    """The content of a file; None if there is none.
+    """Return the content of a file, or None if it does not exist.
 
     Raises:
         WRITE_ERRORS: The file cannot be read.
@@ -66,7 +66,7 @@ def _replace(path: Path, data: bytes) -> None:
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            # As any other file: who reads it is another user.
+            # The usual permissions, because other users read the file.
             os.fchmod(handle, 0o644)
             file.write(data)
             file.flush()

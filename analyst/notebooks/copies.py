@@ -1,4 +1,4 @@
-"""The copies of a day: made once, never written over what somebody has worked in."""
+"""The copies of a day: made once; a copy that was edited or run is never overwritten."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from spot_oa.settings import Settings
 
 @dataclass(slots=True)
 class Rendered:
-    """What became of the notebooks of a day."""
+    """The result of rendering the notebooks of a day."""
 
     folder: Path
     made: list[Path] = field(default_factory=list)
-    """Files that were written."""
+    """The files that were written."""
     notes: list[str] = field(default_factory=list)
-    """What is wrong with templates, a line each."""
+    """Problems of templates, one line each."""
 
     def __str__(self) -> str:
         return f"{len(self.made)} written to {self.folder}"
@@ -40,20 +40,20 @@ class Copy:
     name: str
     path: Path
     version: int | None
-    """Of the template that it was made of; None if it is not known."""
+    """The version of its template when it was made; None if unknown."""
     newest: int
-    """Of the template as it is now."""
+    """The current version of the template."""
     touched: bool
-    """Whether somebody has changed a cell or run one."""
+    """Whether a cell was changed or run."""
     outdated: bool
-    """Whether the template is another one now."""
+    """Whether the template has changed since."""
 
 
 def render(settings: Settings, part: Slice) -> Rendered:
-    """Make the copies of a day that are not there; those that are worked in stay as they are.
+    """Make the missing copies of a day; touched copies are not changed.
 
-    An untouched copy of an older template is replaced. Beside a touched one the newer template is
-    put once, as `<Name>-v<version>.ipynb`.
+    An untouched copy of an older template is replaced. Next to a touched copy, the newer template
+    is written once, as `<Name>-v<version>.ipynb`.
 
     Raises:
         PublishError: The folder cannot be written.
@@ -75,30 +75,30 @@ def render(settings: Settings, part: Slice) -> Rendered:
             if not copy.touched:
                 _replace(path, text)
                 done.made.append(path)
-            elif _create(beside := path.with_stem(f"{path.stem}-v{template.version}"), text):
-                done.made.append(beside)
+            elif _create(newer := path.with_stem(f"{path.stem}-v{template.version}"), text):
+                done.made.append(newer)
     except OSError as error:
         raise _unwritable(done.folder, error) from error
     return done
 
 
 def update(settings: Settings, part: Slice, name: str | None = None) -> Rendered:
-    """Put new copies in the place of the old ones; those that were touched are kept as `.bak`.
+    """Replace the copies by new ones; touched copies are kept as `.bak.ipynb`.
 
     Args:
         settings: The configuration.
-        part: The day.
-        name: One notebook only.
+        part: The pipeline and the day.
+        name: Only this notebook.
 
     Raises:
-        UsageError: There is no template of that name.
+        UsageError: There is no template with that name.
         PublishError: The folder cannot be written.
     """
     templates, notes = find(settings, part.pipeline)
     wanted = [each for each in templates if name in (None, each.name)]
     if name is not None and not wanted:
         known = ", ".join(each.name for each in templates) or "there is none"
-        raise UsageError(f"notebook {printable(name)!r} has no template: take one of {known}")
+        raise UsageError(f"notebook {printable(name)!r} has no template: use one of {known}")
     done = Rendered(folder_of(settings, part), notes=notes)
     now = dt.datetime.now(dt.UTC)
     try:
@@ -115,7 +115,7 @@ def update(settings: Settings, part: Slice, name: str | None = None) -> Rendered
 
 
 def copies(settings: Settings, part: Slice) -> list[Copy]:
-    """The copies of a day, by name; those that are not there are left out."""
+    """Return the existing copies of a day, by name."""
     templates, _ = find(settings, part.pipeline)
     folder = folder_of(settings, part)
     paths = [(template, folder / f"{template.name}.ipynb") for template in templates]
@@ -127,7 +127,7 @@ def _copy(template: Template, path: Path) -> Copy:
     about = places.about(notebook)
     version = about.get("version")
     version = version if isinstance(version, int) else None
-    # An older program must not put an older template beside a newer copy.
+    # An older spot-oa must not write an older template next to a newer copy.
     older = version is not None and template.version < version
     outdated = about.get("template_sha256") != template.sha256 and not older
     touched = _is_touched(notebook, about)
@@ -135,7 +135,7 @@ def _copy(template: Template, path: Path) -> Copy:
 
 
 def _is_touched(notebook: Mapping[str, Any] | None, about: Mapping[str, Any]) -> bool:
-    # What cannot be read is somebody's too.
+    # Treat an unreadable file as touched.
     if notebook is None or not isinstance(notebook.get("cells"), list):
         return True
     cells = notebook["cells"]
@@ -154,8 +154,8 @@ def _joined(source: object) -> str:
 
 
 def _create(path: Path, text: str) -> bool:
-    """Write a file that is not there, whole; False if it is, whoever made it."""
-    # A look first: nearly always it is there.
+    """Write a file atomically unless it exists; return whether it was written."""
+    # Check first: nearly always the file exists.
     if path.exists():
         return False
     draft = _draft(path, text)
@@ -195,6 +195,6 @@ def _draft(path: Path, text: str) -> Path:
 
 def _unwritable(folder: Path, error: OSError) -> PublishError:
     return PublishError(
-        f"notebooks cannot be written to {folder} ({printable(error)}); free or allow that folder, "
-        "or correct SPOT_OA_NOTEBOOKS_DIR"
+        f"notebooks cannot be written to {folder} ({printable(error)}); free space or fix the "
+        "folder's permissions, or correct SPOT_OA_NOTEBOOKS_DIR"
     )

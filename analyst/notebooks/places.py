@@ -1,4 +1,4 @@
-"""Where the notebooks of a day are, and what stands in them: no reader of notebooks is loaded."""
+"""Finds and reads the notebooks of a day as JSON, without loading jupytext or nbformat."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from spot_oa.settings import Settings
 
 
 def folder_of(settings: Settings, part: Slice) -> Path:
-    """Where the notebooks of a day are."""
+    """Return the folder of the notebooks of a day."""
     return settings.notebooks_dir / part.pipeline / part.compact
 
 
 def home_of(folder: Path) -> Path | None:
-    """The home that a folder's notebooks were rendered for; None if none of them says."""
+    """Return the home for which a folder's notebooks were rendered; None if unknown."""
     for path in sorted(folder.glob("*.ipynb")):
         home = about(read(path)).get("home")
         if isinstance(home, str):
@@ -26,12 +26,12 @@ def home_of(folder: Path) -> Path | None:
 
 
 def newer(folder: Path) -> Sequence[str]:
-    """The names of newer templates that were put beside copies."""
+    """Return the names of newer templates that were written next to copies."""
     return sorted(path.name for path in folder.glob("*-v[0-9]*.ipynb"))
 
 
 def read(path: Path) -> Mapping[str, Any] | None:
-    """A notebook as JSON; None if it is none."""
+    """Read a notebook as JSON; return None if the file is not a notebook."""
     try:
         notebook = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -40,7 +40,7 @@ def read(path: Path) -> Mapping[str, Any] | None:
 
 
 def about(notebook: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """What the notebook says of its template and day; empty if nothing."""
+    """Return the notebook's metadata about its template and day; empty if missing."""
     metadata = notebook.get("metadata") if notebook else None
-    said = metadata.get("spot_oa") if isinstance(metadata, dict) else None
-    return said if isinstance(said, dict) else {}
+    ours = metadata.get("spot_oa") if isinstance(metadata, dict) else None
+    return ours if isinstance(ours, dict) else {}

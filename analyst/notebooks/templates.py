@@ -1,4 +1,4 @@
-"""What a template is: a notebook with a cell of parameters, of which a day's copy is made."""
+"""Templates: notebooks with a parameters cell, from which a day's copies are made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spot_oa.settings import Settings
 MASTER = "_master"
 SUFFIXES = (".py", ".ipynb")
 PARAMETERS = ("PIPELINE", "DATE", "COFF", "NWLOC", "TOP_RESULTS", "DETAILS_LIMIT", "AUTHOR")
-"""What the cell tagged `parameters` may set."""
+"""The names that the cell tagged `parameters` may set."""
 _SET = ("PIPELINE", "DATE")
 _PACKAGED = Path(__file__).parent
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -30,7 +30,7 @@ class Template:
     """A template that can be rendered."""
 
     name: str
-    """Of its copies, without `_master`."""
+    """The name of its copies, without `_master`."""
     path: Path
     sha256: str
     version: int
@@ -38,10 +38,10 @@ class Template:
 
 
 def find(settings: Settings, pipeline: str) -> tuple[list[Template], list[str]]:
-    """The templates of a pipeline by name; one of the user's replaces a packaged one.
+    """Find the templates of a pipeline; a user's template replaces a packaged one.
 
     Returns:
-        Those that can be rendered, and a line about each file that is none.
+        The valid templates by name, and a line about each other file.
     """
     folders = [_PACKAGED / pipeline]
     if settings.templates_dir is not None:
@@ -56,7 +56,7 @@ def find(settings: Settings, pipeline: str) -> tuple[list[Template], list[str]]:
                 files[path.stem.removesuffix(MASTER)] = path
             else:
                 notes.append(
-                    f"{printable(path)} is no template: name it <Name>{MASTER}.py or "
+                    f"{printable(path)} is not a template: name it <Name>{MASTER}.py or "
                     f"<Name>{MASTER}.ipynb"
                 )
     found = []
@@ -72,7 +72,7 @@ def read(name: str, path: Path) -> Template:
     """Read a template.
 
     Raises:
-        ConfigError: It is no notebook, or its parameters cannot be set.
+        ConfigError: The file is not a notebook, or its parameters cannot be set.
     """
     try:
         source = path.read_bytes()
@@ -99,13 +99,13 @@ def read(name: str, path: Path) -> Template:
     version = about.get("version", 1) if isinstance(about, Mapping) else 1
     if not isinstance(version, int) or version < 1:
         raise ConfigError(
-            f"template {printable(path)}: version {printable(version)!r} is no number from 1 on"
+            f"template {printable(path)}: version {printable(version)!r} is not 1 or more"
         )
     return Template(name, path, hashlib.sha256(source).hexdigest(), version, notebook)
 
 
 def rendered(template: Template, part: Slice, home: Path) -> str:
-    """The copy of a day, as the text of an `.ipynb`: equal for equal arguments."""
+    """Return a day's copy as the text of an `.ipynb`; equal arguments give equal text."""
     cells = []
     for place, cell in enumerate(template.notebook.cells):
         text = str(cell.source)
@@ -146,7 +146,7 @@ def rendered(template: Template, part: Slice, home: Path) -> str:
 
 
 def source_sha256(cells: Iterable[Mapping[str, Any]]) -> str:
-    """What tells whether somebody has changed a copy's cells."""
+    """Return a hash of the cells, to detect changes to a copy."""
     digest = hashlib.sha256()
     for cell in cells:
         digest.update(f"{cell['cell_type']}\0{cell['source']}\0".encode())
@@ -167,10 +167,10 @@ def _is_parameters(cell: Any) -> bool:
 
 
 def _check(path: Path, source: str) -> None:
-    """See that the cell sets parameters, the two that are needed among them, and nothing else.
+    """Check that the cell sets only parameters, and both required ones.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: The cell does something else, or lacks a required parameter.
     """
     try:
         found = _assigned(source)
@@ -181,7 +181,7 @@ def _check(path: Path, source: str) -> None:
         ) from error
     if unknown := sorted(set(found) - set(PARAMETERS)):
         raise ConfigError(
-            f"template {printable(path)}: parameter {printable(unknown[0])} is unknown: take of "
+            f"template {printable(path)}: parameter {printable(unknown[0])} is unknown: use only "
             f"{', '.join(PARAMETERS)}"
         )
     if missing := [name for name in _SET if name not in found]:
@@ -191,10 +191,10 @@ def _check(path: Path, source: str) -> None:
 
 
 def _assigned(source: str) -> dict[str, ast.expr]:
-    """The values that a cell assigns, by name.
+    """Return the values that a cell assigns, by name.
 
     Raises:
-        ValueError: It does something else.
+        ValueError: The cell does something else.
     """
     found = {}
     for statement in ast.parse(source).body:
@@ -204,7 +204,7 @@ def _assigned(source: str) -> dict[str, ast.expr]:
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 found[name] = value
             case _:
-                raise ValueError(f"line {statement.lineno} sets no parameter")
+                raise ValueError(f"line {statement.lineno} does not set a parameter")
     return found
 
 

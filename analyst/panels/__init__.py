@@ -1,7 +1,7 @@
-"""What analysts click on in notebooks; the only room that imports widgets.
+"""Panels for notebooks; the only package that imports widgets.
 
-Each panel is a plain class that holds what was chosen and does what was asked (`scoring`, `rows`,
-`findings`), and a thin skin of widgets over it.
+Each panel is a plain model class with the current choices and the actions on them (`scoring`,
+`rows`, `findings`), and a thin layer of widgets over it.
 """
 
 from analyst.panels.edge_panel import EdgePanel

@@ -1,4 +1,4 @@
-"""The lists of a day's open rows: choose, see what it means, score, undo, save."""
+"""The lists of a day's open rows: choose values, preview the matching rows, score, undo, save."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import ipywidgets as widgets
 
 from analyst.actions import Severity
+from analyst.listing import CSS
 from analyst.panels.scoring import Column, Scoring, shown
-from analyst.panels.skin import say, style, words
+from analyst.panels.skin import say, show, style, words
 from analyst.pictures.text import number
 from analyst.workbench import COFF, Workbench
 
@@ -18,7 +19,7 @@ _LEVELS = [Severity.HIGH, Severity.MEDIUM, Severity.LOW]
 
 
 class EdgePanel(widgets.VBox):  # type: ignore[misc]
-    """The skin of `Scoring`: `model` holds what is chosen."""
+    """The widgets of `Scoring`: `model` holds the current choices."""
 
     def __init__(self, day: Workbench, coff: int = COFF) -> None:
         self.model = Scoring(day, coff)
@@ -29,13 +30,18 @@ class EdgePanel(widgets.VBox):  # type: ignore[misc]
             options=[(each.title, each) for each in _LEVELS], value=None
         )
         self.note = widgets.Textarea(placeholder="Note: why (optional)", rows=2)
-        self.only_open = widgets.Checkbox(description="leave scored rows alone", indent=False)
-        self.each = widgets.Checkbox(description="score each choice, not both together")
+        self.only_open = widgets.Checkbox(description="skip scored rows", indent=False)
+        self.each = widgets.Checkbox(description="score each choice separately")
         self.each.indent = False
         self.score = widgets.Button(description="Score", button_style="primary", disabled=True)
         self.undo = widgets.Button(description="Undo last")
-        self.save = widgets.Button(description="Save", tooltip="Feedback and tables follow")
-        self.refresh = widgets.Button(description="Refresh", tooltip="What others did meanwhile")
+        self.save = widgets.Button(
+            description="Save", tooltip="Write the feedback and update the tables"
+        )
+        self.refresh = widgets.Button(description="Refresh", tooltip="Show what others did")
+        self.aside = widgets.Button(tooltip="Rows that a suppression keeps out of the lists")
+        self.suppressed = widgets.HTML()
+        self._shows_suppressed = False
         self.preview = words()
         self.message = words()
         super().__init__(self._laid_out(), layout=widgets.Layout(width="100%"))
@@ -45,7 +51,7 @@ class EdgePanel(widgets.VBox):  # type: ignore[misc]
         self.redraw()
 
     def redraw(self) -> None:
-        """Show the open values of this moment, and what is chosen."""
+        """Show the currently open values and the choices."""
         model = self.model
         self._drawing = True
         try:
@@ -61,11 +67,25 @@ class EdgePanel(widgets.VBox):  # type: ignore[misc]
         finally:
             self._drawing = False
         self._preview()
+        self._set_aside()
+
+    def _set_aside(self) -> None:
+        """Count the suppressed rows; show them if requested."""
+        listing = self.model.day.suppressed()
+        count, shows = len(listing.frame), self._shows_suppressed
+        self.aside.description = f"{number(count)} suppressed ({'hide' if shows else 'show'})"
+        self.aside.layout.display = "" if count else "none"
+        body = f"<style>{CSS}</style>{listing.html()}" if count and shows else ""
+        show(self.suppressed, body)
+
+    def _toggled(self, _: Any) -> None:
+        self._shows_suppressed = not self._shows_suppressed
+        self._set_aside()
 
     def _preview(self) -> None:
-        ready, said = self.model.preview()
+        ready, text = self.model.preview()
         self.score.disabled = not ready
-        say(self.preview, said, "preview")
+        say(self.preview, text, "preview")
 
     def _laid_out(self) -> list[widgets.Widget]:
         lists = widgets.HBox([each.box for each in self.lists.values()])
@@ -85,7 +105,7 @@ class EdgePanel(widgets.VBox):  # type: ignore[misc]
         )
         lower = widgets.HBox([left, right])
         lower.add_class("soa-lower")
-        return [style(), lists, lower, self.preview, self.message]
+        return [style(), lists, lower, self.preview, self.message, self.aside, self.suppressed]
 
     def _listen(self) -> None:
         for name, each in self.lists.items():
@@ -100,6 +120,7 @@ class EdgePanel(widgets.VBox):  # type: ignore[misc]
         ):
             button.on_click(self._asked(button, call))
         self.refresh.on_click(lambda _: self.model.day.redraw())
+        self.aside.on_click(self._toggled)
 
     def _heard(self, where: dict[str, Any], name: str, *, redraw: bool = False) -> Any:
         followed = any(each.follows == name for each in self.model.columns)
@@ -117,7 +138,7 @@ class EdgePanel(widgets.VBox):  # type: ignore[misc]
 
     def _asked(self, button: widgets.Button, call: Any) -> Any:
         def do(_: Any) -> None:
-            # Twice clicked is once meant.
+            # A double click counts once.
             button.disabled = True
             say(self.message, "…")
             try:
@@ -130,7 +151,7 @@ class EdgePanel(widgets.VBox):  # type: ignore[misc]
 
 
 class _List:
-    """A list, its filter, and how much of it is shown."""
+    """A list, its filter, and its number of shown values."""
 
     def __init__(self, column: Column) -> None:
         self.column = column
@@ -142,7 +163,7 @@ class _List:
         self.box = widgets.VBox([self.count, self.find, self.select])
 
     def draw(self, model: Scoring, *, enabled: bool, chosen: object) -> object:
-        """Show the open values; what was chosen stays so if it is still there."""
+        """Show the open values; keep the choice if its value is still there."""
         values = model.values(self.column)
         options = [(_NONE, None), *((shown(each, _WIDEST), each) for each in values.values)]
         if list(self.select.options) != options:

@@ -1,11 +1,13 @@
-"""Investigating: which anchors there are, a search, and the story that is written. No widgets."""
+"""Investigation of anchors: list, search, write the story. No widgets."""
 
 from __future__ import annotations
 
+from analyst.actions import TOP_RESULTS
 from analyst.day import Story
-from analyst.investigation import DETAILS_LIMIT, TOP_RESULTS, Found, preview, search
+from analyst.investigation import DETAILS_LIMIT, Found, preview, search
 from analyst.panels.scoring import shown
 from analyst.pictures.notebook import Picture, message
+from analyst.stories import StoryView, read
 from analyst.workbench import Workbench
 from spot_oa.errors import SpotOaError
 
@@ -17,7 +19,7 @@ Anchor = tuple[str, str]
 
 
 class Findings:
-    """What can be investigated, what was found, and what is told of it."""
+    """The anchors, the result of the last search, and the stories."""
 
     def __init__(self, day: Workbench, top_results: int, details_limit: int) -> None:
         self.day = day
@@ -26,22 +28,32 @@ class Findings:
         self.found: Found | None = None
 
     def anchors(self) -> list[tuple[str, Anchor]]:
-        """What is offered, as shown and as it is: High anchors, and those that have a story."""
-        told = {(each.anchor_kind, each.anchor) for each in self.day.told()}
+        """Return the display text and value of each anchor that is High or has a story."""
+        written = {(each.anchor_kind, each.anchor) for each in self.day.saved_stories()}
         high = self.day.anchors()
         return [
-            (_named(each, told, gone=each not in high), each)
-            for each in [*high, *sorted(told - set(high))]
+            (_named(each, written, gone=each not in high), each)
+            for each in [*high, *sorted(written - set(high))]
         ]
 
     def story(self, anchor: Anchor) -> Story | None:
-        """The story of an anchor, if it has one."""
+        """Return the story of an anchor, if it has one."""
         return next(
-            (each for each in self.day.told() if (each.anchor_kind, each.anchor) == anchor), None
+            (
+                each
+                for each in self.day.saved_stories()
+                if (each.anchor_kind, each.anchor) == anchor
+            ),
+            None,
         )
 
+    def view(self, anchor: Anchor) -> StoryView | None:
+        """Return the story of an anchor with its published tables, if it has one."""
+        story = self.story(anchor)
+        return None if story is None else read(self.day, story)
+
     def search(self, anchor: Anchor) -> str:
-        """Look through the day's traffic; `found` has what it brings."""
+        """Search the day's traffic; store the result in `found`."""
         try:
             self.found = search(
                 self.day, *anchor, top_results=self.top_results, details_limit=self.details_limit
@@ -52,7 +64,7 @@ class Findings:
         return self.found.headline
 
     def save(self, anchor: Anchor, title: str, text: str) -> str:
-        """Write the story down."""
+        """Save the story."""
         try:
             reply = self.day.save_story(*anchor, title, text, top_results=self.top_results)
         except SpotOaError as error:
@@ -60,7 +72,7 @@ class Findings:
         return f"Story saved (action {reply.action.short_id})." if reply.action else "not saved"
 
     def remove(self, anchor: Anchor) -> str:
-        """Take the story away."""
+        """Remove the story."""
         try:
             self.day.remove_story(*anchor)
         except SpotOaError as error:
@@ -68,14 +80,16 @@ class Findings:
         return "Story removed; it stays in the history."
 
     def preview(self) -> Picture:
-        """What was found, as pictures."""
+        """Draw the search result."""
         return message(_SEARCH) if self.found is None else preview(self.day, self.found)
 
 
-def _named(anchor: Anchor, told: set[Anchor], *, gone: bool) -> str:
+def _named(anchor: Anchor, written: set[Anchor], *, gone: bool) -> str:
     kind, value = anchor
-    pen = "✎ " if anchor in told else ""
-    return f"{pen}{_KINDS.get(kind, '')}{shown(value, _WIDEST)}{' (not High now)' if gone else ''}"
+    pen = "✎ " if anchor in written else ""
+    return (
+        f"{pen}{_KINDS.get(kind, '')}{shown(value, _WIDEST)}{' (no longer High)' if gone else ''}"
+    )
 
 
 __all__ = ["DETAILS_LIMIT", "NONE", "TOP_RESULTS", "Anchor", "Findings"]

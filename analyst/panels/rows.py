@@ -1,4 +1,4 @@
-"""Scoring by rows: what a table shows, what is behind a row, and all rows like it. No widgets."""
+"""Scoring by rows: the content of the table, a row's details, and similar rows. No widgets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from analyst.actions import Severity, parse_severity
-from analyst.day import LiveRow
-from analyst.panels.scoring import told_of, undone
+from analyst.day import LiveRow, republished
+from analyst.panels.scoring import reply_text, undone
 from analyst.pictures.svg import records
 from analyst.pictures.text import NONE, WHOLE, clock, cut, many, size
 from analyst.report import facts
@@ -20,21 +20,23 @@ from analyst.workbench import Workbench
 from spot_oa.errors import SpotOaError, UsageError, printable
 
 RAW = 20
-"""The most raw events that are shown behind a row."""
+"""Maximum number of raw events shown behind a row."""
+KNOWN = ("reputation", "that day", "seen", "labelled")
+"""The topics of `explain` that go beyond a row's own fields."""
 _CELL = 46
 
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """A way in which rows are alike: one key marks all of them."""
+    """A kind of similarity between rows: one key marks all similar rows."""
 
     key: str
     what: str
     column: str
     kind: str | None = None
-    """The selector that means them; their ranks if there is none."""
+    """The selector for the similar rows; None selects them by rank."""
     value: str | None = None
-    """What the selector calls the value; the column if that is None."""
+    """The selector's name for the value; the column if None."""
 
 
 LIKES: Mapping[str, Sequence[Like]] = {
@@ -53,20 +55,20 @@ LIKES: Mapping[str, Sequence[Like]] = {
         Like("d", "host", "host"),
     ),
 }
-"""What the keys of the table mark, by pipeline; of others each column that is chosen by value."""
+"""Pipeline -> the keys of the table; other pipelines get a key per column of a selector."""
 
 
 class Rows:
-    """The day's rows, most suspicious first, each known by its place."""
+    """The day's rows, most suspicious first, identified by position."""
 
     def __init__(self, day: Workbench) -> None:
         self.day = day
         self.likes = _likes(day)
 
     def table(self) -> dict[str, Any]:
-        """What does not change with a label: heads, cells, reasons, and which rows are alike."""
+        """Return what labels do not change: heads, cells, reasons, and similar rows."""
         rows = self.day.rows()
-        # Places stand in the row's details.
+        # Places are shown in the row's details.
         columns = [each for each in self.day.source.shape.columns if each.kind != "place"]
         events = [self.day.event_of(each) for each in rows]
         groups: list[dict[object, int]] = [{} for _ in self.likes]
@@ -76,6 +78,7 @@ class Rows:
             if reason != BAD and 2 * sum(reason in each.reasons for each in events) > len(events)
         }
         return {
+            "run": self.day.published.run_id,
             "heads": [["rank", True], ["time", False]]
             + [[each.head, each.kind in ("number", "bytes")] for each in columns],
             "likes": [[each.key, each.what] for each in self.likes],
@@ -98,7 +101,7 @@ class Rows:
         }  # fmt: skip
 
     def marks(self) -> list[list[Any]]:
-        """What holds for each row at this moment: severity, its name, who, whether it is open."""
+        """Return the current state of each row: severity, its name, author, whether open."""
         return [
             [
                 int(each.severity),
@@ -109,19 +112,25 @@ class Rows:
             for each in self.day.rows()
         ]
 
-    def score(self, places: Sequence[int], severity: object, like: str | None = None) -> str:
-        """Put a severity on rows: on these, or on all that are like the first of them.
+    def score(
+        self, places: Sequence[int], severity: object, *, run: object, like: str | None = None
+    ) -> str:
+        """Score these rows, or all rows similar to the first of them.
 
         Args:
-            places: Of the table.
+            places: Positions of rows in the table.
             severity: 1, 2 or 3.
+            run: The run of the table in which they have these positions.
             like: The key of a `Like`.
 
         Returns:
-            What came of it.
+            The result as text.
         """
         try:
             level = parse_severity(severity)
+            self.day.reload()
+            if run != self.day.published.run_id:
+                raise republished(self.day.part)
             rows = self.day.rows()
             if not places or not all(0 <= place < len(rows) for place in places):
                 raise UsageError("nothing selected: mark rows first")
@@ -131,14 +140,14 @@ class Rows:
                 reply = self._all_like(rows, places[0], like, level)
         except SpotOaError as error:
             return str(error)
-        return told_of(self.day, reply, level)
+        return reply_text(self.day, reply, level)
 
     def undo(self) -> str:
-        """Take back one's own last action."""
+        """Undo the author's own last action."""
         return undone(self.day)
 
     def behind(self, place: int) -> dict[str, Any]:
-        """A row from near: its fields, the raw events behind it, and a picture."""
+        """Return a row's details: its fields, the raw events behind it, and a picture."""
         rows = self.day.rows()
         if not 0 <= place < len(rows):
             return {"at": place, "title": "", "fields": [], "raw": None, "svg": ""}
@@ -149,13 +158,20 @@ class Rows:
             for name, value in row.row.items()
             if value not in (None, "") and name not in ("y", "m", "d")
         ]
+        fields = [["why", each] for each in event.why.split("; ") if each] + fields
         names = [f"{end}: {name}" for end in event.ends if (name := self.day.called.get(end))]
         fields += [["called", "; ".join(names)]] if names else []
         if row.action is not None:
-            said = f"{row.severity.title} by {row.action.author}, {row.action.recorded_at[:16]}"
+            label = f"{row.severity.title} by {row.action.author}, {row.action.recorded_at[:16]}"
             fields.insert(
-                0, ["scored", said + ((row.action.note and f": {row.action.note}") or "")]
+                0, ["scored", label + ((row.action.note and f": {row.action.note}") or "")]
             )
+        if row.rule is not None:
+            fields.insert(0, ["scored", f"{row.severity.title} by rule {row.rule.id}"])
+        known = self.day.known_of(row)
+        fields += [[what, text] for what in KNOWN for text in known.get(what, ())]
+        if row.suppressed is not None:
+            fields.insert(0, ["suppressed", f"{row.suppressed.reason} ({row.suppressed.author})"])
         ((count, found),) = facts.behind(source, [event], RAW)
         return {
             "at": place,
@@ -207,13 +223,13 @@ def _ranks(rows: Any) -> list[int]:
     ranks = [each.rank for each in rows]
     if None in ranks:
         raise UsageError(
-            "the ranks of this day are not published yet: Save makes its tables, then this works"
+            "the ranks of this day are not published yet: press Save to make its tables, and retry"
         )
     return ranks
 
 
 def _group(known: dict[object, int], value: object) -> int:
-    """A number for a value: the page compares numbers, not texts."""
+    """Return a number for a value: the page compares numbers, not texts."""
     return -1 if value in (None, "") else known.setdefault(value, len(known))
 
 

@@ -1,12 +1,13 @@
-"""Scoring by lists: what is chosen, which rows that means, and what comes of it. No widgets."""
+"""Scoring by lists: the choices, the matching rows, and the actions. No widgets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from analyst.actions import Severity, parse_severity
-from analyst.day import Reply, Shown
+from analyst.day import Reply, Shown, all_or_none
 from analyst.pictures.text import many
 from analyst.selectors import Chosen, chosen
 from analyst.workbench import COFF, Workbench
@@ -22,13 +23,13 @@ TITLES: Mapping[str, str] = {
     "fulluri": "URI",
     "clientip": "Client IP",
 }
-"""What the lists of columns are called; others by their column."""
+"""Column -> the title of its list; other lists use the name of their column."""
 QUICK: Mapping[str, str] = {
     "ip": "Quick IP scoring",
     "suffix": "Quick scoring: a name and all below it",
     "uri": "Quick scoring: a full URI",
 }
-"""What the box is called that goes before the lists, by the kind of selector."""
+"""Kind of selector -> the title of the quick box, which takes precedence over the lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,18 @@ class Column:
     name: str
     title: str
     follows: str | None = None
-    """The column that has to be chosen first, and whose choice it depends on."""
+    """The column whose value must be chosen first; it determines the values of this one."""
 
 
 class Scoring:
-    """What is chosen in the lists, and the actions on it.
+    """The choices in the lists, and the actions on the selected rows.
 
-    `choices`, `finds`, `quick`, `severity`, `note`, `only_open` and `each` are set by who draws it.
+    The widgets set `choices`, `finds`, `quick`, `severity`, `note`, `only_open` and `each`.
     """
 
     def __init__(self, day: Workbench, coff: int = COFF) -> None:
         if coff < 1:
-            raise UsageError(f"COFF {coff}: a list of so many values shows nothing, take 1 or more")
+            raise UsageError(f"COFF {coff}: a list of {coff} values shows nothing: use 1 or more")
         self.day = day
         self.coff = coff
         self.columns = _columns(day)
@@ -61,8 +62,8 @@ class Scoring:
         self.clear()
 
     def clear(self) -> None:
-        """Forget what was chosen; a severity is never there by itself."""
-        # The same dictionaries: who draws them holds them.
+        """Reset the choices; there is no default severity."""
+        # Update the dictionaries in place: the widgets refer to them.
         self.choices.update(dict.fromkeys((each.name for each in self.columns), None))
         self.finds.update(dict.fromkeys(self.choices, ""))
         self.quick = ""
@@ -73,7 +74,7 @@ class Scoring:
 
     @property
     def quick_title(self) -> str:
-        """What the box is called; empty if there is none."""
+        """The title of the quick box; empty if there is none."""
         return QUICK.get(self.quick_kind, self.quick_kind) if self.quick_kind else ""
 
     def values(self, column: Column) -> Shown:
@@ -87,10 +88,10 @@ class Scoring:
         return self.day.values(column.name, self.coff, self.finds[column.name], among)
 
     def selected(self) -> list[Chosen]:
-        """What is chosen, as selectors; what is typed goes before the lists.
+        """Return the choices as selectors; typed text takes precedence over the lists.
 
         Raises:
-            UsageError: Nothing is.
+            UsageError: Nothing is selected.
         """
         if self.quick.strip() and self.quick_kind:
             (name,) = self.day.triage.kinds[self.quick_kind].by
@@ -101,47 +102,48 @@ class Scoring:
         return chosen(self.day.triage, given, each=self.each)
 
     def preview(self) -> tuple[bool, str]:
-        """Whether there is something to score, and what it would be."""
+        """Return whether there is something to score, and a description of the rows."""
+        notes: list[str] = []
         try:
+            notes += self.day.reload()
             replies = [
                 self.day.label(kind, selector, Severity.LOW, only_open=self.only_open, dry_run=True)
                 for kind, selector in self.selected()
             ]
         except SpotOaError as error:
-            return False, str(error)
+            return False, "; ".join([*notes, str(error)])
         matched = sum(each.matched for each in replies)
-        said = " and ".join(_rows(each) for each in replies)
+        text = "; ".join([*notes, " and ".join(_rows(each) for each in replies)])
         if self.quick.strip():
-            said += "; the lists are ignored"
+            text += "; the lists are ignored"
         if self.only_open and any(each.scored for each in replies):
-            said += "; they are left alone"
+            text += "; scored rows are skipped"
         if matched and self.severity is None:
-            said += "; choose a severity"
-        return matched > 0 and self.severity is not None, said
+            text += "; choose a severity"
+        return matched > 0 and self.severity is not None, text
 
     def score(self) -> str:
-        """Put the severity on the rows.
+        """Score the selected rows; write nothing if the selection or severity is missing.
 
         Returns:
-            What came of it; nothing is written where something is missing.
+            The result as text.
         """
+        texts: list[str] = []
         try:
             if self.severity is None:
-                raise UsageError("no severity chosen, nothing scored")
+                raise UsageError("nothing scored: choose a severity")
             severity = parse_severity(int(self.severity))
-            replies = [
-                self.day.label(kind, selector, severity, note=self.note, only_open=self.only_open)
-                for kind, selector in self.selected()
-            ]
+            label = partial(self.day.label, note=self.note, only_open=self.only_open)
+            for reply in all_or_none([partial(label, *each, severity) for each in self.selected()]):
+                texts.append(reply_text(self.day, reply, severity))
+                if reply.action:
+                    self.clear()
         except SpotOaError as error:
-            return str(error)
-        told = [told_of(self.day, each, severity) for each in replies]
-        if any(each.action for each in replies):
-            self.clear()
-        return " ".join(told)
+            texts.append(str(error))
+        return " ".join(texts)
 
     def undo(self) -> str:
-        """Take back one's own last action."""
+        """Undo the author's own last action."""
         return undone(self.day)
 
     def save(self) -> str:
@@ -152,33 +154,36 @@ class Scoring:
             return str(error)
 
 
-def told_of(day: Workbench, reply: Reply, severity: Severity) -> str:
-    """What a reply says to who has clicked."""
+def reply_text(day: Workbench, reply: Reply, severity: Severity) -> str:
+    """Return a reply as text for the analyst."""
+    if reply.action is None and reply.matched:
+        rest = "" if sum(reply.scored.values()) == reply.matched else ", the others suppressed"
+        return "; ".join([f"Nothing scored: {_rows(reply)}{rest}", *reply.notes])
     if reply.action is None:
-        return "; ".join(["No row is such, nothing scored.", *reply.notes])
+        return "; ".join(["No row matches, nothing scored.", *reply.notes])
     still = sum(each.is_open for each in day.rows())
     count = many(reply.action.row_count, "row")
-    said = f"{count} scored {severity.title} (action {reply.action.short_id}). {still:,} open."
-    return " ".join([said, *(f"{note}." for note in reply.notes)])
+    text = f"{count} scored {severity.title} (action {reply.action.short_id}). {still:,} open."
+    return " ".join([text, *(f"{note}." for note in reply.notes)])
 
 
 def undone(day: Workbench) -> str:
-    """Take back one's own last action, and say so."""
+    """Undo the author's own last action; return the result as text."""
     try:
         reply = day.undo()
     except SpotOaError as error:
         return str(error)
-    return f"Taken back: {many(reply.changed, 'row')} as before."
+    return f"Undone: {many(reply.changed, 'row')} restored."
 
 
 def _rows(reply: Reply) -> str:
     before = sum(reply.scored.values())
     already = ", ".join(f"{count} {severity.title}" for severity, count in reply.scored.items())
-    return many(reply.matched, "row") + (f", {before} scored already ({already})" if before else "")
+    return many(reply.matched, "row") + (f", {before} already scored ({already})" if before else "")
 
 
 def _columns(day: Workbench) -> list[Column]:
-    """The columns that can be chosen from, in the order of the description."""
+    """Return the columns with a list, in the order of the pipeline's description."""
     kinds = day.triage.kinds.values()
     found: dict[str, Column] = {}
     for match in kinds:
@@ -198,7 +203,7 @@ def _quick_kind(day: Workbench) -> str:
 
 
 def _has_each(day: Workbench) -> bool:
-    """Whether two choices can be one label of both, or one label of each."""
+    """Whether two choices can be scored either together or separately."""
     kinds = [match for match in day.triage.kinds.values() if not match.typed]
     alone = {next(iter(match.by)) for match in kinds if len(match.by) == 1}
     return any(len(match.by) > 1 and set(match.by) <= alone for match in kinds)
@@ -209,6 +214,6 @@ def _plain(value: object) -> str | int:
 
 
 def shown(value: object, length: int) -> str:
-    """A value of a list, cut for display only."""
+    """Return a value of a list, shortened for display only."""
     text = printable(value)
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,4 +1,4 @@
-"""Search what was scored High, and write the story of it."""
+"""Search the traffic of High anchors, and write their stories."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import ipywidgets as widgets
 
 from analyst.actions import LIMITS
 from analyst.listing import CSS
-from analyst.panels.findings import DETAILS_LIMIT, NONE, TOP_RESULTS, Findings
+from analyst.panels.findings import DETAILS_LIMIT, NONE, TOP_RESULTS, Anchor, Findings
 from analyst.panels.skin import say, show, style, words
 from analyst.pictures.notebook import Picture
+from analyst.pictures.text import t
 from analyst.workbench import Workbench
 
 _FIRST = "- Select -"
+_STORY = ".soa p.story{overflow-wrap:anywhere;max-width:60em}"
 
 
 class ThreatPanel(widgets.VBox):  # type: ignore[misc]
-    """The skin of `Findings`: `model` has what was found."""
+    """The widgets of `Findings`: `model` has the search result."""
 
     def __init__(
         self,
@@ -30,9 +32,9 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
         self._drawing = False
         self.anchors = widgets.Select(options=[(_FIRST, None)], rows=6)
         self.search = widgets.Button(description="Search", button_style="primary", disabled=True)
-        self.refresh = widgets.Button(description="Refresh", tooltip="What others did meanwhile")
+        self.refresh = widgets.Button(description="Refresh", tooltip="Show what others did")
         self.title = widgets.Text(placeholder=f"Title (at most {LIMITS['title']} characters)")
-        self.text = widgets.Textarea(placeholder="What you found, and what is to be done", rows=5)
+        self.text = widgets.Textarea(placeholder="What you found, and what to do", rows=5)
         self.save = widgets.Button(description="Save story", disabled=True)
         self.remove = widgets.Button(description="Remove story", disabled=True)
         self.result = widgets.HTML()
@@ -56,15 +58,15 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
         self.anchors.observe(self._chosen, "value")
         self.search.on_click(self._searched)
         self.refresh.on_click(lambda _: day.redraw())
-        self.save.on_click(lambda _: self._told(self.model.save, self.title.value, self.text.value))
-        self.remove.on_click(lambda _: self._told(self.model.remove))
+        self.save.on_click(lambda _: self._call(self.model.save, self.title.value, self.text.value))
+        self.remove.on_click(lambda _: self._call(self.model.remove))
         day.changed.append(self.redraw)
         self.redraw()
         if not self.model.anchors():
             say(self.message, NONE)
 
     def redraw(self) -> None:
-        """Show the anchors of this moment; what was chosen stays so if it is still there."""
+        """Show the current anchors; keep the choice if it is still among them."""
         offered = self.model.anchors()
         before = self.anchors.value
         self._drawing = True
@@ -77,7 +79,7 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
         self._enable()
 
     def preview(self) -> Picture:
-        """What was found, as pictures; a sentence before anything was."""
+        """Draw the search result; before a search, return a message."""
         return self.model.preview()
 
     def _enable(self) -> None:
@@ -93,6 +95,22 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
         self.title.value = story.title if story else ""
         self.text.value = story.text if story else ""
         self._enable()
+        self._show_story(anchor)
+
+    def _show_story(self, anchor: Anchor | None) -> None:
+        """Show the anchor's story with its published tables; nothing without a story."""
+        view = None if anchor is None else self.model.view(anchor)
+        if view is None:
+            show(self.result, "")
+            return
+        tables = "".join(f"<section>{each.html()}</section>" for each in view.tables)
+        notes = f'<p class="note">{t(view.note)}</p>' if view.note else ""
+        drawn = view.picture.svg if view.picture else ""
+        by = f"{view.story.action.author}, {view.story.action.recorded_at[:16]}"
+        head = f'<h4 class="title">{t(view.story.title)}</h4><p class="note">{t(by)}</p>'
+        lines = "<br>".join(map(t, view.story.text.splitlines()))
+        text = f'<p class="story">{lines}</p>'
+        show(self.result, f"<style>{CSS}{_STORY}</style>{head}{text}{notes}{tables}{drawn}")
 
     def _searched(self, _: Any) -> None:
         anchor = self.anchors.value
@@ -106,7 +124,7 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
         body = f'<style>{CSS}</style><div class="tables">{tables}</div>'
         show(self.result, body if found else "")
 
-    def _told(self, call: Any, *given: str) -> None:
+    def _call(self, call: Any, *given: str) -> None:
         anchor = self.anchors.value
         if anchor is not None:
             say(self.message, call(anchor, *given))

@@ -1,8 +1,8 @@
-"""Pictures of a day: pure functions, a DataFrame in, SVG text out.
+"""Pictures of a day: pure functions from a DataFrame to SVG text.
 
-Equal frames give equal bytes. Colours are classes of `static/pictures.css`, so that a page shows a
-picture light or dark. Text from traffic goes through `text.t`, which makes it inert. Nothing here
-reads a file but those of `static`, and nothing knows of reports or notebooks.
+Equal frames give equal bytes. Colours are classes of `static/pictures.css`, so that a page can show
+a picture light or dark. Text from traffic goes through `text.t`, which escapes it. This package
+reads only the files in `static`, and does not depend on reports or notebooks.
 """
 
 from analyst.pictures.branches import branches

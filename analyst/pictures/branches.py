@@ -1,4 +1,4 @@
-"""What belongs to an anchor, by branch: each branch with its leaves, each leaf with its count."""
+"""Draws an anchor with its branches, and each branch with its leaves and their counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from analyst.pictures.svg import circle, diamond, line, mark, n, path, picture, 
 from analyst.pictures.text import cut, many, number
 
 LEAVES = 8
-"""The most leaves of a branch; the rest is summed up."""
+"""Maximum number of leaves of a branch; the rest is summed up."""
 WIDTH = 880
 _STEP, _TOP = 16, 46
 _ROOT, _BRANCH, _LEAF, _BAR = 60, 220, 400, 660
@@ -18,9 +18,9 @@ def branches(counted: pd.DataFrame, anchor: str, noun: str) -> str:
     """Draw an anchor, its branches in the order of the frame, and their leaves, most first.
 
     Args:
-        counted: A row per leaf: branch, leaf, total. A branch without a leaf has a row without one.
-        anchor: What they belong to.
-        noun: What the totals count, one of it.
+        counted: One row per leaf: branch, leaf, total. A branch without leaves has one row.
+        anchor: The text of the root.
+        noun: The singular noun for the totals.
     """
     found: dict[str, list[tuple[str, int]]] = {}
     for branch, leaf, total in records(counted, {"branch": "", "leaf": None, "total": 0}):
@@ -33,8 +33,8 @@ def branches(counted: pd.DataFrame, anchor: str, noun: str) -> str:
     lines = sum(max(len(each), 1) for each in rows.values())
     height = _TOP + max(lines, 1) * _STEP + 8
     root = _TOP + max(lines, 1) * _STEP / 2
-    said = many(whole, noun)
-    parts = [text(10, 16, cut(anchor, 90), css="head"), text(10, 31, said, css="dim small")]
+    summary = many(whole, noun)
+    parts = [text(10, 16, cut(anchor, 90), css="head"), text(10, 31, summary, css="dim small")]
     drawn = []
     row = float(_TOP)
     for branch, leaves in rows.items():
@@ -59,7 +59,7 @@ def branches(counted: pd.DataFrame, anchor: str, noun: str) -> str:
     if found:
         parts.append(line(_BAR, _TOP, _BAR, height - 8, "axis"))
     parts += [*drawn, mark(anchor, diamond(_ROOT, root, 6, "node inside"), pick=anchor)]
-    return picture("branches", WIDTH, height, f"{anchor}: {said}", parts)
+    return picture("branches", WIDTH, height, f"{anchor}: {summary}", parts)
 
 
 def _shown(leaves: list[tuple[str, int]]) -> list[tuple[str, int]]:

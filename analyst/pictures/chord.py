@@ -1,4 +1,4 @@
-"""The traffic of one address with each of its peers: who sent how much, and which way."""
+"""Draws the traffic of one address with each of its peers, by direction and volume."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analyst.pictures.svg import arc, mark, n, path, picture, records, rect, tex
 from analyst.pictures.text import bad, cut, many, size
 
 LINES = 28
-"""The most lines; the last one sums up the others if there are more peers."""
+"""Maximum number of lines; with more peers, the last line sums up the rest."""
 WIDTH = 560
 _STEP = 14
 _TOP = 46
@@ -36,40 +36,40 @@ class _Line:
 
     @property
     def width(self) -> float:
-        # Linear, one exfiltration would hide all else.
+        # On a linear scale, one exfiltration would hide everything else.
         return math.sqrt(self.sent) + math.sqrt(self.received)
 
 
 def chord(chords: pd.DataFrame, address: str, known_bad: Collection[str] = ()) -> str:
-    """Draw the whole day's traffic of an address with its suspicious peers.
+    """Draw a day's traffic of an address with its suspicious peers.
 
     Args:
-        chords: Of `flow_chords`: ip_threat, srcip, dstip, ibyt.
+        chords: Columns of `flow_chords`: ip_threat, srcip, dstip, ibyt.
         address: The `ip_threat`.
-        known_bad: Addresses that a source knows as bad; each has its own line, first.
+        known_bad: Addresses with a bad reputation; they get their own lines first.
     """
     lines = _lines(chords, address, known_bad)
     peers = sum(each.others or 1 for each in lines)
     total = sum(each.bytes for each in lines)
-    said = f"{many(peers, 'peer')} · {size(total)} · width: root of bytes"
+    summary = f"{many(peers, 'peer')} · {size(total)} · width: root of bytes"
     if any(each.known_bad for each in lines):
-        said += " · ▲ known bad"
+        summary += " · ▲ known bad"
     height = _TOP + (max(len(lines), 6) * _STEP + 10 if lines else 0)
     radius = min(118.0, (height - _TOP) / 2 - 6)
     parts = [
         text(10, 16, cut(address, 64), css="head"),
-        text(10, 31, said if lines else "no peers", css="dim small"),
+        text(10, 31, summary if lines else "no peers", css="dim small"),
         *(_heads() if lines else ()),
         *_drawn(lines, 12 + radius, _TOP + (height - _TOP) / 2, radius),
     ]
-    return picture("chord", WIDTH, height, f"{address}: {said if lines else 'no peers'}", parts)
+    return picture("chord", WIDTH, height, f"{address}: {summary if lines else 'no peers'}", parts)
 
 
 def _lines(chords: pd.DataFrame, address: str, known_bad: Collection[str]) -> list[_Line]:
     sums: dict[str, list[int]] = {}
     columns = {"ip_threat": "", "srcip": "", "dstip": "", "ibyt": 0}
     for threat, source, target, sent in records(chords, columns):
-        # An address is no peer of itself.
+        # An address is not a peer of itself.
         if threat == address and source != target and address in (source, target):
             peer, way = (target, 0) if source == address else (source, 1)
             sums.setdefault(peer, [0, 0])[way] += int(sent)
@@ -126,11 +126,11 @@ def _drawn(lines: list[_Line], x: float, y: float, radius: float) -> list[str]:
         body += text(_NAMES, row, name, css="bad" if each.known_bad else "")
         body += text(_SENT, row, size(each.sent or None), css="dim", anchor="end")
         body += text(_RECEIVED, row, size(each.received or None), css="dim", anchor="end")
-        told = (
+        label = (
             f"{bad(each.name, each.known_bad)}: sent {size(each.sent)}, "
             f"received {size(each.received)}"
         )
-        parts.append(mark(told, body, pick=None if each.others else each.name))
+        parts.append(mark(label, body, pick=None if each.others else each.name))
         angle = end + _GAP
     return parts
 

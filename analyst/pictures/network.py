@@ -1,4 +1,4 @@
-"""Who talks to whom among the suspicious connections."""
+"""Draws the network of the suspicious connections."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from analyst.pictures.text import bad, cut, many
 
 WIDTH = 1120
 ADDRESSES = 400
-"""The most addresses drawn: a layout takes long, and nobody reads more."""
+"""Maximum number of addresses drawn: the layout is slow, and nobody reads more."""
 PEERS = 24
-"""The most peers drawn of a hub's that have no other."""
+"""Maximum number of a hub's exclusive peers that are drawn."""
 _TOP = 44
 _ROUNDS = 80
 _LEAST = 3
@@ -44,8 +44,8 @@ def network(connections: pd.DataFrame, known_bad: Collection[str] = ()) -> str:
     """Draw the suspicious connections, most suspicious first.
 
     Args:
-        connections: Of `flow_scores`, by rank: srcip, dstip, srcip_internal, destip_internal.
-        known_bad: Addresses that a source knows as bad.
+        connections: Rows of `flow_scores`: srcip, dstip, srcip_internal, destip_internal.
+        known_bad: Addresses with a bad reputation.
     """
     inside, pairs = _pairs(connections)
     shown = _shown(pairs, known_bad)
@@ -58,22 +58,22 @@ def network(connections: pd.DataFrame, known_bad: Collection[str] = ()) -> str:
         _groups(shown.pairs),
         key=lambda group: (not any(each in known_bad for each in group), -len(group), group[0]),
     )
-    # The few peers of one address are a list beside it.
+    # If an address has few peers, they are drawn as a list next to it.
     fans = [group for group in groups if _is_fan(group, shown.pairs)]
     places, bottom = _packed(
         [_fan(group) if group in fans else _laid_out(group, shown.pairs) for group in groups]
     )
     hubs = {group[0] for group in fans}
     everyone = len({end for pair in pairs for end in pair})
-    said = f"{many(everyone, 'address', 'addresses')}, {many(len(pairs), 'pair')}"
+    summary = f"{many(everyone, 'address', 'addresses')}, {many(len(pairs), 'pair')}"
     parts = [
-        text(10, 16, said, css="head"),
+        text(10, 16, summary, css="head"),
         text(10, 31, "◆ inside ● outside ▲ known bad · size: suspicious peers", css="dim small"),
     ]
     names = {address for group in groups if len(group) <= _ALL_NAMES for address in group}
     for one, other in shown.pairs:
         parts.append(line(*places[one], *places[other], "edge"))
-    # Small ones first, so that a hub and its name lie on top.
+    # Draw small nodes first, so that a hub and its name are on top.
     for address in sorted(addresses, key=lambda each: (degree[each], each in known_bad, each)):
         named = address in names or address in known_bad or degree[address] >= _LEAST
         parts.append(
@@ -96,11 +96,11 @@ def network(connections: pd.DataFrame, known_bad: Collection[str] = ()) -> str:
     height = bottom + 30
     foot = " · ".join([f"{many(len(shown.pairs), 'pair')} drawn", *left_out])
     parts.append(text(10, height - 10, foot, css="dim small"))
-    return picture("network", WIDTH, height, f"{said}; {foot}", parts)
+    return picture("network", WIDTH, height, f"{summary}; {foot}", parts)
 
 
 def _pairs(connections: pd.DataFrame) -> tuple[dict[str, bool], list[Pair]]:
-    """Which addresses are inside, and the pairs, each once whatever its direction."""
+    """Return which addresses are inside, and each pair once, regardless of direction."""
     inside: dict[str, bool] = {}
     pairs: dict[Pair, None] = {}
     columns = {"srcip": None, "dstip": None, "srcip_internal": 0, "destip_internal": 0}
@@ -141,21 +141,21 @@ def _shown(pairs: Sequence[Pair], known_bad: Collection[str]) -> _Shown:
         else:
             addresses.update(pair)
             within.append(pair)
-    # A hub that is not drawn itself has nothing to be said of.
+    # A hub that is not drawn has no label for its further peers.
     gone = sum(count for hub, count in more.items() if hub not in addresses)
     more = {hub: count for hub, count in more.items() if hub in addresses}
     return _Shown(within, lone, more, beyond + gone)
 
 
 def _hub(one: str, other: str, peers: Mapping[str, Sequence[str]]) -> str:
-    """The end of a pair whose other end has no other peer."""
+    """Return the end of a pair whose other end has no other peer."""
     if len(peers[one]) > 1 and len(peers[other]) == 1:
         return one
     return other if len(peers[other]) > 1 and len(peers[one]) == 1 else ""
 
 
 def _groups(pairs: Sequence[Pair]) -> list[list[str]]:
-    """Addresses that are connected, largest group first; within it the most connected first."""
+    """Return the connected groups, largest first; within a group most connected first."""
     root: dict[str, str] = {}
 
     def find(address: str) -> str:
@@ -186,22 +186,22 @@ def _is_fan(group: Sequence[str], pairs: Sequence[Pair]) -> bool:
 
 
 def _fan(group: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """An address on the left, its peers in a column."""
+    """Place an address on the left, and its peers in a column."""
     hub, *peers = group
     middle = _LINE * (len(peers) - 1) / 2
     places = {peer: (_REACH, row * _LINE + 8) for row, peer in enumerate(peers)}
-    # Its name stands above it.
+    # The name is drawn above the address.
     return {hub: (0.0, max(middle, 10.0) + 8), **places}
 
 
 def _laid_out(group: list[str], pairs: Sequence[Pair]) -> dict[str, tuple[float, float]]:
-    """Places of a group's addresses, from 0 on: by Fruchterman and Reingold, hub first."""
+    """Place a group's addresses, hub first, with the layout of Fruchterman and Reingold."""
     count = len(group)
     index = {address: place for place, address in enumerate(group)}
     edges = np.array(
         [(index[one], index[other]) for one, other in pairs if one in index], dtype=np.int64
     ).reshape(-1, 2)
-    # No chance in it: on a spiral, the most connected in the middle.
+    # Deterministic start: on a spiral, the most connected in the middle.
     turn = np.arange(count) * math.pi * (3 - math.sqrt(5))
     at = np.sqrt(np.arange(count))[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     for step in range(_ROUNDS if count > 2 else 0):  # noqa: PLR2004 - two lie beside each other
@@ -226,7 +226,7 @@ def _laid_out(group: list[str], pairs: Sequence[Pair]) -> dict[str, tuple[float,
 def _packed(
     groups: Sequence[Mapping[str, tuple[float, float]]],
 ) -> tuple[dict[str, tuple[float, float]], float]:
-    """Groups side by side in rows; the places, and where the last row ends."""
+    """Arrange groups in rows; return the places and the end of the last row."""
     places: dict[str, tuple[float, float]] = {}
     x, y, tall = _EDGE, _TOP + 14.0, 0.0
     for group in groups:
@@ -261,15 +261,15 @@ def _node(
     else:
         body = (diamond if inside[address] else circle)(x, y, radius, f"node {within}")
     more = f" and {many(shown.more[address], 'more peer')}" if address in shown.more else ""
-    told = bad(f"{address}{more}: {within}, {many(peers, 'suspicious peer')}", known)
+    label = bad(f"{address}{more}: {within}, {many(peers, 'suspicious peer')}", known)
     if named:
         name = cut(address, _NAME) + more
         if above:
             body += text(x - radius, y - radius - 6, name, css="halo bad" if known else "halo")
-            return mark(told, body, pick=address)
-        # A name that would run out of the picture ends at the address.
+            return mark(label, body, pick=address)
+        # If the name does not fit on the right, draw it on the left.
         fits = x + radius + 5 + _LETTER * len(name) < WIDTH
         at = x + radius + 4 if fits else x - radius - 4
         css = "halo bad" if known else "halo"
         body += text(at, y + 4, name, css=css, anchor="" if fits else "end")
-    return mark(told, body, pick=address)
+    return mark(label, body, pick=address)

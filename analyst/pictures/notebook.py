@@ -1,4 +1,4 @@
-"""A picture as a notebook shows it: light or dark as JupyterLab is, and left alone by MathJax."""
+"""Pictures in notebooks: they follow JupyterLab's theme, and MathJax ignores them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LABEL = re.compile(r'aria-label="([^"]*)"')
 
 @cache
 def notebook_style() -> str:
-    """The style sheet of pictures; dark where JupyterLab is, whatever the browser is."""
+    """Return the style sheet of pictures, which follows JupyterLab's theme, not the browser's."""
     return _BY_BROWSER.sub(r"[data-jp-theme-light=false] \1\2", style())
 
 
 def in_output(body: str, css: str = "") -> str:
-    """HTML of ours for the output of a cell."""
-    # Lab's MathJax knows this class only; a name may hold `$`.
+    """Return our own HTML as the output of a cell."""
+    # JupyterLab's MathJax respects only this class; a name may contain `$`.
     return f'<div class="soa mathjax_ignore"><style>{notebook_style()}{css}</style>{body}</div>'
 
 
@@ -34,15 +34,15 @@ class Picture:
 
     @property
     def alt(self) -> str:
-        """What it shows, in words."""
+        """The picture's description as text."""
         found = _LABEL.search(self.svg)
         return found[1] if found else ""
 
     def save(self, path: str | Path) -> Path:
-        """Write it as an SVG file of its own.
+        """Write the picture as a standalone SVG file.
 
         Args:
-            path: Where; replaced if it is there.
+            path: The file; replaced if it exists.
         """
         target = Path(path)
         inside = self.svg.replace(">", f"><style>{style()}</style>", 1)
@@ -54,5 +54,5 @@ class Picture:
 
 
 def message(text: str) -> Picture:
-    """A sentence in the place of a picture."""
+    """Return a message in place of a picture."""
     return Picture(f"<p>{t(text)}</p>")

@@ -1,4 +1,4 @@
-"""Where the outside ends of suspicious events are, as bars."""
+"""Draws the places of suspicious events' outside ends as bars."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from analyst.pictures.svg import mark, picture, records, rect, text
 from analyst.pictures.text import bad, cut, many, number
 
 PLACES = 15
-"""The most places; the others are summed up."""
+"""Maximum number of places; the rest is summed up."""
 WIDTH = 1120
 _BARS, _STEP, _TOP = 470, 20, 24
 
@@ -17,7 +17,7 @@ def places(counted: pd.DataFrame) -> str:
     """Draw how many suspicious ends each place has.
 
     Args:
-        counted: A row per place: place, ends, known_bad (of these ends).
+        counted: One row per place: place, ends, known_bad (of these ends).
     """
     rows = sorted(
         _rows(counted),
@@ -37,11 +37,11 @@ def places(counted: pd.DataFrame) -> str:
         scale = (WIDTH - _BARS - 20) / max(highest, 1)
         body = text(10, y + 12, bad(cut(place, 52), known > 0), css="bad" if known else "")
         body += text(_BARS - 16, y + 12, number(ends), css="dim", anchor="end")
-        # Known bad is the lower, full half of the bar's beginning.
+        # Known bad ends fill the lower half of the bar, from its beginning.
         body += rect(_BARS, y + 2, ends * scale, 12, "bar")
         body += rect(_BARS, y + 8, known * scale, 6, "bar bad") if known else ""
-        told = f"{place}: {many(ends, 'suspicious end')}, {number(known)} known bad"
-        parts.append(mark(bad(told, known > 0), body))
+        label = f"{place}: {many(ends, 'suspicious end')}, {number(known)} known bad"
+        parts.append(mark(bad(label, known > 0), body))
     if not rows:
         parts.append(text(10, _TOP + 12, "no place is known", css="dim"))
     height = _TOP + max(len(rows), 1) * _STEP + 6

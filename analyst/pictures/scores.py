@@ -1,4 +1,4 @@
-"""How the scores of the suspicious lie, and whether what is known bad has the low ones."""
+"""Draws the distribution of the suspicious events' scores, with known bad events apart."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def scores(bands: Mapping[str, pd.DataFrame]) -> str:
     """Draw a histogram per source over the logarithm of the score.
 
     Args:
-        bands: By name a row per suspicious event: score, known_bad. What is known bad hangs below
-            the line.
+        bands: Name -> one row per suspicious event: score, known_bad. Known bad events are drawn
+            below the line.
     """
     read = {
         name: records(rows, {"score": None, "known_bad": False}) for name, rows in bands.items()
@@ -36,7 +36,7 @@ def scores(bands: Mapping[str, pd.DataFrame]) -> str:
     }
     bins = [place for counts in counted.values() for place, _ in counts]
     low, high = (min(bins), max(bins) + 1) if bins else (-3, 0)
-    # A decade has as many bars as there is room for.
+    # Merge bins if there is no room for all of them.
     wide = max(1, math.ceil((high - low) / _MOST))
     height = _TOP + len(bands) * _BAND + 8
     parts = [text(_LEFT, 14, "← more suspicious", css="dim small")]
@@ -93,7 +93,7 @@ def _band(
 
 
 def _bin(score: float) -> int:
-    # An infinite score is as little suspicious as can be.
+    # An infinite score is the least suspicious.
     return math.floor(math.log10(min(score, 1e308)) * _PER_DECADE + 1e-9)
 
 

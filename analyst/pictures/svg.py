@@ -1,4 +1,4 @@
-"""The few elements that pictures are made of: svg, g, path, line, rect, circle, text, title."""
+"""The SVG elements that pictures use: svg, g, path, line, rect, circle, text, title."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from analyst.pictures.text import WHOLE, cut, key, t
 
 @cache
 def style() -> str:
-    """The style sheet of pictures, light and dark."""
+    """Return the style sheet of pictures, light and dark."""
     return (Path(__file__).parent / "static" / "pictures.css").read_text("utf-8")
 
 
 def picture(kind: str, width: float, height: float, label: str, parts: Iterable[str]) -> str:
-    """A whole picture.
+    """Return a complete picture.
 
     Args:
-        kind: Its class, and how a page knows it.
-        width: In pixels, where there is room.
-        height: In pixels.
-        label: What it shows, for who cannot see it.
-        parts: Its elements, in the order in which they are painted.
+        kind: The class by which a page identifies the picture.
+        width: The width in pixels, if there is room.
+        height: The height in pixels.
+        label: The description for screen readers.
+        parts: The elements, in painting order.
     """
-    # One tab stop: the picture. Arrow keys move among its marks.
+    # The picture is one tab stop. Arrow keys move among its marks.
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="soa {kind}" role="group" tabindex="0" '
         f'width="{n(width)}" height="{n(height)}" viewBox="0 0 {n(width)} {n(height)}" '
@@ -38,69 +38,69 @@ def picture(kind: str, width: float, height: float, label: str, parts: Iterable[
 
 
 def mark(label: str, body: str, *, css: str = "", pick: object = None) -> str:
-    """Something that is told by its label, and that can be picked if it stands for a value."""
-    said = t(cut(label, WHOLE))
+    """Return a labelled group; `pick` is the value that it selects when clicked."""
+    shown = t(cut(label, WHOLE))
     picked = "" if pick is None else f' data-k="{t(key(pick))}"'
     return (
-        f'<g role="img" class="mark{css and " " + css}" tabindex="-1" aria-label="{said}"{picked}>'
-        f"<title>{said}</title>{body}</g>"
+        f'<g role="img" class="mark{css and " " + css}" tabindex="-1" aria-label="{shown}"{picked}>'
+        f"<title>{shown}</title>{body}</g>"
     )
 
 
 def text(x: float, y: float, shown: object, *, css: str = "", anchor: str = "") -> str:
-    """A line of text, made inert."""
+    """Return a line of escaped text."""
     aligned = f' text-anchor="{anchor}"' if anchor else ""
     return f'<text x="{n(x)}" y="{n(y)}"{classed(css)}{aligned}>{t(shown)}</text>'
 
 
 def rect(x: float, y: float, width: float, height: float, css: str) -> str:
-    """A bar."""
+    """Return a rectangle."""
     return (
         f'<rect x="{n(x)}" y="{n(y)}" width="{n(width)}" height="{n(height)}"{classed(css)}></rect>'
     )
 
 
 def line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
-    """A straight line."""
+    """Return a straight line."""
     return f'<line x1="{n(x1)}" y1="{n(y1)}" x2="{n(x2)}" y2="{n(y2)}"{classed(css)}></line>'
 
 
 def path(d: str, css: str) -> str:
-    """Any shape."""
+    """Return a path of any shape."""
     return f'<path d="{d}"{classed(css)}></path>'
 
 
 def circle(x: float, y: float, radius: float, css: str) -> str:
-    """An end outside."""
+    """Return a circle, the sign of an outside end."""
     return f'<circle cx="{n(x)}" cy="{n(y)}" r="{n(radius)}"{classed(css)}></circle>'
 
 
 def diamond(x: float, y: float, radius: float, css: str) -> str:
-    """An end inside."""
+    """Return a diamond, the sign of an inside end."""
     r = radius * 1.25
     return path(f"M{n(x - r)} {n(y)}L{n(x)} {n(y - r)}L{n(x + r)} {n(y)}L{n(x)} {n(y + r)}Z", css)
 
 
 def triangle(x: float, y: float, radius: float, css: str) -> str:
-    """Something known bad."""
+    """Return a triangle, the sign of known bad."""
     r = radius * 1.35
     low = y + r * 0.75
     return path(f"M{n(x - r)} {n(low)}L{n(x)} {n(y - r)}L{n(x + r)} {n(low)}Z", css)
 
 
 def classed(css: str) -> str:
-    """A class attribute, if there is a class."""
+    """Return a class attribute; empty without a class."""
     return f' class="{css}"' if css else ""
 
 
 def n(value: float) -> str:
-    """A coordinate, as short as a tenth of a pixel needs."""
+    """Format a coordinate, rounded to a tenth of a pixel."""
     shown = f"{value:.1f}".removesuffix(".0")
     return "0" if shown == "-0" else shown
 
 
 def arc(x: float, y: float, radius: float, start: float, end: float) -> str:
-    """The way along a circle from one angle to another (radians, 0 is right, clockwise)."""
+    """Return a path along a circle between two angles (radians, 0 is right, clockwise)."""
     large = int(abs(end - start) > math.pi)
     sweep = int(end > start)
     to_x, to_y = x + radius * math.cos(end), y + radius * math.sin(end)
@@ -108,11 +108,11 @@ def arc(x: float, y: float, radius: float, start: float, end: float) -> str:
 
 
 def records(frame: pd.DataFrame, columns: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a frame, of these columns; None for what is not there.
+    """Return the rows of a frame with these columns only.
 
     Args:
         frame: Any frame.
-        columns: The columns, each with what stands for a missing value.
+        columns: The columns, each with its replacement for missing values.
     """
     found = []
     for name, missing in columns.items():

@@ -1,4 +1,4 @@
-"""Text in pictures and pages: inert, short enough, and numbers with units."""
+"""Text in pictures and pages: escaping, shortening, and numbers with units."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import html
 from spot_oa.errors import printable
 
 WHOLE = 300
-"""The most characters of a value in a title or a key."""
+"""Maximum number of characters of a value in a title or a key."""
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _KILO = 1000
 _TENS = 99.95
 _BAD = "▲ "
 NONE = "\N{EN DASH}"
-"""What stands for no value."""
+"""The sign for a missing value."""
 
 
 def t(text: object) -> str:
-    """Any text as text of HTML or XML, also inside of an attribute's quotes."""
+    """Escape a text for HTML or XML, including quoted attributes."""
     return html.escape(printable(text), quote=True)
 
 
 def cut(text: object, length: int) -> str:
-    """Text of at most so many characters, without its middle: the ends of a name tell more."""
+    """Shorten a text to `length` characters by cutting its middle: the ends matter more."""
     shown = printable(text)
     if len(shown) <= length:
         return shown
@@ -33,7 +33,7 @@ def cut(text: object, length: int) -> str:
 
 
 def key(text: object) -> str:
-    """What names a value in a page: its text, or for a long one the ends of it and a hash."""
+    """Return the key of a value in a page: its text, or for a long text its ends and a hash."""
     shown = printable(text)
     if len(shown) <= WHOLE:
         return shown
@@ -41,12 +41,12 @@ def key(text: object) -> str:
 
 
 def bad(text: str, known: bool) -> str:
-    """Text with the sign of what is known bad in front of it, if it is."""
+    """Return the text, with the sign of known bad in front if `known`."""
     return _BAD + text if known else text
 
 
 def size(count: float | None) -> str:
-    """Bytes with a unit, three digits or so: `82.3 MB`."""
+    """Format bytes with a unit, with about three digits: `82.3 MB`."""
     if count is None:
         return NONE
     value, unit = float(count), 0
@@ -57,15 +57,15 @@ def size(count: float | None) -> str:
 
 
 def number(count: float | None) -> str:
-    """A count: `12,345`."""
+    """Format a count: `12,345`."""
     return NONE if count is None else f"{count:,.0f}"
 
 
 def many(count: int, one: str, more: str = "") -> str:
-    """A count and its noun: `1 peer`, `2 peers`."""
+    """Format a count and its noun: `1 peer`, `2 peers`."""
     return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def clock(minute: int) -> str:
-    """A minute of the day: `07:05`."""
+    """Format a minute of the day: `07:05`."""
     return f"{minute // 60:02}:{minute % 60:02}"

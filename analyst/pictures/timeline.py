@@ -1,4 +1,4 @@
-"""What was received, minute by minute, with the suspicious events below it, and the gaps in it."""
+"""Draws a day, minute by minute: received events, gaps, and the suspicious events below."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ _DUE = 12
 _TIMES = 4
 _SILENCES = 8
 _HALF_HOUR = 30
+_HALF_HOURS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """One source of events: what was received, and what of it is suspicious."""
+    """One source of events: the received and the suspicious ones."""
 
     name: str
     received: pd.DataFrame
-    """Of `<pipeline>_ingest_summary`: tdate, total."""
+    """Columns of `<pipeline>_ingest_summary`: tdate, total."""
     events: pd.DataFrame
-    """A row per suspicious event: minute (of the day, or nothing), known_bad."""
+    """One row per suspicious event: minute (of the day, or missing), known_bad."""
     steady: bool = True
-    """Whether silence is a gap: a source has a pace, a single address has none."""
+    """Whether silence counts as a gap: true for a source, false for a single address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Minutes in which nothing came although it was due: from the first to behind the last."""
+    """Minutes without events although some were due: `first` is included, `end` is not."""
 
     first: int
     end: int
@@ -50,7 +51,7 @@ class Gap:
 
 
 def minutes(received: pd.DataFrame) -> list[int]:
-    """Events by minute of the day."""
+    """Return the number of events in each minute of the day."""
     counts = [0] * MINUTES
     for tdate, total in records(received, {"tdate": "", "total": 0}):
         hour, _, minute = str(tdate)[11:16].partition(":")
@@ -60,12 +61,12 @@ def minutes(received: pd.DataFrame) -> list[int]:
 
 
 def gaps(received: pd.DataFrame) -> list[Gap]:
-    """Where data is missing, judged by the source's own pace.
+    """Find gaps in the data, based on the source's own event rate.
 
-    A run of empty minutes is a gap if it is three or more, a dozen events were due in it at the
-    pace of the median half-hour that has any (or of the whole day, if that is less), and it is
-    four times as long as the median silence, if there are eight or more: what asks in bursts is
-    silent between them.
+    A run of empty minutes is a gap if it has three or more minutes, a dozen events were due in it
+    at the rate of the median non-empty half-hour (of the whole day, if that is lower and fewer than
+    eight half-hours have events), and, if there are eight or more silences, it is four times as
+    long as the median one: a source that sends in bursts is silent between them.
     """
     counts = minutes(received)
     busy = [
@@ -75,8 +76,10 @@ def gaps(received: pd.DataFrame) -> list[Gap]:
     ]
     if not busy:
         return []
-    # A source of a few events a day has no pace of a half-hour.
-    pace = min(statistics.median(busy) / _HALF_HOUR, sum(busy) / MINUTES)
+    pace = statistics.median(busy) / _HALF_HOUR
+    if len(busy) < _HALF_HOURS:
+        # In a few busy half-hours, the median overestimates the rate.
+        pace = min(pace, sum(busy) / MINUTES)
     silences, minute = [], 0
     for empty, run in groupby(counts, lambda count: count == 0):
         end = minute + len(list(run))
@@ -146,18 +149,18 @@ def _ticks(band: Band, top: float) -> Iterable[str]:
         else:
             step = int(minute) // STEP
             steps[step, bool(known)] = steps.get((step, bool(known)), 0) + 1
-    # Known bad stands in a row of its own, below.
+    # Known bad events are drawn in a separate row below.
     for (step, known), count in sorted(steps.items()):
         x = (_x(step * STEP) + _x((step + 1) * STEP)) / 2 - 1
         body = rect(x, top + 14 * known, 2.4, 10, "tick bad" if known else "tick")
-        told = "known bad event" if known else "suspicious event"
+        noun = "known bad event" if known else "suspicious event"
         span = f"{clock(step * STEP)} to {clock(step * STEP + STEP)}"
-        yield mark(bad(f"{band.name} {span}: {many(count, told)}", known), body)
+        yield mark(bad(f"{band.name} {span}: {many(count, noun)}", known), body)
     if any(known for _, known in steps):
         yield text(_LEFT - 6, top + 23, "▲ known bad", css="bad small", anchor="end")
     if timeless:
-        told = f"{many(timeless, 'event')} without a time"
-        yield text(WIDTH - _RIGHT, top + 24, told, css="dim small", anchor="end")
+        note = f"{many(timeless, 'event')} without a time"
+        yield text(WIDTH - _RIGHT, top + 24, note, css="dim small", anchor="end")
 
 
 def _x(minute: float) -> float:

@@ -1,4 +1,4 @@
-"""The names that a client asked for: client, registered domains, a few names of each."""
+"""Draws the names that a client queried: client, registered domains, a few names of each."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from analyst.pictures.svg import circle, diamond, mark, n, path, picture, record
 from analyst.pictures.text import bad, cut, many
 
 DOMAINS = 12
-"""The most domains."""
+"""Maximum number of domains."""
 NAMES = 4
-"""The most names of a domain."""
+"""Maximum number of names per domain."""
 WIDTH = 880
 _STEP = 15
 _TOP = 46
@@ -41,19 +41,19 @@ def tree(
     """Draw the names of a client.
 
     Args:
-        names: Of `dns_dendro`: ip_dst, dns_qry_name.
+        names: Columns of `dns_dendro`: ip_dst, dns_qry_name.
         client: The `ip_dst`.
         suspicious: Names of the day's suspicious answers.
-        registered: Finds the registered domain of a name; nothing for a name that has none.
-        known_bad: Names and domains that a source knows as bad.
+        registered: Returns the registered domain of a name; empty if it has none.
+        known_bad: Names and domains with a bad reputation.
     """
     asked = dict.fromkeys(
         str(name) for ip, name in records(names, {"ip_dst": "", "dns_qry_name": ""}) if ip == client
     )
     domains = _domains(asked, suspicious, registered)
     count = sum(each in suspicious for each in asked)
-    said = f"{many(len(asked), 'name')} in {many(len(domains), 'domain')}, {count} suspicious"
-    parts = [text(10, 16, cut(client, 64), css="head"), text(10, 31, said, css="dim small")]
+    summary = f"{many(len(asked), 'name')} in {many(len(domains), 'domain')}, {count} suspicious"
+    parts = [text(10, 16, cut(client, 64), css="head"), text(10, 31, summary, css="dim small")]
     shown, rest = domains[:DOMAINS], domains[DOMAINS:]
     rows = [_leaves(each) for each in shown]
     lines = sum(max(len(each), 1) for each in rows)
@@ -73,6 +73,8 @@ def tree(
             shown_leaf = text(_NAME + 9, y + 4, leaf, css=f"halo {css}".strip())
             drawn.append(mark(bad(name or leaf, known), sign + shown_leaf, pick=name))
             row += _STEP
+        if not leaves:
+            row += _STEP
     if rest:
         more = sum(each.count for each in rest)
         there = many(len(rest), "more domain")
@@ -81,7 +83,7 @@ def tree(
     parts += drawn
     if asked:
         parts.append(mark(client, diamond(_CLIENT, root, 6, "node inside"), pick=client))
-    return picture("tree", WIDTH, height, f"{client}: {said}", parts)
+    return picture("tree", WIDTH, height, f"{client}: {summary}", parts)
 
 
 def _domains(
@@ -100,7 +102,7 @@ def _domains(
 
 
 def _leaves(domain: _Domain) -> list[tuple[str, str | None, str]]:
-    """What stands beside a domain: text, the name that it is, class."""
+    """Return the leaves of a domain: text, name, class."""
     if [domain.name] == domain.suspicious + domain.others:
         return []
     names = [*domain.suspicious, *domain.others]
@@ -125,17 +127,17 @@ def _drawn(domain: _Domain, y: float, known_bad: Collection[str]) -> str:
     name = cut(domain.name, 22) + count
     body = _sign(_DOMAIN, y, radius, css=some, known=known)
     body += text(_DOMAIN + radius + 5, y + 4, name, css="halo sus" if some else "halo")
-    told = (
+    label = (
         f"{bad(domain.name, known)}: {many(domain.count, 'name')}, "
         f"{len(domain.suspicious)} suspicious"
     )
-    return mark(told, body, pick=domain.name)
+    return mark(label, body, pick=domain.name)
 
 
 def _sign(x: float, y: float, radius: float, *, css: bool, known: bool) -> str:
     if known:
         return triangle(x, y, radius + 1, "node bad")
-    # A suspicious name is full, any other is a ring.
+    # Suspicious names are full dots, other names are rings.
     return circle(x, y, radius, "node sus" if css else "ring")
 
 

@@ -1,4 +1,4 @@
-"""Where on earth the outside ends of suspicious connections are."""
+"""Draws the outside ends of suspicious connections on a world map."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from analyst.pictures.text import bad, cut, many
 
 WIDTH = 1120
 NORTH, SOUTH = 84, -58
-"""The degrees that are drawn; land.txt has the same ends."""
+"""The range of latitudes drawn, as in land.txt."""
 SPOTS = 400
-"""The most spots: those with the most suspicious ends, and all with something known bad first."""
+"""Maximum number of spots: known bad ones first, then those with the most suspicious ends."""
 _SCALE = WIDTH / 360
 _TOP = 24
 _LEAST, _MOST = 3.0, 14.0
@@ -23,29 +23,30 @@ _NAMED = 4
 Spot = tuple[float, float]
 
 
-def worldmap(addresses: pd.DataFrame) -> str:
-    """Draw a dot for every place; several addresses of one place are one dot.
+def worldmap(addresses: pd.DataFrame, noun: str = "suspicious end") -> str:
+    """Draw a dot for every place; several addresses at one place are one dot.
 
     Args:
-        addresses: Of `flow_addresses`, outside ends only: ip, place, latitude (degrees north),
-            longitude (degrees east), ends (suspicious ends of it), known_bad (0 or 1).
+        addresses: Columns of `flow_addresses`, outside ends only: ip, place, latitude (degrees
+            north), longitude (degrees east), ends (its suspicious ends), known_bad (0 or 1).
+        noun: The singular noun for `ends`.
     """
     spots, unknown = _spots(addresses)
     order = sorted(spots, key=lambda spot: (not _is_bad(spots[spot]), -_ends(spots[spot]), spot))
     shown = order[:SPOTS]
     parts = [
-        text(10, 13, "as far as it is known: a city, or the middle of a country", css="dim small"),
+        text(10, 13, "as far as known: a city, or the middle of a country", css="dim small"),
         f'<g transform="translate(0 {_TOP})">{path(_land(), "land")}</g>',
     ]
-    # What is painted last lies on top: known bad, and the small ones above the large.
+    # Paint known bad last, so that it is on top, and small dots after large ones.
     upwards = sorted(shown, key=lambda spot: (_is_bad(spots[spot]), -_ends(spots[spot]), spot))
-    parts += [_mark(spot, spots[spot]) for spot in upwards]
+    parts += [_mark(spot, spots[spot], noun) for spot in upwards]
     left_out = [many(unknown, "address", "addresses") + " without a position"] if unknown else []
     if len(order) > SPOTS:
         left_out.append(f"{many(len(order) - SPOTS, 'more place')} not drawn")
     if left_out or not order:
-        said = ", ".join(left_out) or "no outside address"
-        parts.append(text(WIDTH - 10, 13, said, css="dim small", anchor="end"))
+        note = ", ".join(left_out) or "no outside address"
+        parts.append(text(WIDTH - 10, 13, note, css="dim small", anchor="end"))
     height = _TOP + (NORTH - SOUTH) * _SCALE
     return picture("worldmap", WIDTH, height, f"Map: {many(len(order), 'place')}", parts)
 
@@ -71,7 +72,7 @@ def _spots(addresses: pd.DataFrame) -> tuple[dict[Spot, list[Address]], int]:
     return spots, unknown
 
 
-def _mark(spot: Spot, there: list[Address]) -> str:
+def _mark(spot: Spot, there: list[Address], noun: str) -> str:
     north, east = spot
     x = (east + 180) * _SCALE
     y = _TOP + (NORTH - min(max(north, SOUTH), NORTH)) * _SCALE
@@ -81,9 +82,9 @@ def _mark(spot: Spot, there: list[Address]) -> str:
     names = ", ".join(bad(cut(ip, 40), is_bad) for ip, _, _, is_bad in order[:_NAMED])
     more = f" and {len(order) - _NAMED:,} more" if len(order) > _NAMED else ""
     place = next((place for _, place, _, _ in order if place), "no name is known")
-    told = f"{cut(place, 80)}: {names}{more}, {many(_ends(there), 'suspicious end')}"
+    label = f"{cut(place, 80)}: {names}{more}, {many(_ends(there), noun)}"
     body = triangle(x, y, radius, "node bad") if known else circle(x, y, radius, "node outside")
-    return mark(bad(told, known), body, pick=order[0][0] if len(order) == 1 else None)
+    return mark(bad(label, known), body, pick=order[0][0] if len(order) == 1 else None)
 
 
 def _ends(there: list[Address]) -> int:

@@ -1,16 +1,18 @@
-"""A published day of all pipelines, as a report reads it: files only, never the warehouse."""
+"""Reads a published day of all pipelines for reports: from files, never from the warehouse."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from analyst.known import Label, label_text
+from analyst.pictures.text import NONE
 from analyst.published import read_manifest, reasons_of
 from analyst.report.shapes import SHAPES, Shape, shape_of
 from analyst.selectors import row_key
@@ -22,7 +24,7 @@ from spot_oa.settings import Settings
 from spot_oa.warehouse.published import read_frame, read_rows
 
 BEFORE = 7
-"""Days before in which an address, domain or host may have been seen."""
+"""Number of earlier days in which an address, domain or host may have been seen."""
 _ATTEMPTS = 3
 _DATE = re.compile(r"[0-9]{8}")
 
@@ -37,13 +39,13 @@ class Source:
     shape: Shape
     manifest: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
-    """By the name behind the pipeline's: `scores`, `edge`, `chords` and so on."""
+    """By the name without the pipeline's prefix: `scores`, `edge`, `chords` and so on."""
     notes: Sequence[str] = ()
-    """What could not be read, a line each."""
+    """Problems of reading, one line each."""
     severities: Sequence[tuple[int, str]] = ()
-    """What analysts said of each row of the scores, and who; empty if nothing is published."""
+    """Severity and author of each row of the scores; empty if no triage is published."""
     whys: Sequence[str] = ()
-    """Why the built-in scorer has put each row where it is; empty if another scorer did."""
+    """The built-in scorer's reasons for each row; empty if another scorer scored the day."""
 
     @property
     def name(self) -> str:
@@ -51,62 +53,66 @@ class Source:
         return self.pipeline.name
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table; an empty frame if the pipeline has none of the name."""
+        """Return a table; an empty frame if the pipeline has no table of this name."""
         return self.tables.get(name, pd.DataFrame())
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A day: its pipelines, those that are missing, and what days before have."""
+    """A day: its pipelines, the missing pipelines, and the earlier days."""
 
     date: dt.date
     sources: Sequence[Source]
     missing: Sequence[str] = ()
     """Pipelines that are not published for the date."""
     before: Mapping[str, Mapping[dt.date, pd.DataFrame]] = field(default_factory=dict)
-    """By pipeline the scores of the published days among the seven before."""
+    """Pipeline -> the scores of each published day among the seven before."""
+    labels: Sequence[Label] = ()
+    """The analysts' labels on these days, of every pipeline."""
     previous: dt.date | None = None
     next: dt.date | None = None
 
 
 def published_dates(data_dir: Path, pipeline: str) -> list[dt.date]:
-    """The days of a pipeline that are published, in order."""
+    """Return the published days of a pipeline, in order."""
     found = (data_dir / pipeline).glob(f"{'[0-9]' * 8}/{MANIFEST}")
     return sorted(parse_date(each.parent.name) for each in found)
 
 
 def all_dates(data_dir: Path, pipelines: Mapping[str, Pipeline]) -> list[dt.date]:
-    """The days of which any pipeline is published, in order."""
+    """Return the days on which any pipeline is published, in order."""
     return sorted({date for name in pipelines for date in published_dates(data_dir, name)})
 
 
 def read(settings: Settings, pipelines: Mapping[str, Pipeline], date: dt.date) -> Published:
-    """Read all that is published of a day.
+    """Read everything published for a day.
 
     Raises:
-        SpotOaError: Nothing is, or it is being published again and again.
+        SpotOaError: Nothing is published, or the day is being published repeatedly.
     """
-    sources, missing = [], []
+    sources, missing, labels = [], [], list[Label]()
     before: dict[str, dict[dt.date, pd.DataFrame]] = {}
-    # Ours in their order, then what was added.
+    days = [date - dt.timedelta(days=each) for each in range(1, BEFORE + 1)]
+    # The built-in pipelines in their order, then added ones.
     for name in dict.fromkeys([*(each for each in SHAPES if each in pipelines), *pipelines]):
         pipeline = pipelines[name]
+        labels += (label for day in days for label in _labels(settings, pipeline, day))
         found = _read_source(settings, pipeline, date)
         if found is None:
             missing.append(name)
             continue
         sources.append(found)
-        days = [date - dt.timedelta(days=each) for each in range(1, BEFORE + 1)]
         scores = {day: _scores(settings.data_dir, Slice(name, day)) for day in days}
         before[name] = {day: frame for day, frame in scores.items() if frame is not None}
     if not sources:
-        raise SpotOaError(f"nothing is published of {date}: `spot-oa run all --date {date}` does")
+        raise SpotOaError(f"nothing is published for {date}: run `spot-oa run all --date {date}`")
     dates = all_dates(settings.data_dir, pipelines)
     return Published(
         date,
         sources,
         missing,
         before,
+        labels,
         max((each for each in dates if each < date), default=None),
         min((each for each in dates if each > date), default=None),
     )
@@ -125,7 +131,7 @@ def _read_source(settings: Settings, pipeline: Pipeline, date: dt.date) -> Sourc
             try:
                 tables[short] = read_frame(folder / f"{table}.parquet")
             except OSError as error:
-                # The manifest names what there is; the message would name our folders.
+                # Only the type: the message would show paths of this machine.
                 notes.append(f"{table} cannot be read ({type(error).__name__}): run the day again")
         again = read_manifest(folder)
         if again is not None and again.get("run_id") == manifest.get("run_id"):
@@ -137,11 +143,11 @@ def _read_source(settings: Settings, pipeline: Pipeline, date: dt.date) -> Sourc
             severities = _severities(settings, part, manifest, scores)
             whys = _whys(folder, pipeline, manifest)
             return Source(pipeline, shape, manifest, tables, notes, severities, whys)
-    raise SpotOaError(f"{part} is being published again and again: try later", transient=True)
+    raise SpotOaError(f"{part} is being published repeatedly: try later", transient=True)
 
 
 def _whys(folder: Path, pipeline: Pipeline, manifest: Mapping[str, Any]) -> list[str]:
-    """The reasons of each row of the scores, in their order; none if there are none."""
+    """Return the reasons of each row of the scores, in order; empty without reasons."""
     if pipeline.triage is None:
         return []
     try:
@@ -162,26 +168,41 @@ def _scores(data_dir: Path, part: Slice) -> pd.DataFrame | None:
         return None
 
 
+def _labels(settings: Settings, pipeline: Pipeline, date: dt.date) -> Iterator[Label]:
+    """Yield the scored rows of a day's triage; nothing if the day has no triage."""
+    folder = published_folder(settings.triage_dir, Slice(pipeline.name, date))
+    try:
+        rows = read_rows(folder / f"{pipeline.name}_triage.parquet")
+    except OSError:
+        return
+    for row in rows:
+        if row.get("severity"):
+            names = ("severity_name", "scored_by", "scored_at", "note")
+            severity, by, at, note = (str(row.get(name) or "") for name in names)
+            by = f"rule {row.get('rule_id')}" if row.get("via") == "rule" else by or NONE
+            yield Label(date, pipeline, row, label_text(severity, by, at, note))
+
+
 def _severities(
     settings: Settings, part: Slice, manifest: Mapping[str, Any], scores: pd.DataFrame
 ) -> list[tuple[int, str]]:
-    """What the triage of this very run says of each row, if there is one."""
+    """Return severity and author of each row, if the triage of this run is published."""
     folder = published_folder(settings.triage_dir, part)
     triage = read_manifest(folder)
     if triage is None or triage.get("scores_run_id") != manifest.get("run_id"):
         return []
     try:
-        said = read_frame(folder / f"{part.pipeline}_triage.parquet")
+        labelled = read_frame(folder / f"{part.pipeline}_triage.parquet")
     except OSError:
         return []
     names = list(scores.columns)
-    if any(name not in said.columns for name in [*names, "severity", "scored_by"]):
+    if any(name not in labelled.columns for name in [*names, "severity", "scored_by"]):
         return []
     known: dict[tuple[Any, ...], list[tuple[int, str]]] = {}
-    by = zip(said["severity"].tolist(), said["scored_by"].tolist(), strict=True)
-    for row, (severity, author) in zip(_rows(said, names), by, strict=True):
+    by = zip(labelled["severity"].tolist(), labelled["scored_by"].tolist(), strict=True)
+    for row, (severity, author) in zip(_rows(labelled, names), by, strict=True):
         known.setdefault(row, []).append((severity or 0, author or ""))
-    # Equal rows are told apart by nothing: each has what one of them has.
+    # Equal rows cannot be distinguished: each gets the label of one of them.
     return [found.pop(0) if (found := known.get(row)) else (0, "") for row in _rows(scores, names)]
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from analyst.known import Known, look_back, standing
 from analyst.pictures.svg import records
-from analyst.report.day import Published, Source
+from analyst.pictures.text import NONE
+from analyst.report.day import BEFORE, Published, Source
 from analyst.report.shapes import EDGE, Shape, minute_of
 
 KNOWN_BAD = 2
-"""The severity from which on something is known bad."""
+"""The lowest severity that counts as known bad."""
 HUB_PEERS = 3
-"""An end with so many suspicious peers is a host too: a scan is one, not its victims."""
+"""An end with this many suspicious peers is listed as a host: the scanner, not its victims."""
 _VOLUME = 99
 
 BAD, NEW, HUB, VOLUME, EVERYWHERE = "known bad", "new", "hub", "volume", "in all sources"
@@ -27,7 +29,7 @@ REASONS = (BAD, NEW, HUB, VOLUME, EVERYWHERE)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Verdict:
-    """What one service says."""
+    """The rating by one reputation service."""
 
     severity: int
     service: str
@@ -39,10 +41,10 @@ class Verdict:
 
 @dataclass(slots=True)
 class Event:
-    """A suspicious row, with what is known of it."""
+    """A suspicious row and the facts about it."""
 
     rank: int
-    """From 1 on."""
+    """The published rank, 0 for the most suspicious, as in `--ranks` and `--rank`."""
     row: Mapping[str, Any]
     minute: int | None
     score: float | None
@@ -50,7 +52,7 @@ class Event:
     ends: tuple[str, ...]
     """All addresses of the row."""
     inside: tuple[str, ...]
-    """Those that are inside: ours."""
+    """The internal addresses among them."""
     new_keys: tuple[str, ...]
     verdicts: tuple[Verdict, ...] = ()
     reasons: list[str] = field(default_factory=list)
@@ -60,13 +62,13 @@ class Event:
 
     @property
     def known_bad(self) -> bool:
-        """Whether a source knows something of it as bad."""
+        """Whether a reputation service rates one of its values as bad."""
         return any(each.severity >= KNOWN_BAD for each in self.verdicts)
 
 
 @dataclass(slots=True)
 class Host:
-    """An address, over all pipelines."""
+    """An address with its suspicious rows of all pipelines."""
 
     address: str
     called: str
@@ -78,7 +80,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Of a pipeline: what days before have not, and what the last of them has alone."""
+    """Changes of a pipeline: values new since earlier days, and values gone since the last."""
 
     pipeline: str
     days: int
@@ -88,25 +90,25 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that is said of a day."""
+    """All facts of a day."""
 
     events: Mapping[str, Sequence[Event]]
     hosts: Sequence[Host]
     known_bad: frozenset[str]
-    """Addresses and names that a source knows as bad."""
+    """Addresses and names that a reputation service rates as bad."""
     changed: Sequence[Changed]
     called: Mapping[str, str]
 
     def count(self, reason: str) -> int:
-        """How many events have a reason."""
+        """Count the events that have a reason."""
         return sum(reason in each.reasons for rows in self.events.values() for each in rows)
 
 
 def verdicts(text: object) -> tuple[Verdict, ...]:
-    """What `service:LABEL:severity`, joined by `::`, says."""
+    """Parse ratings of the form `service:LABEL:severity`, joined by `::`."""
     found = []
-    for said in text.split("::") if isinstance(text, str) else ():
-        service, _, rest = said.partition(":")
+    for rating in text.split("::") if isinstance(text, str) else ():
+        service, _, rest = rating.partition(":")
         label, _, severity = rest.rpartition(":")
         if severity.removeprefix("-").isdecimal():
             found.append(Verdict(int(severity), service, label))
@@ -114,7 +116,7 @@ def verdicts(text: object) -> tuple[Verdict, ...]:
 
 
 def find(day: Published) -> Facts:
-    """All facts of a day."""
+    """Gather all facts of a day."""
     events = {source.name: _events(source) for source in day.sources}
     known_bad = frozenset(bad for source in day.sources for bad in _known_bad(source))
     changed = [_changed(source, events[source.name], day) for source in day.sources]
@@ -147,13 +149,33 @@ def find(day: Published) -> Facts:
     return Facts(events, _hosts(events, peers, called), known_bad, changed, called)
 
 
+def explanations(
+    source: Source, events: Sequence[Event], day: Published
+) -> Iterator[Mapping[str, Sequence[str]]]:
+    """Yield the details of each row beyond its fields, by topic, worded as in `explain`.
+
+    Args:
+        source: The source of the rows.
+        events: All events of the day, by rank.
+        day: The day, with the days before.
+    """
+    scores = sorted(day.before.get(source.name, {}).items(), key=lambda each: each[0])
+    days = ((date, _dicts(frame)) for date, frame in scores)
+    before = look_back(source.pipeline, BEFORE, days, day.labels)
+    known = Known(source.pipeline, (event.row for event in events), before)
+    for place, event in enumerate(events, 1):
+        score = NONE if event.score is None else str(event.score)
+        behind = len(events) - place
+        yield {"score": [standing(score, behind, len(events))], **known.of(event.row)}
+
+
 def _events(source: Source) -> list[Event]:
     scores, shape = source.table("scores"), source.shape
-    said = source.severities or [(0, "")] * len(scores)
+    severities = source.severities or [(0, "")] * len(scores)
     whys = source.whys or [""] * len(scores)
+    found = zip(_dicts(scores), severities, whys, strict=True)
     rows = [
-        _event(row, place, shape, severity, why)
-        for place, (row, severity, why) in enumerate(zip(_dicts(scores), said, whys, strict=True))
+        _event(row, place, shape, severity, why) for place, (row, severity, why) in enumerate(found)
     ]
     return sorted(rows, key=lambda each: each.rank)
 
@@ -168,14 +190,14 @@ def _event(
     rank = row.get("rank")
     counts = [row[name] for name in shape.bytes if isinstance(row.get(name), int)]
     return Event(
-        rank=(rank if isinstance(rank, int) else place) + 1,
+        rank=rank if isinstance(rank, int) else place,
         row=row,
         minute=minute_of(row.get(shape.time)),
         score=_number(row.get(shape.score)),
         bytes=sum(counts) if counts else None,
         ends=tuple(dict.fromkeys(end for end, _ in ends)),
         inside=tuple(dict.fromkeys(inside)),
-        # Of a connection between two of ours, both ends.
+        # For a connection between two internal addresses, both ends.
         new_keys=tuple(keys or outside or inside),
         verdicts=tuple(
             dict.fromkeys(each for name in shape.verdicts for each in verdicts(row.get(name)))
@@ -245,13 +267,11 @@ def _called(sources: Sequence[Source]) -> dict[str, str]:
 def _hosts(
     events: Mapping[str, Sequence[Event]], peers: Mapping[str, int], called: Mapping[str, str]
 ) -> list[Host]:
+    listed = {end for rows in events.values() for event in rows for end in _listed(event, peers)}
     found: dict[str, Host] = {}
     for name, rows in events.items():
         for event in rows:
-            hubs = [end for end in event.ends if peers[end] >= HUB_PEERS]
-            # Whom an outside end tries one after the other is not what stands out.
-            victims = () if set(hubs) <= set(event.inside) else event.inside
-            for address in dict.fromkeys([*(e for e in event.inside if e not in victims), *hubs]):
+            for address in (end for end in event.ends if end in listed):
                 host = found.setdefault(
                     address, Host(address, called.get(address, ""), Counter(), event.rank, (), ())
                 )
@@ -265,13 +285,25 @@ def _hosts(
     return sorted(found.values(), key=_first)
 
 
+def _listed(event: Event, peers: Mapping[str, int]) -> Iterator[str]:
+    """Yield the ends of a row that are hosts: hubs, and inside ends that no outside hub contacted.
+
+    If an outside end contacts many hosts one by one, not each of them is a host.
+    """
+    hubs = [end for end in event.ends if peers[end] >= HUB_PEERS]
+    yield from hubs
+    initiator = event.ends[0] if event.ends else ""
+    if initiator in event.inside or initiator not in hubs:
+        yield from event.inside
+
+
 def _first(host: Host) -> tuple[bool, int, int, str]:
     known_bad = any(each.severity >= KNOWN_BAD for each in host.verdicts)
     return not known_bad, host.best, -len(host.rows), host.address
 
 
 def behind(source: Source, events: Sequence[Event], most: int) -> list[tuple[int, list[int]]]:
-    """The raw events behind each row: how many, and the places of the first of them."""
+    """Return the raw events behind each row: their number, and the first ones' positions."""
     edge, names = source.table("edge"), source.shape.edge
     if not names or any(name not in edge.columns for name in names):
         return [(0, [])] * len(events)
@@ -287,7 +319,7 @@ def behind(source: Source, events: Sequence[Event], most: int) -> list[tuple[int
 
 
 def _compared(edge: pd.DataFrame, name: str) -> list[object]:
-    # An edge's hour is its partition's, if it has one.
+    # Prefer the hour of the edge's partition, if it has one.
     if name == "time" and "hh" in edge.columns:
         return list(edge["hh"].tolist())
     return [EDGE.get(name, _same)(value) for value in edge[name].tolist()]
@@ -298,7 +330,7 @@ def _same(value: object) -> object:
 
 
 def places(source: Source) -> Counter[tuple[str, bool]]:
-    """How often each place is an end of a suspicious event, and whether as known bad."""
+    """Count the suspicious ends at each place, separately for known bad ends."""
     counted: Counter[tuple[str, bool]] = Counter()
     for row in _dicts(source.table("scores")):
         for name, reputation in (source.shape.places or {}).items():
@@ -310,7 +342,7 @@ def places(source: Source) -> Counter[tuple[str, bool]]:
 
 
 def outside(source: Source) -> pd.DataFrame:
-    """The outside addresses of a source, as the map takes them; empty if none are published."""
+    """Return the outside addresses of a source for the map; empty if none are published."""
     ends = Counter(
         end for row in _dicts(source.table("scores")) for end in map(row.get, source.shape.hosts)
     )
@@ -331,8 +363,8 @@ def outside(source: Source) -> pd.DataFrame:
 
 
 def place_of(text: object) -> str:
-    """A place as a person writes it: `Zenda, Strelsau`."""
-    # A part that is not known may be a dash.
+    """Return a place in readable form: `Zenda, Strelsau`."""
+    # An unknown part may be a dash.
     parts = [part.strip(" -") for part in text.split(";")] if isinstance(text, str) else []
     return ", ".join(part for part in parts if part)
 
@@ -340,11 +372,11 @@ def place_of(text: object) -> str:
 def talkers(
     source: Source, events: Sequence[Event], most: int
 ) -> list[tuple[str, int, int | None]]:
-    """Who has the most among the suspicious: by bytes sent, or by events where none are known."""
+    """Return the top talkers of the suspicious events: by bytes sent, else by events."""
     counts: Counter[str] = Counter()
     sent: Counter[str] = Counter()
     for event in events:
-        # The one that acts is the first.
+        # The first end is the initiator.
         for end in event.ends[:1]:
             counts[end] += 1
             count = event.row.get(source.shape.sent)
@@ -355,7 +387,7 @@ def talkers(
 
 
 def marks(events: Sequence[Event]) -> pd.DataFrame:
-    """When suspicious events were, as pictures take them."""
+    """Return the times of the suspicious events for pictures."""
     return pd.DataFrame(
         {
             "minute": pd.Series([each.minute for each in events], dtype=object),
@@ -366,7 +398,7 @@ def marks(events: Sequence[Event]) -> pd.DataFrame:
 
 
 def hubs(chords: pd.DataFrame, known: Facts) -> list[tuple[str, int]]:
-    """The addresses of flow_chords, most to be looked at first, with their peers."""
+    """Return the addresses of flow_chords with their number of peers, most important first."""
     if any(name not in chords.columns for name in ("ip_threat", "srcip", "dstip")):
         return []
     peers: dict[str, set[str]] = {}
@@ -380,7 +412,7 @@ def hubs(chords: pd.DataFrame, known: Facts) -> list[tuple[str, int]]:
 
 
 def place_counts(sources: Iterable[Source]) -> pd.DataFrame:
-    """A row per place, as the picture takes it: place, ends, known_bad."""
+    """Return one row per place for the picture: place, ends, known_bad."""
     counted: Counter[tuple[str, bool]] = Counter()
     for source in sources:
         counted += places(source)

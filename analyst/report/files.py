@@ -1,4 +1,4 @@
-"""Reports as files: a page is the old one or the new one, never half of one."""
+"""Writes reports to files; a page is replaced atomically."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ FOLDER = "reports"
 
 
 def written(data_dir: Path, date: dt.date) -> Path:
-    """Where the report of a date is."""
+    """Return the path of the report of a date."""
     return data_dir / FOLDER / f"{date:%Y%m%d}.html"
 
 
 def write(settings: Settings, date: dt.date) -> Path:
-    """Write the report of a date, and what else follows from that day.
+    """Write the report of a date, and the pages that depend on that day.
 
-    The pages of the seven days after it say what is new against it; the page of the day before
-    has a link to it.
+    The pages of the seven days after it compare with it; the page of the day before links to it.
 
     Returns:
-        The page.
+        The path of the page.
 
     Raises:
-        SpotOaError: Nothing is published of the date.
-        PublishError: It cannot be written; the old pages stand.
+        SpotOaError: Nothing is published for the date.
+        PublishError: A page cannot be written; its old version remains.
     """
     path = written(settings.data_dir, date)
     dates = all_dates(settings.data_dir, load_pipelines(settings.pipelines_dir))
@@ -54,7 +53,7 @@ def write_all(settings: Settings) -> list[Path]:
     """Write the reports of all published days.
 
     Raises:
-        PublishError: One cannot be written.
+        PublishError: A report cannot be written.
     """
     dates = all_dates(settings.data_dir, load_pipelines(settings.pipelines_dir))
     _write(settings, dates)
@@ -71,8 +70,8 @@ def _write(settings: Settings, dates: Iterable[dt.date]) -> None:
         _replace(folder / "index.html", index(settings.data_dir, pipelines))
     except OSError as error:
         raise PublishError(
-            f"cannot write reports to {folder} ({printable(error)}); free or allow that folder, "
-            "or set SPOT_OA_REPORTS=off"
+            f"cannot write reports to {folder} ({printable(error)}); free space or fix the "
+            "folder's permissions, or set SPOT_OA_REPORTS=off"
         ) from error
 
 

@@ -24,7 +24,7 @@ from spot_oa.warehouse.published import read_frame
 
 
 def index(data_dir: Path, pipelines: Mapping[str, Pipeline]) -> str:
-    """The page: the last month drawn, and every published day with its pipelines."""
+    """Return the page: a picture of the last month, and every published day."""
     published = {
         name: published_dates(data_dir, name)
         for name in dict.fromkeys([*SHAPES, *pipelines])
@@ -35,10 +35,12 @@ def index(data_dir: Path, pipelines: Mapping[str, Pipeline]) -> str:
     drawn = ""
     if days:
         bands = {name: month(data_dir, pipelines[name], published[name], days[0]) for name in names}
+        since = {name: published[name][0] for name in names}
+        picture = pictures.month(bands, days[0], since=since)
         drawn = (
             "<p>Bars: events received. Below the line: ▲ known bad events, and in orange the share "
-            "of the day that is a gap. A struck block is a day that is not published.</p>"
-            f'<div class="card"><div class="wide">{pictures.month(bands, days[0])}</div></div>'
+            "of the day that is a gap. A crossed-out block is a day that is not published.</p>"
+            f'<div class="card"><div class="wide">{picture}</div></div>'
         )
     head = "".join(f'<th class="n">{t(name)}' for name in names)
     rows = "".join(_day(data_dir, date, names, published) for date in days)
@@ -77,7 +79,7 @@ def _day(
 def month(
     data_dir: Path, pipeline: Pipeline, dates: Sequence[dt.date], last: dt.date
 ) -> pd.DataFrame:
-    """What was published up to a day, a row per date, as the picture takes it."""
+    """Return what was published up to a day, one row per date, for the picture."""
     rows = [
         {"date": date, **_counts(data_dir, pipeline, date)}
         for date in dates

@@ -1,4 +1,4 @@
-"""The page of a day: one HTML file that needs nothing else."""
+"""The page of a day: a single self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,13 @@ from python_enrichers.domain import split_name
 from spot_oa.errors import printable
 
 ROWS = 1000
-"""The most rows of a pipeline in its table; all are in its Parquet."""
+"""Maximum number of rows in a pipeline's table; the Parquet file has all of them."""
 HOSTS = 12
 CHORDS = 24
 TREES = 12
 TALKERS = 5
 LISTED = 30
-"""The most values of a list of changes."""
+"""Maximum number of values in a list of changes."""
 PRINTED = 100
 _CELL = 60
 _WORD = 2000
@@ -42,10 +42,10 @@ _SEVERITIES = {1: "High", 2: "Medium", 3: "Low"}
 
 
 def page(day: Published) -> str:
-    """The whole page.
+    """Return the page.
 
-    Equal Parquet, manifests and triage give equal bytes: nothing of the machine or the moment is
-    in it.
+    Equal Parquet, manifests and triage give equal bytes: the page does not depend on the machine
+    or the time.
     """
     known = facts.find(day)
     body = "".join(
@@ -71,7 +71,7 @@ def page(day: Published) -> str:
 
 
 def document(title: str, body: str, *, tabs: int = 0) -> str:
-    """An HTML page that may run our script and our style, and nothing else."""
+    """Return an HTML page whose policy allows only our own script and style."""
     style, script = _style(tabs), static("report.js")
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
@@ -93,7 +93,7 @@ def _hash(text: str) -> str:
 
 @cache
 def static(name: str) -> str:
-    """A file of ours beside this module."""
+    """Return a packaged file of the `static` folder."""
     return (Path(__file__).parent / "static" / name).read_text("utf-8")
 
 
@@ -142,10 +142,10 @@ def _headline(day: Published, known: Facts) -> str:
         host = known.hosts[0]
         name = f" ({t(host.called)})" if host.called else ""
         there = f"{len(host.rows)} of {len(day.sources)} sources"
-        said = ", ".join(str(each) for each in host.verdicts[:3])
+        ratings = ", ".join(str(each) for each in host.verdicts[:3])
         sentence = (
             f"<b>{_pick(host.address)}</b>{name} stands out: suspicious in {there}"
-            f"{f', with {t(cut(said, 120))}' if said else ''}."
+            f"{f', with {t(cut(ratings, 120))}' if ratings else ''}."
         )
     else:
         sentence = "Nothing suspicious is published."
@@ -162,19 +162,24 @@ def _tiles(day: Published, known: Facts) -> str:
     compared = any(each.days for each in known.changed)
     warnings = sum(len(_warnings(source)) for source in day.sources)
     everywhere = sum(len(host.rows) == len(day.sources) for host in known.hosts)
+    hosts = "host" if everywhere == 1 else "hosts"
     evil = "bad" if known.count(BAD) else ""
     tiles = [
         (number(sum(rows.values())), f"suspicious events: {per}", ""),
         (number(known.count(BAD)), "▲ with a known bad end, name or URI", evil),
         (
             number(known.count(facts.NEW)) if compared else NONE,
-            "to something new" if compared else "new: no earlier day is published",
+            "with something new" if compared else "new: no earlier day is published",
             "",
         ),
-        (number(everywhere), f"hosts suspicious in all {len(day.sources)} sources", ""),
+        *(
+            [(number(everywhere), f"{hosts} suspicious in all {len(day.sources)} sources", "")]
+            if len(day.sources) > 1
+            else []
+        ),
         (
             many(silent, "min") if silent else "none",
-            "gaps in what was received",
+            "of gaps in the received data",
             "warn" if silent else "",
         ),
         (number(warnings), "warnings of the runs", "warn" if warnings else ""),
@@ -186,8 +191,8 @@ def _tiles(day: Published, known: Facts) -> str:
         *((NONE, f"{name} is not published", "warn") for name in day.missing),
     ]
     shown = "".join(
-        f'<li class="{css}"><b>{t(value)}</b><span>{t(said)}</span></li>'
-        for value, said, css in tiles
+        f'<li class="{css}"><b>{t(value)}</b><span>{t(caption)}</span></li>'
+        for value, caption, css in tiles
     )
     return f'<ul class="tiles">{shown}</ul>'
 
@@ -250,7 +255,7 @@ def _reason(reason: str) -> str:
 
 
 def _pick(value: object, length: int = _CELL) -> str:
-    """A value that lights up everywhere when it is chosen."""
+    """Return a value that is highlighted everywhere on the page when it is chosen."""
     whole, shown = key(value), cut(value, length)
     named = "" if whole == shown else f' data-k="{t(whole)}" title="{t(cut(value, WHOLE))}"'
     return f'<b class="p"{named}>{t(shown)}</b>'
@@ -268,14 +273,14 @@ def _the_day(day: Published, known: Facts) -> str:
     ]
     gaps = [f"{source.name}: {gap}" for source in day.sources for gap in _gaps(source)]
     listed = "".join(f"<li>{t(gap)}" for gap in gaps)
-    said = f"<details><summary>{many(len(gaps), 'gap')}</summary><ul>{listed}</ul></details>"
+    details = f"<details><summary>{many(len(gaps), 'gap')}</summary><ul>{listed}</ul></details>"
     return _section(
         "day",
         "The day, minute by minute",
-        "Events received, five minutes a step; below them the suspicious ones, ▲ known bad in a "
-        "row of their own. Orange bands are gaps: nothing came, although at the source's own "
-        "pace a dozen events or more were due.",
-        _card(_wide(pictures.timeline(bands)) + (said if gaps else "<p>No gaps.</p>")),
+        "Events received, in five-minute steps; below them the suspicious events, ▲ known bad in a "
+        "separate row. Orange bands are gaps: nothing was received, although at the source's usual "
+        "rate a dozen events or more were due.",
+        _card(_wide(pictures.timeline(bands)) + (details if gaps else "<p>No gaps.</p>")),
     )
 
 
@@ -301,13 +306,14 @@ def _who(day: Published, known: Facts) -> str:
         "who",
         "Who talks to whom",
         "First all suspicious connections; then the whole day's traffic of an address that has "
-        "several suspicious peers, with each of them.",
+        "several suspicious peers, with each of them. Bytes are those that the originator of each "
+        "flow sent; answers are not counted.",
         "".join(drawn) or _card("<p>Flow is not published.</p>"),
     )
 
 
 def _stacked(drawn: Iterable[tuple[str, int, str]]) -> list[tuple[str, str]]:
-    """Small chords together, as many as have so many lines together; each with its names."""
+    """Group small chord pictures into pages of limited height; return their names and SVG."""
     pages: list[tuple[str, str]] = []
     room = 0
     for name, peers, svg in drawn:
@@ -325,7 +331,7 @@ def _stacked(drawn: Iterable[tuple[str, int, str]]) -> list[tuple[str, str]]:
 def _names(day: Published, known: Facts) -> str:
     source = next((each for each in day.sources if each.name == "dns"), None)
     intro = (
-        "What suspicious clients asked for, by registered domain. Full dots are names of "
+        "Names that suspicious clients queried, by registered domain. Full dots are names of "
         "suspicious answers."
     )
     if source is None:
@@ -364,12 +370,21 @@ def _registered(name: str) -> str:
 
 def _places(day: Published) -> str:
     maps = [facts.outside(source) for source in day.sources if "addresses" in source.tables]
-    drawn = "".join(_card(_wide(pictures.worldmap(each))) for each in maps)
+    drawn = "".join(
+        _card(_wide(pictures.worldmap(each)))
+        if each["latitude"].notna().any()
+        else _card(f"<p>No map: {many(len(each), 'address', 'addresses')} without a position.</p>")
+        for each in maps
+        if len(each)
+    )
+    listed = facts.place_counts(day.sources)
+    if len(listed):
+        drawn += _card(_wide(pictures.places(listed)))
     return _section(
         "places",
         "Places",
-        "Where the ends of suspicious connections are, as far as it was looked up.",
-        drawn + _card(_wide(pictures.places(facts.place_counts(day.sources)))),
+        "Locations of the ends of suspicious connections, as far as they were looked up.",
+        drawn or _card("<p>No place is known.</p>"),
     )
 
 
@@ -395,8 +410,8 @@ def _scores(day: Published, known: Facts) -> str:
     return _section(
         "scores",
         "Scores",
-        "The lower a score, the less probable the event. ▲ known bad hangs below the line: it lies "
-        "on the left if the scorer separates.",
+        "The lower a score, the less probable the event. ▲ known bad is drawn below the line: it "
+        "is on the left if the scorer separates it well.",
         f'<div class="two">{both}</div>',
     )
 
@@ -420,15 +435,15 @@ def _events(day: Published, known: Facts) -> str:
     return _section(
         "events",
         "Suspicious events",
-        "Click a row, or Enter on it, for all its fields and the raw events behind it; arrow keys "
-        "move. <kbd>/</kbd> finds, <kbd>Esc</kbd> clears, <kbd>-word</kbd> leaves out.",
+        "Click a row, or press Enter on it, for all its fields and the raw events behind it; arrow "
+        "keys move. <kbd>/</kbd> finds, <kbd>Esc</kbd> clears, <kbd>-word</kbd> excludes.",
         f'<div class="tabs">{"".join(inputs)}{"".join(labels)}{"".join(panels)}</div>',
     )
 
 
 def _panel(source: Source, events: Sequence[Event]) -> str:
     shown = events[:ROWS]
-    labelled, told = bool(source.severities), bool(source.whys)
+    labelled, reasoned = bool(source.severities), bool(source.whys)
     heads = "".join(_head(column) for column in source.shape.columns)
     usual = {
         reason
@@ -436,7 +451,7 @@ def _panel(source: Source, events: Sequence[Event]) -> str:
         if reason != BAD and 2 * sum(reason in each.reasons for each in shown) > len(shown)
     }
     rows = "".join(
-        _row(source, event, place, usual, labelled=labelled, told=told)
+        _row(source, event, place, usual, labelled=labelled, reasoned=reasoned)
         for place, event in enumerate(shown)
     )
     chips = "".join(
@@ -446,15 +461,15 @@ def _panel(source: Source, events: Sequence[Event]) -> str:
         if any(reason in each.reasons for each in shown)
     )
     name = source.name
-    said = many(len(shown), "row")
+    counted = many(len(shown), "row")
     if len(events) > ROWS:
-        said = f"{number(len(shown))} of {number(len(events))}; all in {name}_scores.parquet"
-    scored = ("<th>scored" if labelled else "") + ("<th>reasons" if told else "")
+        counted = f"{number(len(shown))} of {number(len(events))}; all in {name}_scores.parquet"
+    scored = ("<th>scored" if labelled else "") + ("<th>reasons" if reasoned else "")
     return (
         f'<section class="panel" data-p="{t(name)}"><h3>{t(source.pipeline.title)}</h3>'
-        f'<div class="find"><input type="search" class="js" placeholder="Find in {said}" '
+        f'<div class="find"><input type="search" class="js" placeholder="Find in {counted}" '
         f'aria-label="Find in {t(source.pipeline.title)}">{chips}'
-        f'<output>{said}</output></div><div class="scroll"><table class="events"><thead><tr>'
+        f'<output>{counted}</output></div><div class="scroll"><table class="events"><thead><tr>'
         f'<th class="n" aria-sort="ascending">rank<th>time{heads}{scored}<th>why look</thead>'
         f"<tbody>{rows}</tbody></table></div></section>"
     )
@@ -466,16 +481,16 @@ def _head(column: Column) -> str:
 
 
 def _row(
-    source: Source, event: Event, place: int, usual: set[str], *, labelled: bool, told: bool
+    source: Source, event: Event, place: int, usual: set[str], *, labelled: bool, reasoned: bool
 ) -> str:
     cells = "".join(_value(event, column) for column in source.shape.columns)
     why = "".join(map(_verdict, event.verdicts)) + "".join(
         _reason(each) for each in event.reasons if each != BAD and each not in usual
     )
     severity, author = event.severity
-    said = f"{_SEVERITIES.get(severity, severity)}, {author}" if severity else NONE
-    scored = f'<td data-h="scored">{t(cut(said, 40))}' if labelled else ""
-    if told:
+    label = f"{_SEVERITIES.get(severity, severity)}, {author}" if severity else NONE
+    scored = f'<td data-h="scored">{t(cut(label, 40))}' if labelled else ""
+    if reasoned:
         scored += f'<td data-h="reasons">{t(event.why) if event.why else NONE}'
     time = NONE if event.minute is None else clock(event.minute)
     reasons = "|".join(event.reasons)
@@ -498,8 +513,8 @@ def _value(event: Event, column: Column) -> str:
         return f'<td class="n" data-h="{t(column.head)}"{sort}>{shown}'
     if column.kind == "place":
         shown = " → ".join(filter(None, map(facts.place_of, values)))
-    else:
-        shown = " ".join(map(str, present))
+        return f'<td data-h="{t(column.head)}">{t(cut(shown, _CELL)) if shown else NONE}'
+    shown = " ".join(map(str, present))
     return f"<td>{t(cut(shown, _CELL)) if shown else NONE}"
 
 
@@ -511,7 +526,7 @@ def _changes(known: Facts) -> str:
     for each in known.changed:
         if not each.days:
             parts.append(
-                f"<p><b>{t(each.pipeline)}</b>: no day of the 7 before is published, so nothing "
+                f"<p><b>{t(each.pipeline)}</b>: none of the 7 days before is published, so nothing "
                 "can be called new.</p>"
             )
             continue
@@ -519,8 +534,8 @@ def _changes(known: Facts) -> str:
         days = many(each.days, "published day")
         parts.append(
             f"<h3>{t(each.pipeline)}: {many(len(new), 'new end or name', 'new ends or names')} "
-            f"against {days} of the 7 before</h3>{_listed(new, each.new)}"
-            f"<p>Of the last day before, {number(len(each.gone))} are gone.</p>"
+            f"compared with {days} of the 7 before</h3>{_listed(new, each.new)}"
+            f"<p>{number(len(each.gone))} of the last day before are gone.</p>"
             f"{_listed(each.gone, {})}"
         )
     return _section("changed", "Changed", "", _card("".join(parts)))
@@ -545,8 +560,8 @@ def _sources(day: Published) -> str:
         "Sources, warnings and files",
         "",
         f'<div class="three">{cards}{missing}</div>'
-        "<footer>Text from traffic is shown with control characters as \\x... What is on this page "
-        "is what the Parquet files hold.</footer>",
+        "<footer>Control characters in text from traffic are shown as \\x... This page shows the "
+        "content of the Parquet files.</footer>",
     )
 
 
@@ -566,6 +581,10 @@ def _source(source: Source, date: dt.date) -> str:
         )
         if each.get("attribution"):
             attributions[str(each["attribution"])] = None
+    table = (
+        '<table><thead><tr><th>source<th><th class="n">asked<th class="n">found</thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
     tables = manifest.get("tables")
     files = "".join(
         f'<li><a href="../{source.name}/{date:%Y%m%d}/{name}.parquet">{name}.parquet</a> '
@@ -578,8 +597,7 @@ def _source(source: Source, date: dt.date) -> str:
     return (
         f"<h3>{t(source.pipeline.title)}</h3>"
         f"{f'<ul>{warnings}</ul>' if warnings else '<p>No warnings.</p>'}"
-        f'<table><thead><tr><th>source<th><th class="n">asked<th class="n">found</thead>'
-        f"<tbody>{rows}</tbody></table>{credit}"
+        f"{table if rows else '<p>Nothing was looked up.</p>'}{credit}"
         f'<ul class="many">{files}<li><a href="../{source.name}/{date:%Y%m%d}/manifest.json">'
         f"manifest.json</a></ul><p><small>run {t(manifest.get('run_id', NONE))}, limit "
         f"{t(manifest.get('limit', NONE))}, input sha256 {t(hashed or NONE)}</small></p>"
@@ -588,7 +606,7 @@ def _source(source: Source, date: dt.date) -> str:
 
 
 def _notebooks(source: Source, date: dt.date) -> str:
-    """How to work on the day; a page of files cannot open a notebook itself."""
+    """Return the command for working on the day; a static page cannot open a notebook."""
     if source.pipeline.triage is None or not source.pipeline.triage.tables:
         return ""
     called = f"spot-oa notebook {source.name} --date {date}"
@@ -610,7 +628,7 @@ def _maps(value: object) -> list[Mapping[str, Any]]:
 
 
 def _data(day: Published, known: Facts) -> str:
-    """Fields and raw events of every row, texts in one list."""
+    """Return the fields and raw events of every row as JSON, with all texts in one list."""
     words: dict[str, int] = {"": 0}
     counter = count(1)
 
@@ -638,9 +656,17 @@ def _data(day: Published, known: Facts) -> str:
             "edge": columns,
             "raw": [[word(values[name][place]) for name in columns] for place in used],
             "of": [[number_of, *(index[place] for place in places)] for number_of, places in found],
+            "known": [
+                [[word(what), *map(word, texts)] for what, texts in topics.items() if texts]
+                for topics in islice(
+                    facts.explanations(source, known.events[source.name], day), ROWS
+                )
+            ],
         }
     text = json.dumps(
-        {"words": list(words), "tables": tables}, ensure_ascii=False, separators=(",", ":")
+        {"date": f"{day.date}", "words": list(words), "tables": tables},
+        ensure_ascii=False,
+        separators=(",", ":"),
     )
     for sign in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -658,8 +684,8 @@ def _word(value: object) -> str:
 
 
 def _section(name: str, head: str, intro: str, body: str) -> str:
-    said = f"<p>{intro}</p>" if intro else ""
-    return f'<section id="{name}"><h2>{head}</h2>{said}{body}</section>'
+    lead = f"<p>{intro}</p>" if intro else ""
+    return f'<section id="{name}"><h2>{head}</h2>{lead}{body}</section>'
 
 
 def _card(body: str) -> str:
@@ -671,7 +697,7 @@ def _wide(svg: str) -> str:
 
 
 def _choice(label: str, drawn: Iterable[tuple[str, str]], note: str) -> str:
-    """Several pictures: one at a time with a script, all of them without."""
+    """Return several pictures: shown one at a time with a script, all at once without."""
     each = list(drawn)
     options = "".join(f"<option>{t(cut(name, _CELL))}" for name, _ in each)
     select = f'<label class="choose">{label} <select>{options}</select></label>'

@@ -1,4 +1,4 @@
-"""What of a pipeline's scores a report shows, and what it compares: data, not code."""
+"""Declares which columns of a pipeline's scores a report shows and compares."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SCORES = ("score", "ml_score")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the page's table: of values that can be picked, text, or numbers."""
+    """A column of the page's table: values that can be picked, text, or numbers."""
 
     head: str
     names: tuple[str, ...]
@@ -30,31 +30,31 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A pipeline's scores, as a report sees them."""
+    """How a report reads a pipeline's scores."""
 
     columns: tuple[Column, ...]
     score: str
     time: str
-    """Its column; seconds since 1970 or any text with a time in it."""
+    """The column of the time: seconds since 1970, or any text that contains a time."""
     hosts: Mapping[str, str]
-    """Columns with addresses, and the column that says 1 if one is inside; none if it always is."""
+    """Address column -> the column that is 1 if the address is inside; empty if always inside."""
     verdicts: Mapping[str, tuple[str, ...]]
-    """Columns with reputation, and the columns of what has it."""
+    """Reputation column -> the columns of the rated values."""
     new: tuple[str, ...]
-    """What is looked for in days before: the first of these that is there, or each outside end."""
+    """Columns to look up in earlier days: the first one with a value, else each outside end."""
     bytes: tuple[str, ...] = ()
     sent: str = ""
-    """Bytes that go out."""
+    """The column of the outgoing bytes."""
     called: tuple[str, str] = ("", "")
-    """Columns of an address and of what it is called, in whichever table has both."""
+    """Columns of an address and its name, in whichever table has both."""
     places: Mapping[str, str] | None = None
-    """Columns with places, and the columns of their reputation."""
+    """Place column -> the column of its reputation."""
     edge: tuple[str, ...] = ()
-    """What a raw event has in common with the row that it is behind."""
+    """Columns in which a raw event and its suspicious row agree."""
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The columns that something is made of."""
+        """The columns that the report reads."""
         names = [self.score, self.time, *self.hosts, *self.verdicts, *self.new, *self.bytes]
         names += [name for column in self.columns for name in column.names]
         return tuple(dict.fromkeys(name for name in names if name))
@@ -124,7 +124,7 @@ SHAPES = {
 
 
 def shape_of(pipeline: Pipeline, scores: pd.DataFrame) -> Shape:
-    """The shape of a pipeline; of one that was added it follows from its description."""
+    """Return the shape of a pipeline; for an added pipeline, derive it from its description."""
     known = SHAPES.get(pipeline.name)
     if known is not None:
         return known
@@ -166,7 +166,7 @@ def _has_time(values: pd.Series[Any]) -> bool:
 
 
 def minute_of(value: object) -> int | None:
-    """The minute of the day, of seconds since 1970 or of text with a time in it."""
+    """Return the minute of the day of seconds since 1970 or of text that contains a time."""
     if isinstance(value, int):
         return value // 60 % 1440
     found = _TIME.search(value) if isinstance(value, str) else None
@@ -188,4 +188,4 @@ EDGE: Mapping[str, Callable[[object], object]] = {
     "unix_tstamp": lambda value: value // 3600 if isinstance(value, int) else None,
     "dns_qry_name": lambda value: str(value).lower().removesuffix("."),
 }
-"""How values of a raw event and of the row that it is behind compare, where not as they are."""
+"""Column -> conversion before values of a raw event and its suspicious row are compared."""

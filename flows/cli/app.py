@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand
 
-from flows.cli import labels, notebooks, suppressions
-from flows.cli.common import read_settings
+from flows.cli import labels, notebooks, stories, suppressions
+from flows.cli.common import DateOption, read_settings
 from spot_oa.dates import date_range, parse_date
 from spot_oa.errors import SpotOaError, UsageError, printable
 
@@ -34,7 +34,7 @@ T = TypeVar("T", bound="Callable[..., Any]")
 
 @dataclass
 class _Call:
-    """One call of the command line: handed to typer, which notes what it finds."""
+    """The state of one call of the command line, which typer's callbacks fill in."""
 
     debug: bool = False
     code: int = 1
@@ -46,16 +46,16 @@ def _note_debug(context: typer.Context, _: object, value: bool) -> None:
 
 
 class _Command(TyperCommand):
-    """A command that takes --debug too: it may stand before the command or behind it."""
+    """A command that also accepts --debug, so that it may follow the command's name."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """The command's own parameters, and the program's --debug."""
+        """Return the command's own parameters and the program's --debug."""
         program = ctx.find_root().command
         return [*super().get_params(ctx), *(p for p in program.params if p.name == "debug")]
 
 
 class _App(typer.Typer):
-    """Typer, whose commands are ours."""
+    """Typer with our class of commands."""
 
     def command(self, *arguments: Any, **given: Any) -> Callable[[T], T]:
         """See `typer.Typer.command`."""
@@ -73,15 +73,16 @@ geo = _App(no_args_is_help=True, help="Geo databases.")
 app.add_typer(geo, name="geo")
 labels.add_to(app)
 suppressions.add_to(app)
+stories.add_to(app)
 notebooks.add_to(app)
 
-INTERRUPTED = "interrupted; no day is half published, run it again"
+INTERRUPTED = "interrupted; no day is partly published: run it again"
 _SIGINT_CODE = 130
+_DEMO_LIMIT = 200
 
-DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
 LimitOption = Annotated[
     int | None,
-    typer.Option(metavar="N", help="How many results to take (default: SPOT_OA_LIMIT, 500)."),
+    typer.Option(metavar="N", help="Maximum number of results (default: SPOT_OA_LIMIT, 500)."),
 ]
 PipelineArgument = Annotated[
     str, typer.Argument(metavar="PIPELINE", help="flow, proxy, dns or all.")
@@ -112,7 +113,7 @@ def run(
     force_enrich: Annotated[
         bool,
         typer.Option(
-            "--force-enrich", help="Ask enrichment services again, also for cached answers."
+            "--force-enrich", help="Query enrichment services again, ignoring cached answers."
         ),
     ] = False,
 ) -> None:
@@ -130,10 +131,10 @@ def score(
     limit: LimitOption = None,
     first: Annotated[
         str | None,
-        typer.Option("--from", metavar="DATE", help="Score every day from here to --date."),
+        typer.Option("--from", metavar="DATE", help="Score every day from this one to --date."),
     ] = None,
 ) -> None:
-    """Score a date with the built-in scorer: writes the results file that a run takes."""
+    """Score a date with the built-in scorer: writes the results file that a run reads."""
     from flows.cli.report import reporter, show_summary  # noqa: PLC0415
     from flows.run.runner import score_day  # noqa: PLC0415
     from spot_oa.dates import Slice  # noqa: PLC0415
@@ -143,12 +144,12 @@ def score(
     names = _pipelines(pipeline)
     console, settings = _console(), read_settings()
     failed = []
-    # Each day remembers those before it: in their order.
+    # In order: each day is compared with the days before it.
     for day in dates:
         for name in names:
             try:
-                with reporter(console, Slice(name, day)) as told:
-                    summary = score_day(settings, name, day, told, limit=taken)
+                with reporter(console, Slice(name, day)) as progress:
+                    summary = score_day(settings, name, day, progress, limit=taken)
             except SpotOaError as error:
                 if len(dates) * len(names) == 1:
                     raise
@@ -157,7 +158,7 @@ def score(
             else:
                 show_summary(console, summary)
     if failed:
-        raise SpotOaError(f"{len(failed)} were not scored: {', '.join(failed)}; the others are")
+        raise SpotOaError(f"{len(failed)} days failed: {', '.join(failed)}; the others are scored")
 
 
 @app.command()
@@ -166,13 +167,11 @@ def backfill(
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day.")],
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day, included.")],
     limit: LimitOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Run days again that have not changed.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also run unchanged days again.")] = False,
 ) -> None:
-    """Run a pipeline for every date of a range; a bad day does not stop the others.
+    """Run a pipeline for every date of a range; a failed day does not stop the others.
 
-    Days whose inputs and settings are what they were when they were published are skipped.
+    Days whose inputs and settings have not changed since they were published are skipped.
     """
     dates = date_range(parse_date(first), parse_date(last))
     _run_days(_pipelines(pipeline), dates, _checked(limit), go_on=True, skip_unchanged=not force)
@@ -190,31 +189,34 @@ def ingest(  # noqa: PLR0917 - typer calls it by name
     log: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Which log it is, if neither the file nor its name shows it."
+            metavar="NAME", help="Type of log, if neither the file nor its name shows it."
         ),
     ] = None,
     sensor: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who wrote the logs (default: main).")
+        str | None, typer.Option(metavar="NAME", help="Sensor that wrote the logs (default: main).")
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Zone of text times: Europe/Berlin, UTC.")
+        str | None,
+        typer.Option(metavar="ZONE", help="Time zone of textual times: Europe/Berlin, UTC."),
     ] = None,
     growing: Annotated[
         bool | None, typer.Option("--open/--closed", help="Whether files may still grow.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Take what is known once more, in its place.")
+        bool, typer.Option("--again", help="Ingest known files again, replacing their rows.")
     ] = False,
     any_time: Annotated[
-        bool, typer.Option("--any-time", help="Take rows of any time, plausible or not.")
+        bool, typer.Option("--any-time", help="Accept rows with implausible times too.")
     ] = False,
     drop_query: Annotated[
-        bool, typer.Option("--drop-query", help="Leave queries of URIs out.")
+        bool, typer.Option("--drop-query", help="Drop the query part of URIs.")
     ] = False,
     max_refused: Annotated[
-        float, typer.Option(metavar="SHARE", help="How many lines of a file may be refused.")
+        float, typer.Option(metavar="SHARE", help="Maximum share of refused lines per file.")
     ] = 0.1,
-    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads that map rows.")] = 1,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of threads that map rows.")
+    ] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would land, write nothing.")
     ] = False,
@@ -223,10 +225,10 @@ def ingest(  # noqa: PLR0917 - typer calls it by name
         bool, typer.Option("--status", help="Show how far the logs of each sensor reach.")
     ] = False,
     forget: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="Remove what a file has brought.")
+        list[str] | None, typer.Option(metavar="FILE", help="Remove the rows of a file.")
     ] = None,
 ) -> None:
-    """Make telemetry of logs; without arguments, of those that SPOT_OA_INGEST__... name."""
+    """Convert logs to telemetry; without arguments, the logs set by SPOT_OA_INGEST__..."""
     from flows.cli import ingest as shown  # noqa: PLC0415
     from spot_oa.ingest import Options  # noqa: PLC0415
 
@@ -238,7 +240,7 @@ def ingest(  # noqa: PLR0917 - typer calls it by name
     elif source is None:
         shown.take_configured(settings, console, again=again, as_json=as_json)
     elif not paths:
-        raise UsageError(f"ingest {source}: name files or folders, or - for standard input")
+        raise UsageError(f"ingest {source}: give files or folders, or - for standard input")
     else:
         options = Options(
             sensor=sensor or "main",
@@ -264,10 +266,10 @@ def demo(
         int, typer.Option(metavar="N", min=1, help="Raw events per pipeline and day.")
     ] = 20_000,
     logs: Annotated[
-        bool, typer.Option("--logs", help="Also write the events as logs of Zeek, to be ingested.")
+        bool, typer.Option("--logs", help="Also write the events as Zeek logs for ingest.")
     ] = False,
 ) -> None:
-    """Make a small synthetic network below SPOT_OA_HOME and run every pipeline on it."""
+    """Generate a small synthetic network in SPOT_OA_HOME, score it and run every pipeline."""
     from spot_oa.demo import DEMO_DATES, demo_settings, generate  # noqa: PLC0415
 
     console, settings = _console(), demo_settings(read_settings().home)
@@ -275,18 +277,13 @@ def demo(
         from analyst.report import written  # noqa: PLC0415
 
         page = written(settings.data_dir, DEMO_DATES[-1])
-        told = f"report: {page}, when the runs below are done"
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
-    made = generate(
-        settings.home,
-        pipelines=_pipelines("all"),
-        rows_per_day=rows,
-        suspicious=min(200, rows),
-    )
+        line = f"report: {page}, when the runs below are done"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    made = generate(settings.home, pipelines=_pipelines("all"), rows_per_day=rows)
     for day in made.days:
         stories = ", ".join(f"{story} {events}" for story, events in day.planted.items())
         console.print(
-            f"{day.pipeline} {day.date}: {day.events} events, {day.lines} results ({stories})",
+            f"{day.pipeline} {day.date}: {day.events} events ({stories})",
             highlight=False,
         )
     console.print(f"demo data: {made.home}", markup=False, highlight=False, soft_wrap=True)
@@ -295,11 +292,15 @@ def demo(
 
         folder = made.home / "logs"
         write_logs(made.days, folder)
-        told = f"logs: SPOT_OA_HOME=elsewhere spot-oa ingest zeek {folder}"
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        line = f"logs: SPOT_OA_HOME=elsewhere spot-oa ingest zeek {folder}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if not generate_only:
-        _run_days(_pipelines("all"), DEMO_DATES, None, settings=settings)
-        labels.show_labels_of_demo(settings, DEMO_DATES[0])
+        first, *later = DEMO_DATES
+        how: dict[str, Any] = {"limit": _DEMO_LIMIT, "settings": settings, "scorer": "builtin"}
+        _run_days(_pipelines("all"), [first], **how)
+        labels.show_labels_of_demo(settings, first)
+        # These are scored with the first date's connections and labels as history.
+        _run_days(_pipelines("all"), later, **how)
 
 
 @app.command()
@@ -307,14 +308,14 @@ def report(
     date: Annotated[
         str | None, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Of every published day.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="For every published day.")] = False,
 ) -> None:
     """Write the report of a published day again: an HTML page over all its pipelines."""
     from analyst.report import write, write_all  # noqa: PLC0415
     from spot_oa.lock import warehouse_lock  # noqa: PLC0415
 
     if (date is None) is not every:
-        raise UsageError("report needs one of --date and --all")
+        raise UsageError("report needs either --date or --all")
     console, settings = _console(), read_settings()
     day = None if date is None else parse_date(date)
     with warehouse_lock(settings.lock, "report", settings.lock_timeout, console.print):
@@ -331,7 +332,7 @@ def geo_fetch(
         str, typer.Option(metavar="SOURCE", help="dbip-city, asn-country or maxmind.")
     ],
 ) -> None:
-    """Fetch geo databases, and show their licence."""
+    """Download geo databases and show their licence."""
     from python_enrichers.geo.fetch import fetch  # noqa: PLC0415
 
     console = _console()
@@ -340,7 +341,7 @@ def geo_fetch(
         console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     paths = fetch(source, read_settings(), show)
-    show(f"SPOT_OA_GEO_DB={','.join(map(str, paths))} makes runs use them")
+    show(f"to use them in runs, set SPOT_OA_GEO_DB={','.join(map(str, paths))}")
 
 
 @app.command()
@@ -356,17 +357,17 @@ def doctor() -> None:
             f"{state:<11} {printable(finding)}", markup=False, highlight=False, soft_wrap=True
         )
     if faults:
-        raise SpotOaError(f"{faults} parts need a look: see the lines above that are not ok")
+        raise SpotOaError(f"{faults} problems: see the lines above that are not ok")
 
 
 @app.command()
 def history(
     pipeline: PipelineArgument = "all",
     last: Annotated[
-        int, typer.Option("--last", metavar="N", min=1, help="How many runs to show.")
+        int, typer.Option("--last", metavar="N", min=1, help="Number of runs to show.")
     ] = 20,
 ) -> None:
-    """Show the last runs: what ran, how it ended, and why."""
+    """Show the last runs and how they ended."""
     from flows.cli.report import show_history  # noqa: PLC0415
     from flows.run.audit import history as runs  # noqa: PLC0415
 
@@ -384,6 +385,7 @@ def _run_days(
     skip_unchanged: bool = False,
     force_enrich: bool = False,
     settings: Settings | None = None,
+    scorer: str | None = None,
 ) -> None:
     from flows.cli.report import reporter, show_summary  # noqa: PLC0415
     from flows.run.runner import run_day  # noqa: PLC0415
@@ -394,15 +396,16 @@ def _run_days(
     for date in dates:
         for pipeline in pipelines:
             try:
-                with reporter(console, Slice(pipeline, date)) as told:
+                with reporter(console, Slice(pipeline, date)) as progress:
                     summary = run_day(
                         settings,
                         pipeline,
                         date,
-                        told,
+                        progress,
                         limit=limit,
                         force_enrich=force_enrich,
                         skip_unchanged=skip_unchanged,
+                        scorer=scorer,
                     )
             except SpotOaError as error:
                 if not go_on:
@@ -424,7 +427,7 @@ def _pipelines(name: str) -> list[str]:
 
 def _checked(limit: int | None) -> int | None:
     if limit is not None and limit < 0:
-        raise UsageError(f"--limit {limit} is negative: give 0 or more")
+        raise UsageError(f"--limit {limit} is negative: use 0 or more")
     return limit
 
 
@@ -435,11 +438,11 @@ def _console() -> Console:
 
 
 def main() -> None:
-    """Run the command line; exit 0 done, 1 failed, 2 wrong usage, errors as one line."""
+    """Run the command line; exit with 0 (done), 1 (failed) or 2 (usage), errors as one line."""
     call = _Call()
-    # What is registered first is called last.
+    # Registered first, therefore called last.
     atexit.register(_leave, call)
-    # Asked to end, a run unwinds as on Ctrl-C.
+    # SIGTERM unwinds a run in the same way as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.unraisablehook = not_lost
     # If a log cannot be written (the disk is full), do not print pages of traceback.
@@ -449,10 +452,10 @@ def main() -> None:
 
 
 def _leave(call: _Call) -> None:
-    """End the process as it is: to take apart what dbt leaves behind takes most of a second.
+    """End the process without cleanup: destroying dbt's objects takes most of a second.
 
-    Without it DuckDB has nothing to say of objects that nobody has freed. Everybody else who has
-    something to do or to say at the end has been called by now.
+    It also prevents DuckDB's messages about objects that were not freed. All other exit handlers
+    have run by now.
     """
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -462,7 +465,7 @@ def _leave(call: _Call) -> None:
 
 
 def not_lost(unraisable: sys.UnraisableHookArgs) -> None:
-    """An interrupt that meets a finalizer or a lock of the import system is one a moment later."""
+    """Repeat an interrupt that was lost in a finalizer or in the import system's lock."""
     if not isinstance(unraisable.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
@@ -472,7 +475,7 @@ def not_lost(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Whether an error comes of an interrupt: an extension being imported makes one of it."""
+    """Whether an interrupt caused an error, as it does while an extension is being imported."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -489,7 +492,7 @@ def _invoke(call: _Call) -> int:
     except SpotOaError as error:
         return _complain(error, 1, call)
     except typer.TyperException as error:
-        # Without arguments it is the help that was shown.
+        # Without arguments, typer has shown the help.
         reason = error.format_message()
         return _complain(f"{reason} (see spot-oa --help)", 2, call) if reason else 2
     except (typer.Abort, KeyboardInterrupt):
@@ -505,7 +508,7 @@ def _complain(error: object, code: int, call: _Call) -> int:
         import traceback  # noqa: PLC0415
 
         for line in traceback.format_exc().splitlines():
-            # Libraries name the URL that failed, with the password in it.
+            # Remove passwords from the URLs in the messages of libraries.
             print(printable(re.sub(r"://[^/@\s]+@", "://***@", line)), file=sys.stderr)  # noqa: T201
     print(f"spot-oa: {printable(error)}", file=sys.stderr)  # noqa: T201
     return code

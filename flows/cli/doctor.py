@@ -1,4 +1,4 @@
-"""What is configured, what can be reached, what is missing."""
+"""Checks what is configured, what can be reached, and what is missing."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from spot_oa.warehouse import Warehouse, open_warehouse
 
 
 class State(StrEnum):
-    """How a part is; what would keep a run from going well is false."""
+    """The state of a part; it is false if it would make a run fail."""
 
     OK = "ok"
     LOCKED = "locked"
-    """In use: a run waits for its turn, or is tried again."""
+    """In use: a run would wait or retry."""
     MISSING = "missing"
     UNREACHABLE = "unreachable"
     UNUSABLE = "unusable"
     UNKNOWN = "unknown"
-    """A variable that looks like a setting and is none."""
+    """A variable that looks like a setting but is not one."""
 
     def __bool__(self) -> bool:
         return self in (State.OK, State.LOCKED)
@@ -51,19 +51,19 @@ STATES = {
     Status.UNAVAILABLE: State.UNREACHABLE,
     Status.TIMEOUT: State.UNREACHABLE,
 }
-"""How a source is, by how it fared; it is unusable else."""
+"""Status of a source -> its state; unusable for any other status."""
 PROBE: Indicators = {"address": ["127.0.0.1"]}
-"""What local sources are asked about: never sent further than to the operator's own resolver."""
+"""The test query for local sources: never sent further than to the operator's own resolver."""
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at every part that a run needs.
+    """Check every part that a run needs.
 
     Args:
         settings: The configuration.
 
     Yields:
-        How the part is, and what was found, in one line.
+        The state of a part, and one line about it.
     """
     for line in settings.misspelt:
         yield State.UNKNOWN, line
@@ -87,23 +87,23 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _results(settings: Settings, pipeline: Pipeline) -> Finding:
-    """The newest results, and who writes them."""
+    """Check the newest results and the scorer that writes them."""
     what = f"ML results of {pipeline.name} below {without_userinfo(settings.ml_uri)}"
     if settings.scorer == "builtin":
         what = f"{what} (built-in scorer)"
         if pipeline.scoring is None:
-            return State.UNUSABLE, f"{what}: it does not know this pipeline; SPOT_OA_SCORER=file"
+            return State.UNUSABLE, f"{what}: not available for it; set SPOT_OA_SCORER=file"
     state, line = _newest(what, partial(newest_results, pipeline, settings.ml_uri))
     nothing = not state or line.endswith("none yet")
     if nothing and settings.scorer == "builtin":
         return State.OK, f"{what}: none yet"
     if nothing and pipeline.scoring is not None:
-        return state, f"{line}; SPOT_OA_SCORER=builtin has runs score their days themselves"
+        return state, f"{line}; with SPOT_OA_SCORER=builtin, runs score their days themselves"
     return state, line
 
 
 def _sources(settings: Settings, step: str) -> Iterator[Finding]:
-    """Each source of a step: whether it can be reached, its age, the budget that is left."""
+    """Check each source of a step: whether it can be reached, its age, its remaining budget."""
     try:
         if step == "reputation":
             from python_enrichers.reputation import examine as services  # noqa: PLC0415 - heavy
@@ -123,12 +123,12 @@ def _sources(settings: Settings, step: str) -> Iterator[Finding]:
 
 
 def _fault(error: SpotOaError, otherwise: State) -> State:
-    """What passes by itself is a matter of the way there."""
+    """Return `unreachable` for a transient error, else the given state."""
     return State.UNREACHABLE if error.transient else otherwise
 
 
 def _logs(settings: Settings) -> Iterator[Finding]:
-    """Each configured input of ingest, and how far each sensor reaches."""
+    """Check each configured input of ingest, and the newest event of each sensor."""
     try:
         known = load_sources(settings.sources_dir)
     except SpotOaError as error:
@@ -141,10 +141,10 @@ def _logs(settings: Settings) -> Iterator[Finding]:
         if given.source not in known:
             yield (
                 State.UNUSABLE,
-                f"{what}: there is no source {given.source}, take {', '.join(known)}",
+                f"{what}: there is no source {given.source}: use {', '.join(known)}",
             )
         elif unreadable:
-            yield State.MISSING, f"{what}: {unreadable[0]} is not there or cannot be read"
+            yield State.MISSING, f"{what}: {unreadable[0]} does not exist or cannot be read"
         else:
             yield State.OK if paths else State.MISSING, f"{what}: {len(paths)} paths"
     if settings.target != "duckdb":
@@ -152,7 +152,7 @@ def _logs(settings: Settings) -> Iterator[Finding]:
     try:
         found = sensors(settings)
     except SpotOaError as error:
-        yield _fault(error, State.UNUSABLE), f"logs taken: {error}"
+        yield _fault(error, State.UNUSABLE), f"ingested logs: {error}"
         return
     for sensor in found:
         ends = ", ".join(f"{name} {when:%Y-%m-%d %H:%M}" for name, when in sensor.newest.items())
@@ -161,7 +161,7 @@ def _logs(settings: Settings) -> Iterator[Finding]:
 
 
 def _labels(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Iterator[Finding]:
-    """The analysts' store, the rule files, days whose triage is behind, and where feedback goes."""
+    """Check the analysts' store, the rule files, outdated triage, and the feedback."""
     what = f"labels in {settings.analyst_db}"
     store = open_store(settings)
     try:
@@ -186,20 +186,20 @@ def _labels(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Iterator[F
     yield from _suppressions(settings, labelled)
     given = [name for name in settings.feedback_pipelines if name in COLUMNS]
     if not settings.feedback_uri:
-        yield State.OK, "feedback to the scorer: none, SPOT_OA_FEEDBACK_URI is not set"
+        yield State.OK, "feedback to the scorer: off, SPOT_OA_FEEDBACK_URI is not set"
         return
     uri = without_userinfo(settings.feedback_uri)
     yield State.OK, f"feedback to the scorer of {', '.join(given) or 'nothing'}: below {uri}"
     for name in SPOILS_THE_SCORER:
-        ends = "spot-ml 1.0 ends its job at the first Low row"
+        ends = "spot-ml 1.0 fails at the first Low row"
         if name in given:
-            yield State.OK, f"feedback of {name}: {ends}; its reader has to be a mended one"
+            yield State.OK, f"feedback of {name}: {ends}; a fixed reader is needed"
         else:
-            yield State.OK, f"feedback of {name}: not delivered, for {ends} (docs/labels.md)"
+            yield State.OK, f"feedback of {name}: not delivered, because {ends} (docs/labels.md)"
 
 
 def _suppressions(settings: Settings, pipelines: Iterable[str]) -> Iterator[Finding]:
-    """Suppressions that act today, and those of them that have covered nothing for long."""
+    """Report the suppressions in effect today, and which of them covered no row recently."""
     today = dt.datetime.now(dt.UTC).date()
     for name in pipelines:
         try:
@@ -212,19 +212,19 @@ def _suppressions(settings: Settings, pipelines: Iterable[str]) -> Iterator[Find
             covered = hits(settings, name)
             idle = [each.short_id for each in acting if not covered[each.id]]
             useless = f", without a row in {HIT_DAYS} days: {', '.join(idle)}" if idle else ""
-            yield State.OK, f"suppressions of {name}: {len(acting)} act today{useless}"
+            yield State.OK, f"suppressions of {name}: {len(acting)} in effect today{useless}"
 
 
 def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Finding:
-    """Whether the warehouse can be used, without getting in the way of a run."""
+    """Check whether the warehouse can be used, without disturbing a run."""
     name = str(settings.warehouse) if settings.target == "duckdb" else f"on {settings.target}"
     warehouse = open_warehouse(settings)
     try:
         if not warehouse.exists():
-            return State.OK, f"warehouse {name}: to be made by the first run"
+            return State.OK, f"warehouse {name}: will be created by the first run"
     except SpotOaError as error:
         return _fault(error, State.UNUSABLE), f"warehouse {name}: {error}"
-    # A file that another program has open is as good as one with a run's lock.
+    # A file that another program has open counts as locked too.
     passing = State.LOCKED
     try:
         with warehouse_lock(settings.lock, "doctor", 0, lambda _: None):
@@ -237,7 +237,7 @@ def _warehouse(settings: Settings, pipelines: Mapping[str, Pipeline]) -> Finding
 
 
 def _telemetry(settings: Settings, warehouse: Warehouse, pipeline: Pipeline) -> Finding:
-    """The newest day of telemetry, and which columns its newest file has."""
+    """Check the newest day of telemetry, and the columns of its newest file."""
     what = f"telemetry of {pipeline.name} {_place(settings, pipeline.name)}"
     try:
         day = warehouse.newest_telemetry(pipeline)
@@ -262,7 +262,7 @@ def _place(settings: Settings, pipeline: str) -> str:
 
 
 def _newest(what: str, look: Callable[[], dt.date | None]) -> Finding:
-    """The newest day that is there, and how old it is; too old is for the reader to say."""
+    """Report the newest existing day and its age, without judging the age."""
     try:
         day = look()
     except SpotOaError as error:

@@ -1,4 +1,4 @@
-"""What `spot-oa ingest` shows; spot_oa.ingest does the work."""
+"""The output of `spot-oa ingest`; spot_oa.ingest does the work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spot_oa.settings import IngestInput, Settings
 
 LINE = 200
-"""Characters of a refused line that are shown."""
+"""Maximum number of characters shown of a refused line."""
 
 
 def run(
@@ -37,29 +37,29 @@ def run(
     *,
     as_json: bool = False,
 ) -> list[Ingested]:
-    """Take logs, and show what becomes of each file.
+    """Ingest logs, and show the result of each file.
 
     Raises:
-        SpotOaError: A file could not be taken, or none is of use; the others have landed.
+        SpotOaError: A file failed, or no file was usable; the other files have landed.
     """
     found: list[Ingested] = []
     failed: list[Ingested] = []
     with _progress(console, shown=console.is_terminal and not as_json) as progress:
-        for told in Ingest(settings, source, options, progress).take_all(paths):
-            found.append(told)
+        for result in Ingest(settings, source, options, progress).take_all(paths):
+            found.append(result)
             if as_json:
-                print(json.dumps(told.as_json()))  # noqa: T201
-            elif told.status != "unused":
-                for line in lines(told, dry_run=options.dry_run):
+                print(json.dumps(result.as_json()))  # noqa: T201
+            elif result.status != "unused":
+                for line in lines(result, dry_run=options.dry_run):
                     _show(console, line)
-            if told.status == "failed":
-                failed.append(told)
-    for told in failed if len(found) > 1 else []:
-        print(f"spot-oa: {printable(told.error)}", file=sys.stderr)  # noqa: T201
+            if result.status == "failed":
+                failed.append(result)
+    for result in failed if len(found) > 1 else []:
+        print(f"spot-oa: {printable(result.error)}", file=sys.stderr)  # noqa: T201
     if not as_json:
-        unused = sum(told.status == "unused" for told in found)
+        unused = sum(result.status == "unused" for result in found)
         if unused:
-            _show(console, f"{unused} {'file is' if unused == 1 else 'files are'} not of use here")
+            _show(console, f"{unused} {'file was' if unused == 1 else 'files were'} not used")
         for line in late(found):
             _show(console, line)
     if not options.dry_run:
@@ -71,14 +71,14 @@ def run(
 def take_configured(
     settings: Settings, console: Console, *, again: bool = False, as_json: bool = False
 ) -> None:
-    """Take the logs that the settings name; a bad input does not stop the others.
+    """Ingest the configured logs; a failed input does not stop the others.
 
     Raises:
-        SpotOaError: One of them could not be taken, or none is named.
+        SpotOaError: An input failed, or none is configured.
     """
     if not settings.ingest:
         raise UsageError(
-            "ingest: name a source and files (spot-oa ingest zeek PATH...), or set "
+            "ingest: give a source and files (spot-oa ingest zeek PATH...), or set "
             "SPOT_OA_INGEST__<NAME>__SOURCE and SPOT_OA_INGEST__<NAME>__PATHS"
         )
     failed = []
@@ -91,7 +91,7 @@ def take_configured(
             failed.append(name)
             print(f"spot-oa: {name}: {printable(error)}", file=sys.stderr)  # noqa: T201
     if failed:
-        raise SpotOaError(f"{len(failed)} inputs failed: {', '.join(failed)}; the others are taken")
+        raise SpotOaError(f"{len(failed)} inputs failed: {', '.join(failed)}; the others are done")
 
 
 def forget_files(
@@ -102,10 +102,10 @@ def forget_files(
     source: str | None = None,
     sensor: str | None = None,
 ) -> None:
-    """Remove what files have brought, and say how much it was."""
+    """Remove the rows of files, and show their number."""
     for path in paths:
         rows = forget(settings, path, source, sensor)
-        _show(console, f"{path}: {rows:,} rows are gone")
+        _show(console, f"{path}: {rows:,} rows removed")
     _deliver(settings, console)
 
 
@@ -119,7 +119,7 @@ def show_status(settings: Settings, console: Console, *, as_json: bool = False) 
             print(json.dumps(dict(zip(STATUS_COLUMNS, row, strict=True))))  # noqa: T201
         return
     if not rows:
-        _show(console, "nothing was taken yet: spot-oa ingest SOURCE PATH...")
+        _show(console, "nothing was ingested yet: run spot-oa ingest SOURCE PATH...")
         return
     table = Table(*STATUS_COLUMNS, box=None)
     for row in rows:
@@ -134,7 +134,7 @@ def _deliver(settings: Settings, console: Console, *, as_json: bool = False) -> 
 
 
 def delivered(done: Delivered) -> Iterator[str]:
-    """What was brought to the cluster, a line per pipeline."""
+    """Describe what was delivered to the cluster, one line per pipeline."""
     for pipeline, hours in sorted(done.hours.items()):
         removed = done.removed[pipeline]
         yield (
@@ -144,70 +144,70 @@ def delivered(done: Delivered) -> Iterator[str]:
 
 
 def judge(found: Sequence[Ingested], source: str) -> None:
-    """Fail if a file has.
+    """Raise an error if a file failed or no file was usable.
 
     Raises:
-        SpotOaError: So it is.
+        SpotOaError: A file failed, or no file was usable.
     """
-    failed = [told for told in found if told.status == "failed"]
+    failed = [result for result in found if result.status == "failed"]
     if len(failed) == 1 and len(found) == 1:
         raise IngestError(failed[0].error, transient=failed[0].transient)
     if failed:
-        names = ", ".join(Path(told.path).name for told in failed[:3])
+        names = ", ".join(Path(result.path).name for result in failed[:3])
         more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""  # noqa: PLR2004
         raise IngestError(
-            f"{len(failed)} of {len(found)} files were not taken ({names}{more}): see the lines "
-            "above; the others have landed",
-            transient=all(told.transient for told in failed),
+            f"{len(failed)} of {len(found)} files failed ({names}{more}): see the lines above; the "
+            "others have landed",
+            transient=all(result.transient for result in failed),
         )
-    if found and all(told.status == "unused" for told in found):
+    if found and all(result.status == "unused" for result in found):
         raise SpotOaError(
-            f"no file is of use: {source} takes others; see docs/ingest.md, or name the log with "
-            "--log"
+            f"no file is usable: {source} reads other logs; see docs/ingest.md, or give the type "
+            "of log with --log"
         )
 
 
-def lines(told: Ingested, *, dry_run: bool = False) -> Iterator[str]:
-    """What became of a file, in a line; and the first lines that were refused."""
-    name = Path(told.path).name
-    if told.status == "failed":
+def lines(result: Ingested, *, dry_run: bool = False) -> Iterator[str]:
+    """Describe the result of a file in one line, followed by its first refused lines."""
+    name = Path(result.path).name
+    if result.status == "failed":
         return
-    if told.status == "known":
+    if result.status == "known":
         yield f"{name}: known, nothing new in it"
         return
-    parts = [f"{rows:,} {pipeline} rows" for pipeline, rows in sorted(told.rows.items())]
+    parts = [f"{rows:,} {pipeline} rows" for pipeline, rows in sorted(result.rows.items())]
     parts = parts or ["no rows"]
     if dry_run:
         parts[0] = f"would land {parts[0]}"
-    if told.refused:
-        parts.append(f"{told.refused:,} refused")
-    if told.skipped:
+    if result.refused:
+        parts.append(f"{result.refused:,} refused")
+    if result.skipped:
         reasons = ", ".join(
-            reason if len(told.skipped) == 1 else f"{reason} {count:,}"
-            for reason, count in told.skipped.most_common()
+            reason if len(result.skipped) == 1 else f"{reason} {count:,}"
+            for reason, count in result.skipped.most_common()
         )
-        parts.append(f"{told.skipped.total():,} skipped ({reasons})")
-    if told.bad_values:
-        columns = ", ".join(f"{column} {count:,}" for column, count in told.bad_values.items())
+        parts.append(f"{result.skipped.total():,} skipped ({reasons})")
+    if result.bad_values:
+        columns = ", ".join(f"{column} {count:,}" for column, count in result.bad_values.items())
         parts.append(f"bad values made NULL: {columns}")
-    if told.ambiguous:
-        parts.append(f"{told.ambiguous:,} times in the hour that the zone repeats")
-    if told.rows:
-        parts.append(f"hours {_hours(told)}")
-    yield f"{name}: {', '.join(parts)}, {told.seconds:.1f} s"
-    for example in told.examples:
+    if result.ambiguous:
+        parts.append(f"{result.ambiguous:,} times in the hour that the zone repeats")
+    if result.rows:
+        parts.append(f"hours {_hours(result)}")
+    yield f"{name}: {', '.join(parts)}, {result.seconds:.1f} s"
+    for example in result.examples:
         text = printable(example.line)
         text = f"{text[:LINE]}..." if len(text) > LINE else text
         yield f"  line {example.line_no}: {example.reason}: {text}"
 
 
 def late(found: Iterable[Ingested]) -> Iterator[str]:
-    """Rows of days that are published already, and how to run these days again."""
+    """Report rows of already published days, with the command to run these days again."""
     days: Counter[tuple[str, dt.date]] = Counter()
     rows: Counter[str] = Counter()
-    for told in found:
-        days.update(told.late)
-        rows.update(told.rows)
+    for result in found:
+        days.update(result.late)
+        rows.update(result.rows)
     for (pipeline, date), count in sorted(days.items()):
         share = 100 * count / rows[pipeline]
         yield (
@@ -217,7 +217,7 @@ def late(found: Iterable[Ingested]) -> Iterator[str]:
 
 
 def status_rows(found: Iterable[Sensor], now: dt.datetime) -> Iterator[tuple[str, ...]]:
-    """One row per sensor and pipeline: name, newest event, lag, files, rows, refused share."""
+    """Yield one row per sensor and pipeline, with the columns of STATUS_COLUMNS."""
     for sensor in found:
         share = f"{100 * sensor.refused / sensor.lines:.2f} %" if sensor.lines else "-"
         for pipeline, newest in sorted(sensor.newest.items()):
@@ -237,15 +237,15 @@ STATUS_COLUMNS = ("sensor", "pipeline", "newest event", "lag", "files", "rows", 
 
 
 def configured(settings: Settings, name: str) -> tuple[IngestInput, list[str]]:
-    """A configured input, and its files and folders.
+    """Return a configured input, and its files and folders.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is no input with that name.
     """
     if name not in settings.ingest:
         known = ", ".join(settings.ingest) or "none"
         raise UsageError(
-            f"ingest input {printable(name)!r} is unknown, configured are: {known}; set "
+            f"ingest input {printable(name)!r} is unknown (configured: {known}); set "
             "SPOT_OA_INGEST__<NAME>__SOURCE and SPOT_OA_INGEST__<NAME>__PATHS"
         )
     given = settings.ingest[name]
@@ -256,7 +256,7 @@ def configured(settings: Settings, name: str) -> tuple[IngestInput, list[str]]:
 
 
 def options_of(given: IngestInput, *, again: bool = False) -> Options:
-    """How a configured input is taken."""
+    """Return the ingest options of a configured input."""
     return Options(
         sensor=given.sensor,
         timezone=given.timezone,
@@ -267,8 +267,8 @@ def options_of(given: IngestInput, *, again: bool = False) -> Options:
     )
 
 
-def _hours(told: Ingested) -> str:
-    hours = sorted({hour for counted in told.hours.values() for hour in counted})
+def _hours(result: Ingested) -> str:
+    hours = sorted({hour for counted in result.hours.values() for hour in counted})
     first, last = hour_text(hours[0]), hour_text(hours[-1])
     if first == last:
         return first
@@ -281,7 +281,7 @@ def _show(console: Console, line: str) -> None:
 
 @contextmanager
 def _progress(console: Console, *, shown: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar for the file that is being read, on a terminal only."""
+    """Show a progress bar for the current file, on a terminal only."""
     if not shown:
         yield None
         return

@@ -1,4 +1,4 @@
-"""What analysts type: `label`, `unlabel`, `labels`, `undo`, `reset`, `refresh`, `feedback`."""
+"""Commands for labels: `label`, `unlabel`, `labels`, `undo`, `reset`, `refresh`, `feedback`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.common import PipelineArgument, read_settings, say
+from flows.cli.common import DateOption, PipelineArgument, open_published, read_settings, say
 from spot_oa.dates import parse_date
 from spot_oa.errors import ConfigError, SpotOaError, UsageError, printable
 
@@ -23,22 +24,19 @@ if TYPE_CHECKING:
     from spot_oa.pipelines import Triage
     from spot_oa.settings import Settings
 
-labels = typer.Typer(no_args_is_help=True, help="What is labelled: show, export, import.")
+labels = typer.Typer(no_args_is_help=True, help="Labels: show, export, import.")
 
-DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
 SrcOption = Annotated[str | None, typer.Option("--src", help="flow: source address.")]
 DstOption = Annotated[str | None, typer.Option("--dst", help="flow: destination address.")]
 SportOption = Annotated[str | None, typer.Option("--sport", help="flow: source port.")]
 DportOption = Annotated[str | None, typer.Option("--dport", help="flow: destination port.")]
 IpOption = Annotated[str | None, typer.Option("--ip", help="flow: address at either end.")]
 ClientOption = Annotated[str | None, typer.Option("--client", help="dns, proxy: client address.")]
-QueryOption = Annotated[str | None, typer.Option("--query", help="dns: the name asked for.")]
+QueryOption = Annotated[str | None, typer.Option("--query", help="dns: the queried name.")]
 NameOption = Annotated[str | None, typer.Option("--name", help="dns: a name and all below it.")]
 UriOption = Annotated[str | None, typer.Option("--uri", help="proxy: the full URI.")]
-RanksOption = Annotated[str | None, typer.Option("--ranks", metavar="3,7-9", help="These rows.")]
-EachOption = Annotated[
-    bool, typer.Option("--each", help="dns: client and query are two labels, not one of both.")
-]
+RanksOption = Annotated[str | None, typer.Option("--ranks", metavar="3,7-9", help="Rows by rank.")]
+EachOption = Annotated[bool, typer.Option("--each", help="dns: label client and query separately.")]
 NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Write nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, one line per action.")]
@@ -54,7 +52,7 @@ _OPTIONS: Mapping[str, Sequence[str]] = {
     "name": ["name"],
     "uri": ["fulluri"],
 }
-"""Option -> what selectors call its value."""
+"""Option -> the names of its value in selectors."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,29 +80,30 @@ def label(
     each: EachOption = False,
     note: NoteOption = "",
     only_open: Annotated[
-        bool, typer.Option("--only-open", help="Leave rows alone that are scored already.")
+        bool, typer.Option("--only-open", help="Skip rows that are scored or suppressed.")
     ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a severity on all rows of a published day that are selected; the latest wins."""
+    """Set the severity of the selected rows of a published day; the latest label wins."""
     from analyst.actions import parse_severity  # noqa: PLC0415
+    from analyst.day import all_or_none  # noqa: PLC0415
 
     level = parse_severity(severity)
     options = _given(
         src=src, dst=dst, sport=sport, dport=dport, ip=ip, client=client, query=query, name=name,
         uri=uri,
     )  # fmt: skip
-    day = _open(pipeline, date)
+    day = open_published(pipeline, date)
     chosen = _numbers(ranks, options)
     if chosen is not None:
-        replies = [day.label_ranks(chosen, level, note=note, only_open=only_open, dry_run=dry_run)]
+        acts = [partial(day.label_ranks, chosen, level, note=note, only_open=only_open)]
     else:
-        replies = [
-            day.label(kind, selector, level, note=note, only_open=only_open, dry_run=dry_run)
+        acts = [
+            partial(day.label, kind, selector, level, note=note, only_open=only_open)
             for kind, selector in select(day.triage, options, each=each)
         ]
-    _answer(day, replies, as_json=as_json)
+    _answer(day, all_or_none(acts, dry_run=dry_run), as_json=as_json)
 
 
 def unlabel(
@@ -126,26 +125,29 @@ def unlabel(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take the severity off all rows of a published day that are selected."""
+    """Remove the severity of the selected rows of a published day."""
+    from analyst.day import all_or_none  # noqa: PLC0415
+
     options = _given(
         src=src, dst=dst, sport=sport, dport=dport, ip=ip, client=client, query=query, name=name,
         uri=uri,
     )  # fmt: skip
-    day = _open(pipeline, date)
+    day = open_published(pipeline, date)
     chosen = _numbers(ranks, options)
     if chosen is not None:
-        replies = [day.clear_ranks(chosen, note=note, dry_run=dry_run)]
+        acts = [partial(day.clear_ranks, chosen, note=note)]
     else:
-        replies = [
-            day.clear(kind, selector, note=note, dry_run=dry_run)
+        acts = [
+            partial(day.clear, kind, selector, note=note)
             for kind, selector in select(day.triage, options, each=each)
         ]
-    _answer(day, replies, as_json=as_json)
+    _answer(day, all_or_none(acts, dry_run=dry_run), as_json=as_json)
 
 
 def undo(
     action: Annotated[
-        str, typer.Argument(metavar="ACTION|PIPELINE", help="The action, or with --date the day.")
+        str,
+        typer.Argument(metavar="ACTION|PIPELINE", help="An action id, or a pipeline with --date."),
     ],
     date: Annotated[
         str | None, typer.Option(metavar="DATE", help="Undo your own last action of this day.")
@@ -153,15 +155,17 @@ def undo(
     note: NoteOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Take back one action whole; an undo can be undone too."""
+    """Undo one action; an undo can be undone too."""
     if date is not None:
-        day = _open(action, date)
+        day = open_published(action, date)
         reply = day.undo(note=note)
     else:
+        from analyst.day import check_dated  # noqa: PLC0415
         from analyst.store import open_store  # noqa: PLC0415
 
         asked = open_store(read_settings()).find(action)
-        day = _open(asked.pipeline, asked.day)
+        check_dated(asked)
+        day = open_published(asked.pipeline, asked.day)
         reply = day.undo(asked.action_id, note=note)
     _answer(day, [reply], as_json=as_json)
 
@@ -170,15 +174,15 @@ def reset(
     pipeline: PipelineArgument,
     *,
     date: DateOption,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the reset.")] = False,
     with_stories: Annotated[
-        bool, typer.Option("--with-stories", help="Take back the day's stories too.")
+        bool, typer.Option("--with-stories", help="Also reset the day's stories.")
     ] = False,
     note: NoteOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Take back all labels of a day; nothing is deleted, and it can be undone."""
-    day = _open(pipeline, date)
+    """Reset all labels of a day; nothing is deleted, and a reset can be undone."""
+    day = open_published(pipeline, date)
     confirm = day.part.compact if yes else None
     _answer(day, [day.reset(confirm, with_stories=with_stories, note=note)], as_json=as_json)
 
@@ -190,9 +194,9 @@ def explain(
     rank: Annotated[int, typer.Option("--rank", help="The row, 0 for the most suspicious.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Tell why a row is among the suspicious, and what is known of its ends; nothing is written."""
-    told = _open(pipeline, date).explain(rank)
-    for line in [json.dumps(told.as_json())] if as_json else told.lines:
+    """Explain why a row is suspicious, and what is known about its values; write nothing."""
+    found = open_published(pipeline, date).explain(rank)
+    for line in [json.dumps(found.as_json())] if as_json else found.lines:
         say(line)
 
 
@@ -202,23 +206,26 @@ def rules(
     date: DateOption,
     apply: Annotated[
         list[str] | None,
-        typer.Option("--apply", metavar="ID", help="Score the open rows of this rule for good."),
+        typer.Option("--apply", metavar="ID", help="Label the open rows of this rule permanently."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the rules of the rule file would score on a published day, or apply some."""
-    day = _open(pipeline, date)
+    day = open_published(pipeline, date)
     if apply:
-        _answer(day, [day.apply_standing(rule_id) for rule_id in apply], as_json=as_json)
+        from analyst.day import all_or_none  # noqa: PLC0415
+
+        acts = [partial(day.apply_standing, rule_id) for rule_id in apply]
+        _answer(day, all_or_none(acts), as_json=as_json)
         return
     for rule, meant, reply in day.try_standing():
         on = "on" if rule.holds_on(day.part.date) else "off"
-        told = {"id": rule.id, "version": str(rule.version), "on": on == "on", "rows": meant,
-                "would_score": reply.changed, "severity": rule.severity.title}  # fmt: skip
+        fields = {"id": rule.id, "version": str(rule.version), "on": on == "on", "rows": meant,
+                  "would_score": reply.changed, "severity": rule.severity.title}  # fmt: skip
         say(
-            json.dumps(told)
+            json.dumps(fields)
             if as_json
-            else f"{rule.id} {rule.version} ({on}): {meant} rows, {reply.changed} of them would be "
+            else f"{rule.id} {rule.version} ({on}): {meant} rows, {reply.changed} would be scored "
             f"{rule.severity.title}  {printable(rule.title)}".rstrip()
         )
     if not day.rules and not as_json:
@@ -226,34 +233,39 @@ def rules(
 
 
 def show_labels_of_demo(settings: Settings, date: dt.date) -> None:
-    """Label a few rows of the demo, make its triage anew, and show the head of it."""
+    """Label a few rows of the demo, refresh its triage, and show the first rows."""
     from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     from analyst.day import open_day  # noqa: PLC0415
+    from spot_oa.demo import CULPRITS  # noqa: PLC0415
     from spot_oa.publish import published_folder  # noqa: PLC0415
     from spot_oa.warehouse.published import read_rows  # noqa: PLC0415
 
     day = open_day("flow", date, settings=settings, author="demo", made_with="cli")
-    exfiltration = str(day.published.rows[0]["dstip"])
+    there = {row[name] for row in day.published.rows for name in ("srcip", "dstip")}
     replies = [
-        day.label("ip", {"ip": exfiltration}, "high", note="exfiltration", only_open=True),
-        day.label_ranks([len(day.published.rows) - 1], "low", note="backup", only_open=True),
+        day.label("ip", {"ip": address}, "high", note=story, only_open=True)
+        for story, address in CULPRITS.items()
+        if address in there
     ]
+    replies.append(
+        day.label_ranks([len(day.published.rows) - 1], "low", note="backup", only_open=True)
+    )
     _answer(day, replies, as_json=False)
     _refresh(settings, day.part)
     rows = read_rows(published_folder(settings.triage_dir, day.part) / "flow_triage.parquet")
     scored = [row for row in rows if row["severity"]]
     # Open rows come first, most suspicious first.
-    table = Table(*_SHOWN, title="flow_triage: what is left to do, and what is done", box=None)
+    table = Table(*_SHOWN, title="flow_triage: open rows, then scored rows", box=None)
     for row in [*rows[:3], *scored[:3]]:
         table.add_row(*(escape(printable(row[name])) for name in _SHOWN))
     Console(width=100).print(table)
 
 
 _SHOWN = ("sort_order", "srcip", "dstip", "dport", "rank", "severity_name", "scored_by", "note")
-"""Columns of flow_triage that the demo shows."""
+"""The columns of flow_triage that the demo shows."""
 
 
 def refresh(
@@ -265,14 +277,14 @@ def refresh(
         str | None, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")
     ] = None,
     pending: Annotated[
-        bool, typer.Option("--pending", help="Every day with actions that its triage lacks.")
+        bool, typer.Option("--pending", help="Every day whose triage is out of date.")
     ] = False,
     accept_store: Annotated[
         bool,
-        typer.Option("--accept-store", help="Take a store that has lost what was published."),
+        typer.Option("--accept-store", help="Accept a store that lacks published actions."),
     ] = False,
 ) -> None:
-    """Make a published day's triage tables and feedback anew from what analysts did."""
+    """Rebuild a published day's triage tables and feedback from the analysts' actions."""
     from flows.run import labels as landing  # noqa: PLC0415
     from spot_oa.dates import Slice  # noqa: PLC0415
     from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415
@@ -282,7 +294,7 @@ def refresh(
     if pipeline != "all":
         described = {pipeline: get_pipeline(pipeline, settings.pipelines_dir)}
     if pending == (date is not None):
-        raise UsageError("give --date, or --pending for all days that need it")
+        raise UsageError("refresh needs either --date, or --pending for all days that need it")
     if date is not None:
         day = parse_date(date)
         with_triage = [
@@ -303,7 +315,7 @@ def refresh(
     if failed:
         raise SpotOaError(f"{len(failed)} of {len(parts)} days failed: {', '.join(failed)}")
     if not parts:
-        say("no day has actions that its triage lacks")
+        say("the triage of every day is up to date")
 
 
 def _refresh(settings: Settings, part: Slice, *, accept_store: bool = False) -> None:
@@ -312,18 +324,18 @@ def _refresh(settings: Settings, part: Slice, *, accept_store: bool = False) -> 
     from flows.cli.report import reporter  # noqa: PLC0415
     from flows.run.runner import refresh_day  # noqa: PLC0415
 
-    with reporter(Console(), part) as told:
-        summary = refresh_day(settings, part.pipeline, part.date, told, accept_store=accept_store)
+    with reporter(Console(), part) as shown:
+        summary = refresh_day(settings, part.pipeline, part.date, shown, accept_store=accept_store)
     for warning in summary.warnings:
         say(f"warning: {warning}")
     say(f"triage: {summary.triage_folder}")
 
 
 def feedback(pipeline: PipelineArgument, date: DateOption) -> None:
-    """Hand the judged rows of a day to the scorer, as SPOT_OA_FEEDBACK_URI says."""
+    """Deliver the labelled rows of a day to the scorer at SPOT_OA_FEEDBACK_URI."""
     from analyst.delivery import deliver_feedback  # noqa: PLC0415
 
-    day, settings = _open(pipeline, date), read_settings()
+    day, settings = open_published(pipeline, date), read_settings()
     own = day.feedback()
     say(f"{day.part}: {len(own.lines)} rows, left out: {own.left_out}")
     delivered = deliver_feedback(settings, day.pipeline, day.part.date)
@@ -331,7 +343,7 @@ def feedback(pipeline: PipelineArgument, date: DateOption) -> None:
         say(f"{uri}: {len(sent.lines)} rows, left out: {sent.left_out}, cut: {sent.cut}")
     if not delivered:
         say(
-            "delivered nowhere: set SPOT_OA_FEEDBACK_URI, and name the pipeline in "
+            "not delivered: set SPOT_OA_FEEDBACK_URI, and add the pipeline to "
             "SPOT_OA_FEEDBACK_PIPELINES"
         )
 
@@ -341,21 +353,21 @@ def show(
     pipeline: PipelineArgument,
     *,
     date: DateOption,
-    only_open: Annotated[bool, typer.Option("--open", help="Rows not scored.")] = False,
-    scored: Annotated[bool, typer.Option("--scored", help="Scored rows.")] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="Only open rows.")] = False,
+    scored: Annotated[bool, typer.Option("--scored", help="Only scored rows.")] = False,
     orphans: Annotated[
-        bool, typer.Option("--orphans", help="Actions on rows that the day does not have now.")
+        bool, typer.Option("--orphans", help="Actions on rows that are no longer in the day.")
     ] = False,
     history: Annotated[bool, typer.Option("--history", help="All actions, in order.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what holds at this moment, whatever the tables say yet."""
+    """Show the current labels from the store; the tables may be older."""
     if only_open + scored + orphans + history > 1:
-        raise UsageError("--open, --scored, --orphans and --history: take one of them")
+        raise UsageError("--open, --scored, --orphans and --history: use only one of them")
     from analyst.actions import to_line  # noqa: PLC0415
     from analyst.state import alive  # noqa: PLC0415
 
-    day = _open(pipeline, date)
+    day = open_published(pipeline, date)
     if history or orphans:
         actions = day.orphans() if orphans else day.actions()
         holding = {each.action_id for each in alive(day.actions())}
@@ -379,11 +391,11 @@ def show(
 
 @labels.command("export")
 def export(
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="One of them, or all.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Written anew.")],
-    date: Annotated[str | None, typer.Option(metavar="DATE", help="Of this day only.")] = None,
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="One pipeline, or all.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; overwritten.")],
+    date: Annotated[str | None, typer.Option(metavar="DATE", help="Only this day.")] = None,
 ) -> None:
-    """Write actions as lines of JSON, to keep them or to take them elsewhere."""
+    """Export actions as lines of JSON, for a backup or for another store."""
     from analyst.store import open_store  # noqa: PLC0415
     from spot_oa.pipelines import get_pipeline  # noqa: PLC0415
 
@@ -394,48 +406,50 @@ def export(
     try:
         file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: {error}; take another file") from error
+        raise ConfigError(f"{file}: {error}; use another file") from error
     say(f"{len(lines)} actions written to {file}")
 
 
 @labels.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that export wrote.")],
 ) -> None:
-    """Take in exported actions; those that are here already are skipped."""
+    """Import exported actions; actions that are already stored are skipped."""
     from analyst.store import open_store  # noqa: PLC0415
 
     try:
         # Only LF ends a line.
         lines = file.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: {error}; take a file that `labels export` wrote") from error
+        raise ConfigError(f"{file}: {error}; use a file that `labels export` wrote") from error
     added, known = open_store(read_settings()).import_lines(
         [line for line in lines if line], str(file)
     )
-    say(f"{added} actions imported, {known} were known")
+    say(f"{added} actions imported, {known} already stored")
 
 
 def select(triage: Triage, options: Mapping[str, str], *, each: bool = False) -> list[Chosen]:
-    """Which kinds of selectors the given options make.
+    """Return the kinds of selectors for the given options.
 
     Args:
-        triage: What rows of the pipeline can be selected by.
+        triage: The triage description of the pipeline.
         options: Option without its dashes -> value.
         each: One action per value.
 
     Raises:
-        UsageError: Nothing is selected, or the options do not go together.
+        UsageError: Nothing is selected, or the options cannot be combined.
     """
     from analyst.selectors import chosen  # noqa: PLC0415
 
+    if "name" in options and len(options) > 1:
+        raise UsageError("--name cannot be combined with other selectors: leave them out")
     kinds = triage.kinds
     known = {value for match in kinds.values() for value in match.by}
     given: dict[str, str] = {}
     for option, text in options.items():
         value = next((value for value in _OPTIONS[option] if value in known), None)
         if value is None:
-            raise UsageError(f"--{option} does not select rows of this pipeline")
+            raise UsageError(f"--{option} cannot select rows of this pipeline")
         given[value] = text
     return chosen(triage, given, each=each)
 
@@ -445,11 +459,11 @@ def _given(**options: str | None) -> dict[str, str]:
 
 
 def _numbers(ranks: str | None, options: Mapping[str, str]) -> list[int] | None:
-    """The ranks of `3,7-9`; None if none are asked for."""
+    """Parse ranks such as `3,7-9`; return None if none are given."""
     if ranks is None:
         return None
     if options:
-        raise UsageError("--ranks names the rows already: leave the other selectors out")
+        raise UsageError("--ranks cannot be combined with other selectors: leave them out")
     numbers: list[int] = []
     for part in ranks.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,9})(?:-([0-9]{1,9}))?\s*", part)
@@ -461,12 +475,6 @@ def _numbers(ranks: str | None, options: Mapping[str, str]) -> list[int] | None:
 
 
 _MOST_RANKS = 1_000_000
-
-
-def _open(pipeline: str, date: object) -> Day:
-    from analyst.day import open_day  # noqa: PLC0415
-
-    return open_day(pipeline, date, settings=read_settings(), made_with="cli")
 
 
 def _answer(day: Day, replies: Iterable[Reply], *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The notebooks of a day: `notebook` opens them, `notebooks` makes, renews and lists them."""
+"""Commands for notebooks: `notebook` opens them, `notebooks` makes, updates and lists them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.common import PipelineArgument, read_settings, say
+from flows.cli.common import DateOption, PipelineArgument, read_settings, say
 from spot_oa.dates import parse_date
 from spot_oa.errors import ConfigError, UsageError, printable
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from spot_oa.settings import Settings
 
 notebooks = typer.Typer(no_args_is_help=True, help="The notebooks of a day: render, update, list.")
-
-DateOption = Annotated[str, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,15 +34,15 @@ def notebook(
         str | None, typer.Option(metavar="DATE", help="2016-07-08 or 20160708 (UTC).")
     ] = None,
     port: Annotated[
-        int, typer.Option(metavar="N", min=1, max=65535, help="The next free one from here on.")
+        int, typer.Option(metavar="N", min=1, max=65535, help="The first port to try.")
     ] = 8888,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open a browser on it.")
+        bool, typer.Option("--browser/--no-browser", help="Open JupyterLab in a browser.")
     ] = True,
 ) -> None:
     """Open JupyterLab on the notebooks of a day, for this machine only; Ctrl-C ends it.
 
-    Without a pipeline it is flow, without a date the newest day that is published.
+    The default pipeline is flow, and the default date is the newest published day.
     """
     from analyst.notebooks.server import command, serve  # noqa: PLC0415
 
@@ -62,7 +60,7 @@ def notebook(
 
 @notebooks.command("render")
 def render(pipeline: PipelineArgument, date: DateOption) -> None:
-    """Make the notebooks of a day that are not there; those that you work in stay as they are."""
+    """Make the missing notebooks of a day; notebooks that you have edited do not change."""
     settings = read_settings()
     _render(settings, _part(settings, pipeline, date))
 
@@ -72,10 +70,10 @@ def update(
     pipeline: PipelineArgument,
     date: DateOption,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="One only: Edge_Investigation.")
+        str | None, typer.Option(metavar="NAME", help="Only this one, e.g. Edge_Investigation.")
     ] = None,
 ) -> None:
-    """Put new copies of the templates in place; what you worked in is kept as .bak.ipynb."""
+    """Replace notebooks by new copies of the templates; edited ones are kept as .bak.ipynb."""
     from analyst.notebooks.copies import update as put  # noqa: PLC0415
 
     settings = read_settings()
@@ -84,7 +82,7 @@ def update(
 
 @notebooks.command("list")
 def list_(pipeline: PipelineArgument, date: DateOption) -> None:
-    """Show each notebook of a day: its template's version, and whether it was worked in."""
+    """Show each notebook of a day: its template's version, and whether it was edited or run."""
     from analyst.notebooks.copies import copies  # noqa: PLC0415
 
     settings = read_settings()
@@ -92,11 +90,11 @@ def list_(pipeline: PipelineArgument, date: DateOption) -> None:
     found = copies(settings, part)
     for copy in found:
         version = "version unknown" if copy.version is None else f"version {copy.version}"
-        newest = f", the template is another one now (version {copy.newest})"
-        touched = "worked in" if copy.touched else "untouched"
+        newest = f", the template has changed (version {copy.newest})"
+        touched = "edited or run" if copy.touched else "untouched"
         say(f"{copy.name}: {version}, {touched}{newest if copy.outdated else ''}  {copy.path}")
     if not found:
-        say(f"{part}: no notebooks, `spot-oa notebooks render {part.pipeline} --date {date}`")
+        say(f"{part}: no notebooks: run `spot-oa notebooks render {part.pipeline} --date {date}`")
 
 
 def _part(settings: Settings, pipeline: str | None, date: str | None) -> Slice:
@@ -107,7 +105,7 @@ def _part(settings: Settings, pipeline: str | None, date: str | None) -> Slice:
     name = get_pipeline(pipeline or "flow", settings.pipelines_dir).name
     day = parse_date(date) if date is not None else newest_published(settings.data_dir, name)
     if day is None:
-        raise UsageError(f"no day of {name} is published yet: `spot-oa run {name} --date DATE`")
+        raise UsageError(f"no day of {name} is published yet: run `spot-oa run {name} --date DATE`")
     return Slice(name, day)
 
 

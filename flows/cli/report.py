@@ -1,4 +1,4 @@
-"""How a run is shown: a live display on a terminal, plain lines elsewhere, a summary at the end."""
+"""Shows a run: a live display on a terminal, plain lines elsewhere, a summary at the end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from analyst.pictures.text import many
 from flows.run.summary import Summary
 from spot_oa.dates import Slice
 from spot_oa.errors import printable
@@ -40,10 +41,10 @@ class PlainReporter:
         self._line(message)
 
     def progress(self, message: str) -> None:
-        """See `Reporter`; too much for a log of lines."""
+        """See `Reporter`; not shown, because it would be too many lines."""
 
     def started(self, step: str) -> None:
-        """See `Reporter`; the line comes when the step ends."""
+        """See `Reporter`; the line is printed when the step ends."""
 
     def finished(self, step: str, seconds: float, detail: str) -> None:
         """See `Reporter`."""
@@ -56,7 +57,7 @@ class PlainReporter:
 
 
 class LiveReporter(PlainReporter):
-    """A spinner with the running steps below the lines of those that ended."""
+    """A spinner with the running steps, below the lines of the finished steps."""
 
     def __init__(self, console: Console, part: Slice) -> None:
         super().__init__(console, part)
@@ -77,7 +78,7 @@ class LiveReporter(PlainReporter):
         self._status.stop()
 
     def progress(self, message: str) -> None:
-        """See `Reporter`; shown until the next one comes."""
+        """See `Reporter`; shown until the next message."""
         self._last = message
         self._show()
 
@@ -99,12 +100,12 @@ class LiveReporter(PlainReporter):
 
 
 def reporter(console: Console, part: Slice) -> PlainReporter:
-    """The display that fits the console."""
+    """Return the reporter that fits the console."""
     return LiveReporter(console, part) if console.is_terminal else PlainReporter(console, part)
 
 
 def show_summary(console: Console, summary: Summary) -> None:
-    """Print what a run did: counts, sources, seconds, warnings, and where the files are."""
+    """Print the summary of a run: counts, sources, seconds, warnings, and the folder."""
     if summary.unchanged:
         console.print(f"{summary.part}: {summary.headline}", markup=False, highlight=False)
         return
@@ -115,8 +116,10 @@ def show_summary(console: Console, summary: Summary) -> None:
     table.add_column(overflow="fold")
     landed, built = summary.landed, summary.built
     if summary.scored:
-        days = summary.scored.days
-        table.add_row("scored", f"{summary.scored.rows} rows, compared with {days} earlier days")
+        scored = summary.scored
+        days = many(scored.days, "earlier day")
+        without = f", {scored.unscored} events without client or peer" if scored.unscored else ""
+        table.add_row("scored", f"{scored.rows} rows, compared with {days}{without}")
     if landed:
         bad = sum(landed.bad_values.values())
         table.add_row("landed", f"{landed.rows} rows, {landed.rejected} rejected, {bad} bad values")
@@ -147,7 +150,7 @@ def show_summary(console: Console, summary: Summary) -> None:
 
 
 def show_history(console: Console, runs: Sequence[Mapping[str, Any]]) -> None:
-    """Print runs, given as rows of oa.run_audit: a line for each, and one for what went wrong."""
+    """Print runs, given as rows of oa.run_audit: one line each, and one more for a failure."""
     for run in runs:
         seconds = "" if run["seconds"] is None else f"{run['seconds']:.1f} s"
         rows = "" if run["rows_landed"] is None else f"{run['rows_landed']} rows"

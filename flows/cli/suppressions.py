@@ -1,4 +1,4 @@
-"""What analysts type about suppressions: `suppress`, `unsuppress`, `suppressions`."""
+"""Commands for suppressions: `suppress`, `unsuppress`, `suppressions`."""
 
 from __future__ import annotations
 
@@ -21,32 +21,34 @@ def suppress(
     pipeline: PipelineArgument,
     *,
     column: Annotated[
-        str, typer.Option("--column", metavar="COLUMN", help="As dstip, of the scores.")
+        str, typer.Option("--column", metavar="COLUMN", help="A column of the scores, e.g. dstip.")
     ],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is harmless.")],
     cidr: Annotated[
         str | None, typer.Option("--cidr", metavar="A/B", help="An address or a network.")
     ] = None,
     suffix: Annotated[
-        str | None, typer.Option("--suffix", metavar="NAME", help="A name and all below it.")
+        str | None, typer.Option("--suffix", metavar="NAME", help="A name and its subdomains.")
     ] = None,
     prefix: Annotated[
-        str | None, typer.Option("--prefix", metavar="URI", help="What URIs begin with.")
+        str | None, typer.Option("--prefix", metavar="URI", help="The beginning of URIs.")
     ] = None,
     exact: Annotated[
-        str | None, typer.Option("--exact", metavar="VALUE", help="This value.")
+        str | None, typer.Option("--exact", metavar="VALUE", help="This exact value.")
     ] = None,
     first: Annotated[
         str | None,
-        typer.Option("--from", metavar="DATE", help="The first day; today if not given."),
+        typer.Option("--from", metavar="DATE", help="The first day (default: today)."),
     ] = None,
     last: Annotated[
         str | None,
-        typer.Option("--to", metavar="DATE", help="The last day; 90 days on if not given."),
+        typer.Option(
+            "--to", metavar="DATE", help="The last day (default: 90 days after the first)."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
 ) -> None:
-    """Keep what is harmless out of the open lists until a day; it stays in every table."""
+    """Keep harmless rows out of the open lists until a given day; they stay in every table."""
     from analyst import suppressions as kept  # noqa: PLC0415
     from analyst.store import open_store  # noqa: PLC0415
     from spot_oa.pipelines import get_pipeline  # noqa: PLC0415
@@ -58,7 +60,7 @@ def suppress(
     today = dt.datetime.now(dt.UTC).date()
     checked = kept.suppression(described, asked, reason=reason, today=today, first=first, last=last)
     if dry_run:
-        say(f"{pipeline}: {checked['first']} to {checked['last']}; nothing written, a dry run")
+        say(f"{pipeline}: {checked['first']} to {checked['last']}; dry run, nothing written")
         return
     made = kept.suppress(
         open_store(settings),
@@ -69,14 +71,14 @@ def suppress(
         made_with="cli",
     )
     say(f"{pipeline}: suppression {made}")
-    say("the tables have it after `spot-oa refresh --pending`, or the day's next run")
+    say("the tables change with `spot-oa refresh --pending`, or with the day's next run")
 
 
 def unsuppress(
     suppression: Annotated[str, typer.Argument(metavar="ID", help="The beginning of its id.")],
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
 ) -> None:
-    """Take a suppression back; what it covered is open again."""
+    """Take back a suppression; the rows that it covered are open again."""
     from analyst import suppressions as kept  # noqa: PLC0415
     from analyst.store import open_store  # noqa: PLC0415
 
@@ -84,8 +86,8 @@ def unsuppress(
     gone = kept.unsuppress(
         open_store(settings), suppression, author=settings.who, made_with="cli", note=note
     )
-    say(f"taken back: suppression {gone}")
-    say("the tables have it after `spot-oa refresh --pending`, or the day's next run")
+    say(f"taken back: suppression {gone or suppression}")
+    say("the tables change with `spot-oa refresh --pending`, or with the day's next run")
 
 
 def suppressions(
@@ -93,7 +95,7 @@ def suppressions(
         str, typer.Argument(metavar="PIPELINE|all", help="flow, proxy, dns or all.")
     ] = "all",
 ) -> None:
-    """List the suppressions that nobody has taken back, and what they have covered lately."""
+    """List the suppressions that were not taken back, and how many rows they recently covered."""
     from analyst import suppressions as kept  # noqa: PLC0415
     from analyst.store import open_store  # noqa: PLC0415
     from spot_oa.pipelines import get_pipeline, load_pipelines  # noqa: PLC0415

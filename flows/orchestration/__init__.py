@@ -1,1 +1,1 @@
-"""Prefect: a flow per described pipeline, steps as tasks, deployments, a server for a first try."""
+"""Prefect: one flow per pipeline, steps as tasks, deployments, and a local test server."""

@@ -1,4 +1,4 @@
-"""What a flow run leaves in Prefect's UI: a summary, dbt's nodes, and failed tests."""
+"""Creates a flow run's artifacts in Prefect's UI: a summary, dbt's nodes, and failed tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spot_oa.errors import BuildError, Node, SpotOaError, printable
 
 
 def show_summary(summary: Summary) -> None:
-    """Leave the run's summary and dbt's nodes as artifacts."""
+    """Create artifacts of the run's summary and of dbt's nodes."""
     create_markdown_artifact(
         summary_markdown(summary), key=_key("summary", summary.part), description=summary.headline
     )
@@ -26,7 +26,7 @@ def show_summary(summary: Summary) -> None:
 
 
 def show_failure(part: Slice, error: SpotOaError) -> None:
-    """Leave the failed models and tests of a build as an artifact."""
+    """Create an artifact of the failed models and tests of a build."""
     if isinstance(error, BuildError) and error.failed:
         create_table_artifact(
             node_table(error.failed),
@@ -36,7 +36,7 @@ def show_failure(part: Slice, error: SpotOaError) -> None:
 
 
 def node_table(nodes: Sequence[Node]) -> list[dict[str, Any]]:
-    """One row per model or test; `failing rows` is empty where there are none."""
+    """Return one row per model or test; `failing rows` is empty if there are none."""
     return [
         {
             "node": f"{node.kind} {node.name}",
@@ -50,7 +50,7 @@ def node_table(nodes: Sequence[Node]) -> list[dict[str, Any]]:
 
 
 def summary_markdown(summary: Summary) -> str:
-    """The summary as a page: counts, sources, warnings, seconds, and links to the files."""
+    """Return the summary as Markdown: counts, sources, warnings, seconds, links to the files."""
     return "\n".join(_lines(summary))
 
 

@@ -32,22 +32,22 @@ def oa_backfill(  # noqa: PLR0917 - Prefect calls it by name
     date_to: RunDate,
     pipelines: list[PipelineName] | None = None,
     limit: Limit | None = None,
-    force: Annotated[bool, Field(description="Run days again that have not changed.")] = False,
+    force: Annotated[bool, Field(description="Also run unchanged days again.")] = False,
     scorer: Scorer | None = None,
 ) -> State[Any]:
     """Run pipelines for every date of a range, in order.
 
-    A bad day does not stop the others. Days whose inputs and settings are what they were when they
-    were published are skipped, so a backfill that was stopped goes on where it was.
+    A failed day does not stop the others. Days whose inputs and settings have not changed since
+    they were published are skipped, so a stopped backfill continues where it stopped.
 
     Args:
         date_from: The first day, 2016-07-08 or 20160708 (UTC).
         date_to: The last day, included.
-        pipelines: Some of the pipelines; left out, all.
-        limit: How many results to take; left out, SPOT_OA_LIMIT of the worker.
-        force: Run days again that have not changed.
-        scorer: `builtin` has each day scored first, `file` takes the results that are there; left
-            out, SPOT_OA_SCORER of the worker.
+        pipelines: Some of the pipelines; default: all.
+        limit: Maximum number of results; default: SPOT_OA_LIMIT of the worker.
+        force: Also run unchanged days again.
+        scorer: `builtin` scores each day first, `file` reads the existing results; default:
+            SPOT_OA_SCORER of the worker.
     """
     try:
         dates = date_range(date_from, date_to)
@@ -58,10 +58,10 @@ def oa_backfill(  # noqa: PLR0917 - Prefect calls it by name
     for date in dates:
         for name in names:
             if not force and unchanged(name, date, limit):
-                # Only a row in the audit: a flow run takes a second.
+                # Only a row in the audit: a separate flow run would take a second.
                 state = run_as_flow(name, date, limit, skip_unchanged=True)
             else:
-                # In this process: a deployment run would wait for the worker's free slot.
+                # In this process: a deployment run would wait for a free slot of the worker.
                 state = oa_day(name, date, limit, force, scorer, return_state=True)
             if not state.is_completed():
                 failed.append(f"{name} {date}: {state.message}")

@@ -1,7 +1,8 @@
 """One Prefect flow per described pipeline: `flow_oa`, `proxy_oa`, `dns_oa`, and so on.
 
-The flows are attributes of this module, made when they are asked for, so that a pipeline of
-`SPOT_OA_PIPELINES_DIR` is deployed as `flows/orchestration/daily.py:<pipeline>_oa` without code.
+The flows are attributes of this module, created on access, so that a pipeline of
+`SPOT_OA_PIPELINES_DIR` can be deployed as `flows/orchestration/daily.py:<pipeline>_oa` without
+code.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SUFFIX = "_oa"
 
 @cache
 def daily(pipeline: str, title: str) -> Flow[..., State[Any]]:
-    """The flow that runs a day of a pipeline, given by name and title."""
+    """Return the flow that runs a day of a pipeline, given by name and title."""
 
     def run(
         date: RunDate | None = None,
@@ -37,18 +38,18 @@ def daily(pipeline: str, title: str) -> Flow[..., State[Any]]:
     run.__doc__ = f"""Land, enrich, build and publish a day of the {title} pipeline.
 
     Args:
-        date: 2016-07-08 or 20160708 (UTC); left out, the day before the scheduled start.
-        limit: How many results to take; left out, SPOT_OA_LIMIT of the worker.
-        force_enrich: Ask enrichment services again, also for answers that are cached.
-        scorer: `builtin` has the day scored first, `file` takes the results that are there; left
-            out, SPOT_OA_SCORER of the worker.
+        date: 2016-07-08 or 20160708 (UTC); default: the day before the scheduled start.
+        limit: Maximum number of results; default: SPOT_OA_LIMIT of the worker.
+        force_enrich: Query enrichment services again, ignoring cached answers.
+        scorer: `builtin` scores the day first, `file` reads the existing results; default:
+            SPOT_OA_SCORER of the worker.
     """
     named = flow(name=f"{pipeline.replace('_', '-')}-oa", flow_run_name=run_name(pipeline))
     return named(run)
 
 
 def __getattr__(name: str) -> Flow[..., State[Any]]:
-    """The flow of the pipeline that the attribute names."""
+    """Return the flow of the pipeline that the attribute names."""
     if not name.endswith(SUFFIX):
         raise AttributeError(f"module {__name__} has no {name}")
     try:

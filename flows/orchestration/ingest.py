@@ -1,4 +1,4 @@
-"""The Prefect flow that takes the logs which the settings name."""
+"""The Prefect flow that ingests the configured logs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spot_oa.ingest import Ingest
 from spot_oa.ingest.delivery import deliver
 from spot_oa.ingest.status import sensors
 
-Again = Annotated[bool, Field(description="Take what is known once more, in its place.")]
+Again = Annotated[bool, Field(description="Ingest known files again, replacing their rows.")]
 
 
 def _run_name() -> str:
@@ -31,19 +31,19 @@ def _run_name() -> str:
 @flow(name="ingest", flow_run_name=_run_name)
 def ingest_hourly(
     names: Annotated[
-        list[str] | None, Field(description="Some of the configured inputs; all if left out.")
+        list[str] | None, Field(description="Some of the configured inputs; default: all.")
     ] = None,
     again: Annotated[
-        bool, Field(description="Take what is known once more, in its place.")
+        bool, Field(description="Ingest known files again, replacing their rows.")
     ] = False,
 ) -> State[Any]:
-    """Make telemetry of the logs that the settings name; a bad one does not stop the others.
+    """Convert the configured logs to telemetry; a failed input does not stop the others.
 
-    What is known already is not taken again.
+    Known files are not ingested again.
 
     Args:
-        names: Some of the inputs that SPOT_OA_INGEST__... name; left out, all.
-        again: Take what is known once more, in place of what it had brought.
+        names: Some of the inputs set by SPOT_OA_INGEST__...; default: all.
+        again: Ingest known files again, replacing their rows.
     """
     settings = settings_with_secrets()
     delays = list(settings.retry_delays)
@@ -70,7 +70,7 @@ def ingest_hourly(
     )
     if failed:
         return Failed(message=printable(f"{len(failed)} failed: {' | '.join(failed)}"))
-    return Completed(message=f"{len(names or settings.ingest)} inputs taken")
+    return Completed(message=f"{len(names or settings.ingest)} inputs ingested")
 
 
 @task(name="ingest-input")
@@ -79,17 +79,16 @@ def _take(name: str, *, again: bool) -> None:
     settings = settings_with_secrets()
     given, paths = shown.configured(settings, name)
     found = []
-    for told in Ingest(settings, given.source, shown.options_of(given, again=again)).take_all(
-        paths
-    ):
-        found.append(told)
-        for line in shown.lines(told):
+    options = shown.options_of(given, again=again)
+    for result in Ingest(settings, given.source, options).take_all(paths):
+        found.append(result)
+        for line in shown.lines(result):
             logger.info("%s: %s", name, printable(line))
     for line in shown.late(found):
         logger.warning("%s: %s", name, line)
-    for told in found:
-        if told.status == "failed":
-            logger.error("%s: %s", name, printable(told.error))
+    for result in found:
+        if result.status == "failed":
+            logger.error("%s: %s", name, printable(result.error))
     shown.judge(found, given.source)
 
 

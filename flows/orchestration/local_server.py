@@ -1,4 +1,4 @@
-"""A Prefect server, work pool, deployments and worker for a first try, all on this machine.
+"""A Prefect server, work pool, deployments and worker on this machine, for a first try.
 
 `python -m flows.orchestration.local_server` starts them in that order and stops them, worker first,
 on Ctrl-C.
@@ -29,11 +29,11 @@ STOP_SECONDS = 20
 
 
 def prefect_environment(settings: Settings, port: int) -> dict[str, str]:
-    """The environment of server, worker and command line.
+    """Return the environment of server, worker and command line.
 
     Args:
-        settings: Prefect keeps its state below `home`, apart from the user's own.
-        port: Where the server listens, on the loopback interface.
+        settings: The settings; Prefect's state is in `home`, separate from the user's own.
+        port: The port of the server on the loopback interface.
 
     Returns:
         This process's environment with Prefect's settings added.
@@ -44,7 +44,7 @@ def prefect_environment(settings: Settings, port: int) -> dict[str, str]:
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        # In memory, a restarted server would leave taken slots taken for good.
+        # Stored in memory, slots would stay taken forever after a restart of the server.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
             "prefect.server.concurrency.lease_storage.filesystem"
         ),
@@ -57,10 +57,10 @@ def prefect_environment(settings: Settings, port: int) -> dict[str, str]:
 
 @contextmanager
 def server(environment: Mapping[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Prefect server for the length of the block.
+    """Run a Prefect server for the duration of the block.
 
     Raises:
-        ConfigError: It did not come up.
+        ConfigError: The server did not start.
     """
     home = Path(environment["PREFECT_HOME"])
     home.mkdir(parents=True, exist_ok=True)
@@ -75,16 +75,16 @@ def server(environment: Mapping[str, str], port: int) -> Iterator[subprocess.Pop
 def worker(
     environment: Mapping[str, str], output: IO[str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker of the pool for the length of the block; it prints the logs of its runs."""
+    """Run a worker of the pool for the duration of the block; it prints its runs' logs."""
     with _process(environment, "worker", "start", "--pool", POOL, output=output) as process:
         yield process
 
 
 def register(settings: Settings, environment: Mapping[str, str]) -> None:
-    """Make the work pool, the deployments and the automation, or bring them up to date.
+    """Create or update the work pool, the deployments and the automation.
 
     Raises:
-        ConfigError: Prefect refused one of them.
+        ConfigError: Prefect rejected one of them.
     """
     project = settings.project_dir
     prefect(environment, "work-pool", "create", POOL, "--type", "process", "--overwrite")
@@ -108,10 +108,10 @@ def prefect(environment: Mapping[str, str], *command: str, folder: Path | None =
     """Run a Prefect command to its end.
 
     Returns:
-        What it printed.
+        The output of the command.
 
     Raises:
-        ConfigError: It failed.
+        ConfigError: The command failed.
     """
     done = subprocess.run(  # noqa: S603 - an argument list of our own
         [_script(), *command],
@@ -139,13 +139,13 @@ def _process(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output and subprocess.STDOUT,
-        # In a process group apart: Ctrl-C reaches this process only, which stops the others.
+        # In a separate process group: only this process gets Ctrl-C, and stops the others.
         start_new_session=True,
     )
     try:
         yield process
     finally:
-        # Not SIGINT: what a script starts with & ignores that one, and so would its children.
+        # Not SIGINT: processes started with & in a script ignore it, and so do their children.
         process.terminate()
         try:
             process.wait(STOP_SECONDS)
@@ -163,7 +163,7 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise ConfigError(f"the Prefect server did not come up at {url}; see {log}")
+    raise ConfigError(f"the Prefect server did not start at {url}; see {log}")
 
 
 def _script() -> str:
@@ -171,7 +171,7 @@ def _script() -> str:
 
 
 def main() -> int:
-    """Start everything, say how to use it, and wait for Ctrl-C."""
+    """Start everything, print how to use it, and wait for Ctrl-C."""
     port = 4200
     try:
         settings = load_settings()

@@ -1,4 +1,4 @@
-"""Parameter types of the Prefect flows, refused with a reason before anything runs."""
+"""Parameter types of the Prefect flows, validated before anything runs."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ RunDate = Annotated[
     ),
 ]
 
-Limit = Annotated[int, Field(ge=0, description="How many results to take.")]
+Limit = Annotated[int, Field(ge=0, description="Maximum number of results.")]
 
 ForceEnrich = Annotated[
-    bool, Field(description="Ask enrichment services again, also for answers that are cached.")
+    bool, Field(description="Query enrichment services again, ignoring cached answers.")
 ]
 
 Scorer = Annotated[
     Literal["file", "builtin"],
-    Field(description="`builtin` has the day scored first, `file` takes the results there are."),
+    Field(description="`builtin` scores the day first, `file` reads the existing results."),
 ]
 
 
@@ -45,12 +45,12 @@ def _pipelines() -> list[str]:
 
 def _known(name: str) -> str:
     if name not in _pipelines():
-        raise ValueError(f"pipeline {name!r} is unknown: take one of {', '.join(_pipelines())}")
+        raise ValueError(f"pipeline {name!r} is unknown: use one of {', '.join(_pipelines())}")
     return name
 
 
 class _OneOfThePipelines:
-    """Lists the described pipelines in the JSON schema that a deployment is made with."""
+    """Lists the described pipelines in the JSON schema of a deployment."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -59,4 +59,4 @@ class _OneOfThePipelines:
 
 
 PipelineName = Annotated[str, AfterValidator(_known), _OneOfThePipelines()]
-"""A described pipeline, those of SPOT_OA_PIPELINES_DIR included."""
+"""A described pipeline, including those of SPOT_OA_PIPELINES_DIR."""

@@ -1,8 +1,8 @@
-"""Secrets from Prefect's Secret blocks: never parameters, which Prefect stores and shows.
+"""Reads secrets from Prefect's Secret blocks: not from parameters, which Prefect shows.
 
-A block named `spot-oa-<service>--<option>` is the option of a reputation service, as
-SPOT_OA_SERVICES__<SERVICE>__<OPTION> is in the environment, and wins over it. Dashes stand for
-underscores, which names of blocks cannot have.
+A block named `spot-oa-<service>--<option>` sets an option of a reputation service, like
+SPOT_OA_SERVICES__<SERVICE>__<OPTION> in the environment, and overrides it. Dashes replace
+underscores, which are not allowed in names of blocks.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _PAGE = 100
 
 
 def settings_with_secrets() -> Settings:
-    """The settings of a flow run: environment, `.env` and Secret blocks.
+    """Return the settings of a flow run: environment, `.env` and Secret blocks.
 
     Raises:
-        ConfigError: A value is not usable.
+        ConfigError: A value is invalid.
     """
     services: dict[str, dict[str, str]] = {}
     for name, value in _secrets():
@@ -33,8 +33,8 @@ def settings_with_secrets() -> Settings:
 
 
 def _secrets() -> Iterator[tuple[str, str]]:
-    """Name and value of each block that is ours; no other block's value leaves the server."""
-    # The server finds names that contain the words, and others' may.
+    """Yield name and value of each of our blocks; other blocks' values stay on the server."""
+    # The server finds names that contain the text, which may include others' blocks.
     names = [
         block["name"]
         for block in _blocks(include_secrets=False, name={"like_": f"{PREFIX}%--"})
@@ -46,7 +46,7 @@ def _secrets() -> Iterator[tuple[str, str]]:
 
 
 def _blocks(*, include_secrets: bool, name: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Secret blocks with such names, page by page; Prefect's client has no filter by name."""
+    """Yield the Secret blocks that match a filter of names, which Prefect's client lacks."""
     offset = 0
     with get_client(sync_client=True) as client:
         while True:

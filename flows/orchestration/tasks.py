@@ -1,6 +1,6 @@
 """The runner under Prefect: its steps as task runs, its reports as logs and artifacts.
 
-Thin shells, so that what they wrap needs no server to be tested.
+These are thin wrappers, so that the wrapped code can be tested without a server.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def run_as_flow(
 
     Args:
         pipeline: The pipeline's name.
-        date: The day; the one before the scheduled start if None.
-        limit: How many results to take; the configured number if None.
-        force_enrich: Ask enrichment services again, also for answers that are cached.
-        skip_unchanged: Leave a published day alone whose inputs and settings are what they were.
-        scorer: `builtin` or `file`; the configured one if None.
+        date: The day; the day before the scheduled start if None.
+        limit: Maximum number of results; the configured number if None.
+        force_enrich: Query enrichment services again, ignoring cached answers.
+        skip_unchanged: Skip a published day whose inputs and settings have not changed.
+        scorer: `builtin` or `file`; the configured scorer if None.
 
     Returns:
         The final state: Completed, or Failed with the one-line reason as its message.
@@ -72,7 +72,7 @@ def run_as_flow(
 
 
 def unchanged(pipeline: str, date: dt.date, limit: int | None) -> bool:
-    """Whether the inputs of a published day are unchanged; False if that is not known."""
+    """Whether the inputs of a published day are unchanged; False if unknown."""
     try:
         return is_unchanged(settings_with_secrets(), pipeline, date, limit)
     except SpotOaError:
@@ -80,13 +80,13 @@ def unchanged(pipeline: str, date: dt.date, limit: int | None) -> bool:
 
 
 def yesterday() -> dt.date:
-    """The day (UTC) before the flow run was to start: a run that starts late keeps its day."""
+    """Return the day (UTC) before the scheduled start, even if the run starts late."""
     scheduled = runtime.flow_run.scheduled_start_time or dt.datetime.now(dt.UTC)
     return (scheduled.astimezone(dt.UTC) - dt.timedelta(days=1)).date()
 
 
 def run_name(pipeline: str = "") -> Callable[[], str]:
-    """Makes names of flow runs that say pipeline (its parameter, if none is given) and date."""
+    """Return a function that names flow runs by pipeline (default: its parameter) and date."""
 
     def name() -> str:
         parameters = runtime.flow_run.parameters
@@ -97,7 +97,7 @@ def run_name(pipeline: str = "") -> Callable[[], str]:
 
 
 class PrefectCaller:
-    """Calls each step as a task run; a transient error is retried on that step alone."""
+    """Executes each step as a task run; on a transient error, only that step is retried."""
 
     def __init__(self, retry_delays: Sequence[float]) -> None:
         self._retry_delays = list(retry_delays)
@@ -129,7 +129,7 @@ class PrefectCaller:
 
 
 class LogReporter:
-    """Tells the run's log, each line with pipeline and date."""
+    """Reports to the run's log, each line with pipeline and date."""
 
     def __init__(self, part: Slice) -> None:
         self._part = part
@@ -153,5 +153,5 @@ class LogReporter:
 
 
 def is_transient(task: Task[..., Any], run: object, state: State[Any]) -> bool:  # noqa: ARG001
-    """Whether a task that failed may succeed when it is tried again, for Prefect to ask."""
+    """Whether Prefect should retry a failed task."""
     return isinstance(state.data, SpotOaError) and state.data.transient

@@ -1,4 +1,4 @@
-"""The Prefect flow that makes triage anew from what analysts did."""
+"""The Prefect flow that rebuilds triage from the analysts' actions."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from spot_oa.pipelines import load_pipelines
 @flow(name="triage-refresh", flow_run_name="triage")
 def triage_refresh(
     dates: Annotated[
-        list[RunDate] | None, Field(description="Published days; those that need it if left out.")
+        list[RunDate] | None, Field(description="Published days; default: days that need it.")
     ] = None,
     pipelines: list[PipelineName] | None = None,
 ) -> State[Any]:
-    """Make the triage of published days anew from what analysts did.
+    """Rebuild the triage of published days from the analysts' actions.
 
-    No telemetry is read. A bad day does not stop the others.
+    Telemetry is read only for days with stories. A failed day does not stop the others.
 
     Args:
-        dates: Published days; left out, those with actions that their triage lacks.
-        pipelines: Some of the pipelines; left out, all whose rows can be labelled.
+        dates: Published days; default: days whose triage is out of date.
+        pipelines: Some of the pipelines; default: all whose rows can be labelled.
     """
     failed = []
     try:
@@ -47,15 +47,15 @@ def triage_refresh(
     except SpotOaError as error:
         return Failed(message=printable(error))
     for part in parts:
-        caller, told = PrefectCaller(settings.retry_delays), LogReporter(part)
+        caller, reporter = PrefectCaller(settings.retry_delays), LogReporter(part)
         try:
-            summary = refresh_day(settings, part.pipeline, part.date, told, caller=caller)
+            summary = refresh_day(settings, part.pipeline, part.date, reporter, caller=caller)
         except SpotOaError as error:
             show_failure(part, error)
             failed.append(f"{part}: {printable(error)}")
         else:
             for warning in summary.warnings:
-                told.note(f"warning: {warning}")
+                reporter.note(f"warning: {warning}")
     if failed:
         return Failed(message=f"{len(failed)} of {len(parts)} days failed: {' | '.join(failed)}")
     return Completed(message=f"{len(parts)} days refreshed")

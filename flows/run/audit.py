@@ -1,8 +1,8 @@
 """The audit: one row of oa.run_audit per run, however the run ends.
 
-While a run goes its row lies in a file beside the warehouse, and says `died`. The run's last act is
-to say how it really ended and to move the row into the table. What is found in the file by the next
-run, which holds the lock, belongs to a run that was killed or could not write to the warehouse.
+While a run is active, its row is in a file next to the warehouse, with the status `died`. At its
+end the run sets the real status and moves the row to the table. A row that the next run, which
+holds the lock, finds in the file is from a run that was killed or could not write to the warehouse.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from spot_oa.warehouse.tables import RUN_AUDIT
 
 
 class Audit:
-    """The run's row, and those that are still to be written with it."""
+    """The run's row, and the rows of earlier runs that are still to be written."""
 
     def __init__(self, run: Run, summary: Summary, flow_run_id: str | None) -> None:
         self._run = run
@@ -41,15 +41,15 @@ class Audit:
         self._door = threading.Lock()
 
     def keep(self) -> None:
-        """Note on disk that the run has come so far; steps side by side may call it."""
+        """Store the run's progress on disk; parallel steps may call this."""
         with self._door:
             self._write([*self._pending, self._row("died", None)])
 
     def close(self, status: str, reason: str | None) -> str:
-        """Move the rows into the table; they stay on disk if that fails.
+        """Move the rows to the table; they stay on disk if that fails.
 
         Returns:
-            Why it failed, or nothing.
+            The reason of the failure, or an empty text.
         """
         finished = dt.datetime.now(dt.UTC)
         row = self._row(status, reason) | {
@@ -73,13 +73,13 @@ class Audit:
             new.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
             new.replace(self._path)
         except OSError:
-            # A full disk: the steps will say so, if it matters to them.
+            # Probably a full disk: the steps report it if it affects them.
             new.unlink(missing_ok=True)
 
     def _row(self, status: str, reason: str | None) -> dict[str, Any]:
         summary, landed, built = self._summary, self._summary.landed, self._summary.built
         warnings = summary.warnings
-        # Other threads may add to it meanwhile.
+        # Copy it: other threads may add to it meanwhile.
         seconds = dict(summary.seconds)
         return {
             "run_id": summary.run_id,
@@ -123,13 +123,13 @@ def audited(
 ) -> Iterator[Audit]:
     """Write the run's row when the block ends, however it ends.
 
-    The caller holds the warehouse's lock. That the row cannot be written is a warning.
+    The caller holds the warehouse's lock. If the row cannot be written, that is a warning.
 
     Args:
         run: The run.
-        summary: What it has done; read when the block ends.
+        summary: The summary of the run; read when the block ends.
         flow_run_id: The Prefect flow run; None outside of one.
-        report: Told if the row cannot be written.
+        report: Receives a warning if the row cannot be written.
     """
     audit = Audit(run, summary, flow_run_id)
     audit.keep()
@@ -153,13 +153,13 @@ def audited(
 def history(
     settings: Settings, count: int, pipeline: str | None, report: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """The last runs, newest first, as columns of oa.run_audit.
+    """Return the last runs, newest first, as columns of oa.run_audit.
 
     Args:
-        settings: Name the warehouse; a run that uses it is waited for.
-        count: How many runs at the most.
-        pipeline: Only runs of this one, if given.
-        report: Told whom it waits for.
+        settings: The settings of the warehouse; wait if a run uses it.
+        count: Maximum number of runs.
+        pipeline: Only runs of this pipeline, if given.
+        report: Receives the name of the process that holds the lock.
 
     Raises:
         WarehouseError: The warehouse cannot be read.
@@ -170,19 +170,19 @@ def history(
     with warehouse_lock(settings.lock, "history", settings.lock_timeout, report):
         warehouse.prepare([RUN_AUDIT])
         rows = warehouse.latest(RUN_AUDIT, "started_at", count, pipeline)
-        # Those that the next run will write.
+        # Rows that the next run will write.
         waiting = _table(pending(pending_path(settings.lock))).to_pylist()
     rows += [row for row in waiting if pipeline in (None, row["pipeline"])]
     return sorted(rows, key=lambda row: row["started_at"], reverse=True)[:count]
 
 
 def pending_path(warehouse: Path) -> Path:
-    """The file of the rows that are still to be written."""
+    """Return the file of the rows that are still to be written."""
     return warehouse.with_name(warehouse.name + ".audit")
 
 
 def pending(path: Path) -> list[dict[str, Any]]:
-    """The rows in the file; what is no row of the audit is left out."""
+    """Return the rows in the file; lines that are not audit rows are left out."""
     try:
         lines = path.read_text("utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,13 +1,15 @@
-"""Dbt, in this process: arguments built by a pure function, errors as one line."""
+"""Runs dbt in this process: arguments are built by a pure function, errors are one line."""
 
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from spot_oa.errors import BuildError, Node, SpotOaError, printable
@@ -15,7 +17,7 @@ from spot_oa.settings import Settings
 from spot_oa.warehouse import connections_of_dbt
 
 OnNode = Callable[[str], None]
-"""Told in one line of each node that finishes."""
+"""Receives one line for each node that finishes."""
 
 PROFILE = (
     *("home", "target", "warehouse", "memory_limit", "threads"),
@@ -25,30 +27,30 @@ PROFILE = (
     *("spark_host", "spark_port", "spark_auth", "spark_user", "spark_kerberos_service"),
     *("spark_tls",),
 )
-"""Settings that profiles.yml and the sources read; no secret is among them."""
+"""Settings that profiles.yml and the sources read; none of them is secret."""
 
 _DONE_WELL = {"success", "pass", "warn", "no-op"}
 _MARTS = "models/marts/"
-_SAID_OF_ALL = "Unable to establish connection to Impala server: "
-"""What dbt-impala puts before every error of SQL."""
+_PREFIX_OF_ALL = "Unable to establish connection to Impala server: "
+"""The text that dbt-impala puts before every SQL error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did; what has failed of the marts is an error, not an outcome."""
+    """The outcome of a build; a failure that affects a mart raises an error instead."""
 
     nodes: Sequence[Node]
     failed: Sequence[Node] = ()
-    """What has failed and no mart stands on."""
+    """Failed nodes on which no mart depends."""
 
     @property
     def models(self) -> int:
-        """How many models and seeds were built."""
+        """The number of models and seeds built."""
         return sum(node.kind != "test" for node in self.nodes)
 
     @property
     def tests_passed(self) -> int:
-        """How many data tests passed."""
+        """The number of data tests passed."""
         return sum(node.kind == "test" and node.status == "pass" for node in self.nodes)
 
     @property
@@ -58,10 +60,10 @@ class Built:
 
 
 def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
-    """The arguments for one dbt invocation that writes nothing to the terminal.
+    """Return the arguments for a dbt invocation that writes nothing to the terminal.
 
     Args:
-        settings: Name the project, the target and the folder for what dbt keeps.
+        settings: The settings of the project, the target and dbt's own folder.
         command: The dbt command with its own options.
 
     Returns:
@@ -83,7 +85,7 @@ def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
         "none",
         "--log-level-file",
         "info",
-        # Nobody reads a run's manifest.json and run_results.json; they take half a second.
+        # Writing the unused manifest.json and run_results.json would take half a second.
         "--no-write-json",
         "--cache-selected-only",
     ]
@@ -92,76 +94,89 @@ def dbt_arguments(settings: Settings, command: Sequence[str]) -> list[str]:
 def build_command(
     pipeline: str, dates: Sequence[dt.date], parts: Sequence[str] = ("marts",)
 ) -> list[str]:
-    """The build of a pipeline's marts, or other parts, and all they stand on.
+    """Return the build of a pipeline's marts, or other parts, with all their parents.
 
     Unit tests are left out: they test the SQL and not the day. So are the tests that read the
-    telemetry again to compare it with the marts: a run reads it no more often than it has to.
+    telemetry again to compare it with the marts: a run reads telemetry only as often as necessary.
 
     Args:
-        pipeline: Its marts lie in models/marts/<pipeline>.
+        pipeline: The pipeline; its marts are in models/marts/<pipeline>.
         dates: Consecutive days.
         parts: The folders of models: `marts`, `triage`.
 
     Returns:
         The dbt command.
     """
-    return [
-        "build",
-        "--select",
-        *(f"+path:models/{part}/{pipeline}" for part in parts),
-        *_dates_option(dates),
-        # Not the tests that also read a model which is not built.
-        "--indirect-selection",
+    return _build_of(
+        [f"+path:models/{part}/{pipeline}" for part in parts],
+        _dates_option(dates),
+        # Without the tests that also read a model that is not built.
         "buildable",
-        "--exclude-resource-type",
-        "unit_test",
-        "--exclude",
-        "tag:reconciliation",
-    ]
+        ["tag:reconciliation"],
+    )
 
 
 def triage_command(pipeline: str, dates: Sequence[dt.date]) -> list[str]:
-    """The build of what analysts made of a day, on marts that are there: no telemetry is read."""
-    return [
-        "build",
-        "--select",
-        f"path:models/staging/landed/stg_landed__{pipeline}_*",
-        f"path:models/intermediate/{pipeline}/triage",
-        f"path:models/triage/{pipeline}",
-        *_dates_option(dates),
-        # Only tests of these models: those of the marts have passed.
-        "--indirect-selection",
+    """Return the build of a day's triage on the existing marts; it reads no telemetry."""
+    return _build_of(
+        [
+            f"path:models/staging/landed/stg_landed__{pipeline}_*",
+            f"path:models/intermediate/{pipeline}/triage",
+            f"path:models/triage/{pipeline}",
+        ],
+        _dates_option(dates),
+        # Only tests of these models: the tests of the marts have passed before.
         "cautious",
-        "--exclude-resource-type",
-        "unit_test",
-        "--exclude",
-        "tag:reconciliation",
-    ]
+        # Stories are built only for days that have one.
+        ["tag:reconciliation", f"stg_landed__{pipeline}_stories"],
+    )
+
+
+def story_command(dates: Sequence[dt.date], paths: Sequence[str]) -> list[str]:
+    """Return the build of some models of stories, with the tests that need no other models.
+
+    Args:
+        dates: Consecutive days.
+        paths: The files and folders of the models.
+
+    Returns:
+        The dbt command.
+    """
+    selected = [f"path:{path}" for path in paths]
+    return _build_of(selected, _dates_option(dates), "cautious", ["tag:reconciliation"])
 
 
 def score_command(pipeline: str, date: dt.date, variables: Mapping[str, Any]) -> list[str]:
-    """The build of the scorer's models for a date, and their tests.
+    """Return the build of the scorer's models for a date, with their tests.
 
     Args:
-        pipeline: Its models lie in models/scoring/<pipeline>, its state in models/scoring/state.
-        date: The one date.
-        variables: Those of dbt_project.yml that the run sets.
+        pipeline: The pipeline; its models are in models/scoring/<pipeline> and .../state.
+        date: The date.
+        variables: The variables of dbt_project.yml that the run sets.
 
     Returns:
         The dbt command.
     """
     day = date.isoformat()
-    return [
-        "build",
-        "--select",
-        f"+path:models/scoring/{pipeline}",
-        f"path:models/scoring/state/score_{pipeline}_*",
-        "--vars",
-        json.dumps({"date_from": day, "date_to": day, **variables}),
-        "--indirect-selection",
+    given = {"date_from": day, "date_to": day, **variables}
+    return _build_of(
+        [f"+path:models/scoring/{pipeline}", f"path:models/scoring/state/score_{pipeline}_*"],
+        ["--vars", json.dumps(given)],
         "buildable",
-        "--exclude-resource-type",
-        "unit_test",
+    )
+
+
+def _build_of(
+    selected: Sequence[str],
+    variables: Sequence[str],
+    indirect: str,
+    excluded: Sequence[str] = (),
+) -> list[str]:
+    """Return a build of models with data tests; `indirect` selects tests of several models."""
+    return [
+        *("build", "--select", *selected, *variables),
+        *("--indirect-selection", indirect, "--exclude-resource-type", "unit_test"),
+        *(["--exclude", *excluded] if excluded else []),
     ]
 
 
@@ -180,36 +195,36 @@ def build(
     """Build and test the pipeline's marts for the dates.
 
     Args:
-        settings: Name the project and the target.
+        settings: The settings of the project and the target.
         pipeline: The pipeline.
         dates: Consecutive days whose slices are replaced.
-        on_node: Told of each model and test that finishes.
-        command: Another build, as `triage_command` gives; that of the marts if None.
+        on_node: Receives a line for each model and test that finishes.
+        command: Another build, e.g. from `triage_command`; the build of the marts if None.
 
     Returns:
-        Counts and warned tests.
+        The outcome of all nodes.
 
     Raises:
-        BuildError: A model or a test failed, and marts stand on it if the build has any; the
-            message names the first.
+        BuildError: A model or a test failed, and marts depend on it if the build has any; the
+            message names the first one.
     """
     command = command or build_command(pipeline, dates)
-    outcome = invoke(settings, command, lambda event: _tell(event, on_node))
-    # One retry too many does no harm if something else has failed as well.
+    outcome = invoke(settings, command, lambda event: _report(event, on_node))
+    # An unnecessary retry does no harm if something else has failed as well.
     transient = any(error.transient for error in outcome.engine_errors)
     if outcome.exception is not None:
         reason = _one_line(outcome.exception)
         raise BuildError(f"dbt build failed: {reason}", transient=transient)
     built = _built(outcome.result.results, settings, transient=transient)
     messages = _messages(settings, dates, outcome.result.results)
-    told = [replace(node, message=messages.get(node.name, node.message)) for node in built.nodes]
-    return replace(built, nodes=told)
+    nodes = [replace(node, message=messages.get(node.name, node.message)) for node in built.nodes]
+    return replace(built, nodes=nodes)
 
 
 def _messages(
     settings: Settings, dates: Sequence[dt.date], results: Sequence[Any]
 ) -> Mapping[str, str]:
-    """What tests that warned say in their column `message`: dbt itself only counts their rows."""
+    """Return the column `message` of tests that warned; dbt itself only counts their rows."""
     asked = [
         result.node.name
         for result in results
@@ -228,12 +243,45 @@ def _messages(
 
 @dataclass(frozen=True, slots=True)
 class Invoked:
-    """What dbt gives back: its result, or the exception that it ended with."""
+    """The outcome of a dbt invocation: its result, or its exception."""
 
     result: Any
     exception: BaseException | None
     engine_errors: Sequence[SpotOaError]
-    """What its connections to the engine have raised; dbt itself keeps only their text."""
+    """The errors of its connections to the engine; dbt itself keeps only their text."""
+
+
+def parse(settings: Settings) -> Any:
+    """Parse the project, or what has changed in it since the last parse.
+
+    The variables of a command and the paths of the home are not passed to dbt, so that its cached
+    parse can be used for every date, and in every home it is copied to.
+
+    Args:
+        settings: The settings of the project, the target and dbt's own folder.
+
+    Returns:
+        Dbt's manifest.
+
+    Raises:
+        BuildError: The project cannot be parsed.
+    """
+    anywhere = {"home": Path(), "warehouse": Path(settings.warehouse.name)}
+    with environment(settings.model_copy(update=anywhere)):
+        parsed: Any = _uninterrupted(_dbt()().invoke(dbt_arguments(settings, ["parse"])))
+    if parsed.exception is not None:
+        raise BuildError(f"dbt cannot read the project: {_one_line(parsed.exception)}")
+    return parsed.result
+
+
+def _dbt() -> type[Any]:
+    """Import dbt's runner: it takes seconds, which `spot-oa --help` need not wait for."""
+    # A manifest is a million objects that live as long as the process. With Python's own threshold
+    # the garbage collector visits them again and again: a sixth of a command's processor time.
+    gc.set_threshold(50_000, 20, 100)
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    return dbtRunner
 
 
 def invoke(
@@ -241,36 +289,28 @@ def invoke(
 ) -> Invoked:
     """Run a dbt command in this process.
 
-    The project is parsed without the command's variables, so that what dbt keeps of the parse
-    serves every date.
-
     Args:
-        settings: Name the project and the target.
+        settings: The settings of the project and the target.
         command: The dbt command with its own options.
-        on_event: Told of each of dbt's events.
+        on_event: Receives each of dbt's events.
 
     Returns:
-        Dbt's result, and what went wrong.
+        Dbt's result, and its errors.
 
     Raises:
         BuildError: The project cannot be parsed.
     """
-    # Costs seconds: paid by runs, not by `spot-oa --help`.
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415
-
+    manifest = parse(settings)
     with environment(settings) as engine_errors:
-        parsed: Any = _uninterrupted(dbtRunner().invoke(dbt_arguments(settings, ["parse"])))
-        if parsed.exception is not None:
-            raise BuildError(f"dbt cannot read the project: {_one_line(parsed.exception)}")
-        # A manifest that has served an invocation does not serve a second one: it is parsed (from
-        # what dbt kept) for each.
-        runner = dbtRunner(manifest=parsed.result, callbacks=[on_event])
+        # A manifest cannot be used for a second invocation: it is parsed (from dbt's cache) for
+        # each.
+        runner = _dbt()(manifest=manifest, callbacks=[on_event])
         done = _uninterrupted(runner.invoke(dbt_arguments(settings, command)))
         return Invoked(done.result, done.exception, engine_errors)
 
 
 def _uninterrupted(result: Any) -> Any:
-    """Dbt's result, unless it was cut short: dbt keeps an interrupt as if it were an error."""
+    """Return dbt's result, or raise an interrupt, which dbt returns as if it were an error."""
     error = result.exception
     if error is not None and not isinstance(error, Exception):
         raise error
@@ -299,12 +339,12 @@ def _built(results: Sequence[Any], settings: Settings, *, transient: bool) -> Bu
 
 
 def _causes(undone: Sequence[Node]) -> Sequence[Node]:
-    """What is skipped is so because something before it failed."""
+    """Leave out skipped nodes, which were skipped because of another failure."""
     return tuple(node for node in undone if node.status != "skipped") or tuple(undone)
 
 
 def what_failed(failed: Sequence[Node], settings: Settings) -> str:
-    """Failed models and tests in one line, of which the first is named."""
+    """Describe failed models and tests in one line that names the first one."""
     first = failed[0]
     rows = f" ({first.rows} rows)" if first.rows else ""
     more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
@@ -315,7 +355,7 @@ def what_failed(failed: Sequence[Node], settings: Settings) -> str:
 
 
 def _below_marts(results: Sequence[Any]) -> set[str]:
-    """The ids of the marts of a build and of all they stand on; none if it has no mart."""
+    """Return the ids of a build's marts and all their parents; none if it has no mart."""
     nodes = {result.node.unique_id: result.node for result in results}
     found: set[str] = set()
     left = [one for one, node in nodes.items() if node.original_file_path.startswith(_MARTS)]
@@ -328,25 +368,25 @@ def _below_marts(results: Sequence[Any]) -> set[str]:
 
 
 def _is_below(node: Any, below: set[str]) -> bool:
-    """Whether marts stand on a model, or a test is of nothing else than such models."""
+    """Whether marts depend on a model, or a test reads only such models."""
     return below.issuperset(
         node.depends_on_nodes if node.resource_type == "test" else {node.unique_id}
     )
 
 
-def _tell(event: Any, on_node: OnNode) -> None:
+def _report(event: Any, on_node: OnNode) -> None:
     if event.info.name == "NodeFinished":
         node = event.data.node_info
         on_node(f"{node.resource_type} {node.node_name}: {node.node_status}")
 
 
 def _one_line(error: object) -> str:
-    return printable(" ".join(str(error).split())).replace(_SAID_OF_ALL, "")[:500]
+    return printable(" ".join(str(error).split())).replace(_PREFIX_OF_ALL, "")[:500]
 
 
 @contextmanager
 def environment(settings: Settings) -> Iterator[Sequence[SpotOaError]]:
-    """Set what profiles.yml reads, from the settings, for as long as dbt runs.
+    """Set the environment variables that profiles.yml reads while dbt runs.
 
     Yields:
         The errors that dbt's connections to the engine have raised so far.

@@ -1,4 +1,4 @@
-"""The one runner: which steps a run has, and in which order. Who calls them is handed in."""
+"""Runs the steps of a day in order; a `Caller` executes them, plainly or as Prefect tasks."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import datetime as dt
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from analyst import delivery
+from analyst.pictures.text import many
 from analyst.published import read_manifest, triage_of
 from flows.run import labels, steps
 from flows.run.audit import audited
-from flows.run.dbt_runner import what_failed
+from flows.run.dbt_runner import Built, what_failed
 from flows.run.labels import Labelled
 from flows.run.score import land_reasons, score
 from flows.run.steps import Run
+from flows.run.stories import investigate
 from flows.run.summary import Enriched, Scored, Summary
 from spot_oa.dates import Slice
 from spot_oa.errors import SpotOaError, printable
@@ -29,16 +32,16 @@ from spot_oa.pipelines import get_pipeline
 from spot_oa.publish import Published, published_folder
 from spot_oa.settings import Settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import triage_tables
+from spot_oa.warehouse.tables import results_table, triage_tables
 
 T = TypeVar("T")
 
 GRACE = 5.0
-"""Seconds that an interrupted run waits for its enrichment steps."""
+"""Seconds that an interrupted run waits for its enrichment steps to end."""
 
 
 class Caller(Protocol):
-    """How steps are called: plainly, or as Prefect tasks."""
+    """Executes steps: plainly, or as Prefect tasks."""
 
     @property
     def flow_run_id(self) -> str | None:
@@ -50,32 +53,32 @@ class Caller(Protocol):
         ...
 
     def call_together(self, steps: Mapping[str, Callable[[], T]]) -> Mapping[str, T]:
-        """Run steps side by side to the end of all; the first error is raised."""
+        """Run steps in parallel until all have ended; raise the first error."""
         ...
 
 
 class Reporter(Protocol):
-    """Who is told how the run goes."""
+    """Receives the progress of a run."""
 
     def note(self, message: str) -> None:
-        """Something worth a line."""
+        """Report a message that is worth a line."""
         ...
 
     def progress(self, message: str) -> None:
-        """Something worth a glance while the step runs."""
+        """Report the progress within a step."""
         ...
 
     def started(self, step: str) -> None:
-        """A step begins."""
+        """Report that a step begins."""
         ...
 
     def finished(self, step: str, seconds: float, detail: str) -> None:
-        """A step has ended well."""
+        """Report that a step has succeeded."""
         ...
 
 
 class PlainCaller:
-    """Calls the steps as the functions that they are."""
+    """Executes the steps as plain function calls."""
 
     flow_run_id = None
 
@@ -87,14 +90,14 @@ class PlainCaller:
         """See `Caller`."""
         futures: dict[str, Future[T]] = {name: Future() for name in steps}
         for name, step in steps.items():
-            # Not a pool: its threads would be joined, and to Python 3.11 a thread whose join is
+            # Not a pool: it would join its threads, and in Python 3.11 a thread whose join was
             # interrupted counts as ended.
             threading.Thread(target=_settle, args=(futures[name], step), daemon=True).start()
         try:
             wait(futures.values())
         except BaseException:
-            # The interpreter aborts if it ends while a step is in the engine. One that waits for a
-            # service may take long: it is left.
+            # The interpreter aborts if it ends while a step uses the engine. A step that waits for
+            # a service may take long: do not wait for it.
             wait(futures.values(), timeout=GRACE)
             raise
         return {name: future.result() for name, future in futures.items()}
@@ -103,7 +106,7 @@ class PlainCaller:
 def _settle(future: Future[T], step: Callable[[], T]) -> None:
     try:
         future.set_result(step())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+    except BaseException as error:  # noqa: BLE001 - raised again by `Future.result`
         future.set_exception(error)
 
 
@@ -125,34 +128,29 @@ def run_day(
         settings: The configuration.
         pipeline: The pipeline's name.
         date: The day.
-        reporter: Told how it goes.
-        limit: How many results to take; the configured number if None.
-        force_enrich: Ask enrichment services anew, whatever is cached of their answers.
-        skip_unchanged: Leave a published day alone whose inputs and settings are what they were.
-        scorer: `builtin` has the day scored first, `file` takes the results that are there; the
-            configured one if None.
-        caller: Calls the steps; plainly if None.
+        reporter: Receives the progress.
+        limit: Maximum number of results; the configured number if None.
+        force_enrich: Query enrichment services again, ignoring cached answers.
+        skip_unchanged: Skip a published day whose inputs and settings have not changed.
+        scorer: `builtin` scores the day first, `file` reads the existing results; the configured
+            scorer if None.
+        caller: Executes the steps; `PlainCaller` if None.
 
     Returns:
-        What was done.
+        The summary of the run.
 
     Raises:
-        SpotOaError: The run failed; the published day is as it was.
+        SpotOaError: The run failed; the published day has not changed.
     """
-    caller = caller or PlainCaller()
     run = _run(settings, pipeline, date, limit, force_enrich=force_enrich)
     part, taken = run.part, run.limit
     summary = _begun(run)
     summary.prepared = settings.misspelt
     for line in settings.misspelt:
         reporter.note(f"warning: {line}")
-    with (
-        warehouse_lock(settings.lock, f"run {part}", settings.lock_timeout, reporter.note),
-        audited(run, summary, caller.flow_run_id, reporter.note) as audit,
-    ):
+    with _holding(run, "run", summary, caller, reporter) as timer:
         summary.fingerprint = fingerprint(settings, run.pipeline, part, taken, run.warehouse)
         manifest = _unchanged(run, summary.fingerprint) if skip_unchanged else None
-        timer = _Timer(summary, caller, reporter, audit.keep)
         if manifest is None:
             _run_steps(run, summary, timer, scores=(scorer or settings.scorer) == "builtin")
         else:
@@ -178,38 +176,35 @@ def refresh_day(
     accept_store: bool = False,
     caller: Caller | None = None,
 ) -> Summary:
-    """Make the triage of a published day anew from what analysts did; no telemetry is read.
+    """Rebuild the triage of a published day from the analysts' actions.
+
+    Telemetry is read only if the day has stories.
 
     Args:
         settings: The configuration.
         pipeline: The pipeline's name.
         date: The day.
-        reporter: Told how it goes.
-        accept_store: Take a store that is not the one, or has not all, of the last time.
-        caller: Calls the steps; plainly if None.
+        reporter: Receives the progress.
+        accept_store: Accept another store, or one that lacks published actions.
+        caller: Executes the steps; `PlainCaller` if None.
 
     Returns:
-        What was done.
+        The summary of the refresh.
 
     Raises:
-        SpotOaError: It failed; the published triage is as it was.
+        SpotOaError: The refresh failed; the published triage has not changed.
     """
-    caller = caller or PlainCaller()
     run = _run(settings, pipeline, date, None)
     triage_of(run.pipeline)
     folder = published_folder(settings.data_dir, run.part)
     if read_manifest(folder) is None:
         raise SpotOaError(
-            f"{run.part} is not published: `spot-oa run {pipeline} --date {date}` does it"
+            f"{run.part} is not published: run `spot-oa run {pipeline} --date {date}`"
         )
     summary = _begun(run)
     summary.refreshed = True
     summary.published = Published(folder, {})
-    with (
-        warehouse_lock(settings.lock, f"refresh {run.part}", settings.lock_timeout, reporter.note),
-        audited(run, summary, caller.flow_run_id, reporter.note) as audit,
-    ):
-        timer = _Timer(summary, caller, reporter, audit.keep)
+    with _holding(run, "refresh", summary, caller, reporter) as timer:
         _refresh(run, summary, timer, accept_store=accept_store)
         _report(run, summary, timer)
     return summary
@@ -224,40 +219,35 @@ def score_day(
     limit: int | None = None,
     caller: Caller | None = None,
 ) -> Summary:
-    """Score a date with the built-in scorer: its results file is replaced, nothing is published.
+    """Score a date with the built-in scorer: replace its results file, publish nothing.
 
     Args:
         settings: The configuration.
         pipeline: The pipeline's name.
         date: The day.
-        reporter: Told how it goes.
-        limit: How many results to write; the configured number if None.
-        caller: Calls the steps; plainly if None.
+        reporter: Receives the progress.
+        limit: Maximum number of results; the configured number if None.
+        caller: Executes the steps; `PlainCaller` if None.
 
     Returns:
-        What was done.
+        The summary of the scoring.
 
     Raises:
-        SpotOaError: It failed; the results file is as it was.
+        SpotOaError: The scoring failed; the results file has not changed.
     """
-    caller = caller or PlainCaller()
     run = _run(settings, pipeline, date, limit)
     summary = _begun(run)
-    with (
-        warehouse_lock(settings.lock, f"score {run.part}", settings.lock_timeout, reporter.note),
-        audited(run, summary, caller.flow_run_id, reporter.note) as audit,
-    ):
-        timer = _Timer(summary, caller, reporter, audit.keep)
+    with _holding(run, "score", summary, caller, reporter) as timer:
         _prepare(run, summary, timer)
         _score(run, summary, timer)
     return summary
 
 
 def is_unchanged(settings: Settings, pipeline: str, date: dt.date, limit: int | None) -> bool:
-    """Whether `run_day` would leave the day alone if it is asked to skip unchanged ones.
+    """Whether `run_day` with `skip_unchanged` would skip the day.
 
     Raises:
-        SpotOaError: It cannot be told.
+        SpotOaError: The inputs cannot be read.
     """
     run = _run(settings, pipeline, date, limit)
     digest = fingerprint(settings, run.pipeline, run.part, run.limit, run.warehouse)
@@ -283,13 +273,13 @@ def _run(
 
 
 def _begun(run: Run) -> Summary:
-    """What is known of a run before it has done anything."""
+    """Return the summary of a run that has just begun."""
     now = dt.datetime.now(dt.UTC)
     return Summary(run.part, uuid.uuid4().hex[:12], run.limit, run.settings.target, now)
 
 
 def _unchanged(run: Run, digest: str) -> Mapping[str, Any] | None:
-    """The manifest of the published day, if a run would read what it was made of."""
+    """Return the manifest of the published day, if its inputs have not changed."""
     # Without its warehouse the history would stay empty.
     if not run.warehouse.exists():
         return None
@@ -297,7 +287,7 @@ def _unchanged(run: Run, digest: str) -> Mapping[str, Any] | None:
 
 
 class _Timer:
-    """Calls the steps, and notes when each began and how long it took."""
+    """Executes the steps, and records their order and duration."""
 
     def __init__(
         self, summary: Summary, caller: Caller, reporter: Reporter, keep: Callable[[], None]
@@ -310,7 +300,7 @@ class _Timer:
     def timed(
         self, name: str, step: Callable[[], T], describe: Callable[[T], str]
     ) -> Callable[[], T]:
-        """The step, with the time taken."""
+        """Return the step wrapped so that its duration is recorded."""
 
         def call() -> T:
             self._summary.begun.append(name)
@@ -329,6 +319,24 @@ class _Timer:
         return self.caller.call(name, self.timed(name, step, describe))
 
 
+@contextmanager
+def _holding(
+    run: Run, what: str, summary: Summary, caller: Caller | None, reporter: Reporter
+) -> Iterator[_Timer]:
+    """Hold the lock and write the audit while the steps of a run are executed.
+
+    Yields:
+        The timer that executes the steps.
+    """
+    caller = caller or PlainCaller()
+    settings = run.settings
+    with (
+        warehouse_lock(settings.lock, f"{what} {run.part}", settings.lock_timeout, reporter.note),
+        audited(run, summary, caller.flow_run_id, reporter.note) as audit,
+    ):
+        yield _Timer(summary, caller, reporter, audit.keep)
+
+
 def _prepare(run: Run, summary: Summary, timer: _Timer) -> steps.Prepared:
     prepared = timer.call("prepare", partial(steps.prepare, run), lambda _: "sources read")
     summary.prepared = [*run.settings.misspelt, *prepared.warnings]
@@ -340,7 +348,7 @@ def _prepare(run: Run, summary: Summary, timer: _Timer) -> steps.Prepared:
 def _score(run: Run, summary: Summary, timer: _Timer) -> None:
     if not summary.has_telemetry:
         raise SpotOaError(
-            f"{run.part}: no telemetry, nothing to score; the results file stays as it was"
+            f"{run.part}: no telemetry, nothing to score; the results file was not changed"
         )
     summary.scored = timer.call(
         "score", partial(score, run, timer.reporter.progress), _describe_scored
@@ -348,7 +356,11 @@ def _score(run: Run, summary: Summary, timer: _Timer) -> None:
 
 
 def _describe_scored(scored: Scored) -> str:
-    return f"{scored.rows} rows, {scored.days} earlier days, to {scored.uri}"
+    return f"{scored.rows} rows, {many(scored.days, 'earlier day')}, to {scored.uri}"
+
+
+def _describe_built(built: Built | None) -> str:
+    return f"{built.models} models, {built.tests_passed} tests passed" if built else ""
 
 
 def _land(run: Run, summary: Summary, timer: _Timer) -> Landed:
@@ -366,7 +378,7 @@ def _run_steps(run: Run, summary: Summary, timer: _Timer, *, scores: bool) -> No
     prepared = _prepare(run, summary, timer)
     if scores:
         _score(run, summary, timer)
-        # The results file is another now.
+        # The results file has changed.
         summary.fingerprint = fingerprint(
             run.settings, run.pipeline, run.part, run.limit, run.warehouse
         )
@@ -387,9 +399,9 @@ def _run_steps(run: Run, summary: Summary, timer: _Timer, *, scores: bool) -> No
     labelled = done.get("labels")
     summary.built = timer.call(
         "dbt build",
-        # Without this time's labels the ones of the last time would meet other results.
+        # Without the new labels, the previous ones would be joined to other results.
         partial(steps.build, run, timer.reporter.progress, triage=labelled is not None),
-        lambda built: f"{built.models} models, {built.tests_passed} tests passed",
+        _describe_built,
     )
     summary.published = timer.call(
         "publish",
@@ -400,7 +412,7 @@ def _run_steps(run: Run, summary: Summary, timer: _Timer, *, scores: bool) -> No
         summary.unlabelled = what_failed(summary.built.failed, run.settings)
     elif isinstance(labelled, Labelled):
         _kept(summary, partial(_publish_triage, run, summary, timer, labelled))
-        # Somebody may have scored while the run held the lock: once more, but no oftener.
+        # Analysts may have scored while the run held the lock: refresh once more, only once.
         _kept(summary, partial(_refresh_if_behind, run, summary, timer))
     _notebooks(run, summary, timer)
     _report(run, summary, timer)
@@ -408,18 +420,18 @@ def _run_steps(run: Run, summary: Summary, timer: _Timer, *, scores: bool) -> No
 
 def _notebooks(run: Run, summary: Summary, timer: _Timer) -> None:
     if steps.has_triage(run.pipeline):
-        # As the report, no task of Prefect's.
+        # Not a Prefect task, like the report.
         timer.timed("notebooks", partial(steps.notebooks, run, summary), str)()
 
 
 def _report(run: Run, summary: Summary, timer: _Timer) -> None:
     if run.settings.reports:
-        # No task of Prefect's: there is nothing in it to be tried again.
+        # Not a Prefect task: a retry would not help.
         timer.timed("report", partial(steps.report, run, summary), str)()
 
 
 def _kept(summary: Summary, step: Callable[[], T]) -> T | None:
-    """What a step about labels gives, or None and a warning: a day does not fail for them."""
+    """Return the result of a step for labels, or None and a warning: it cannot fail a day."""
     try:
         return step()
     except SpotOaError as error:
@@ -433,20 +445,23 @@ def _refresh_if_behind(run: Run, summary: Summary, timer: _Timer) -> None:
 
 
 def _refresh(run: Run, summary: Summary, timer: _Timer, *, accept_store: bool = False) -> None:
-    run.warehouse.prepare(list(triage_tables(run.pipeline).values()))
+    run.warehouse.prepare([results_table(run.pipeline), *triage_tables(run.pipeline).values()])
+    labels.check_published(run)
     labelled = timer.call(
         "labels", partial(labels.land, run, accept_store=accept_store), _describe_labels
     )
     built = timer.call(
         "dbt build",
         partial(steps.build_triage, run, timer.reporter.progress),
-        lambda built: f"{built.models} models, {built.tests_passed} tests passed",
+        _describe_built,
     )
     summary.built = summary.built or built
     _publish_triage(run, summary, timer, labelled)
 
 
 def _publish_triage(run: Run, summary: Summary, timer: _Timer, labelled: Labelled) -> None:
+    if labelled.stories or labelled.had_stories:
+        _investigate(run, summary, timer)
     summary.triage_folder = timer.call(
         "publish triage", partial(labels.publish, run, labelled), lambda folder: f"to {folder}"
     )
@@ -462,10 +477,23 @@ def _publish_triage(run: Run, summary: Summary, timer: _Timer, labelled: Labelle
         summary.undelivered = printable(error)
 
 
+def _investigate(run: Run, summary: Summary, timer: _Timer) -> None:
+    """Build the tables of the day's stories; they become empty if it has no stories any more."""
+    # A refresh has not exposed the telemetry yet, and the views may show another day.
+    exposed = run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
+    if exposed.without:
+        summary.of_stories = f"no telemetry for {run.part.date}"
+    timer.call(
+        "stories",
+        partial(investigate, run, timer.reporter.progress, has_telemetry=not exposed.without),
+        _describe_built,
+    )
+
+
 def _describe_labels(labelled: Labelled | None) -> str:
     if labelled is None:
-        return "left as they were"
-    return f"{len(labelled.snapshot.actions)} actions, {labelled.orphans} rows that are gone"
+        return "not updated"
+    return f"{len(labelled.snapshot.actions)} actions, {labelled.orphans} on missing rows"
 
 
 def _describe_enriched(enriched: Enriched) -> str:

@@ -1,4 +1,4 @@
-"""The built-in scorer as a step: telemetry, memory and labels in, a results file out."""
+"""The built-in scorer as a step: from telemetry, memory and labels to a results file."""
 
 from __future__ import annotations
 
@@ -15,55 +15,63 @@ from flows.run.score_labels import Label
 from flows.run.steps import Run
 from flows.run.summary import Scored
 from python_enrichers import scoring as lookups
-from spot_oa.errors import ConfigError, SpotOaError, printable
+from spot_oa.dates import Slice
+from spot_oa.errors import ConfigError, SpotOaError, StoreError, printable
 from spot_oa.landing import Landed
 from spot_oa.scoring import words
 from spot_oa.scoring.files import (
     labels_table,
-    profile_table,
     read_reasons,
     reasons_table,
     results_text,
     rows_table,
     scoring_of,
+    state_tables,
     write,
 )
 
 MUCH = 0.5
-"""The weight of how much was sent, as in dbt_project.yml."""
+"""The weight of the amount sent, as in dbt_project.yml."""
+KEPT = 2
+"""Number of memory spans whose states are kept, so that a late date still has its full memory."""
+FIRST_DAY = "first day, nothing to compare with: score older days with `spot-oa score --from`"
 
 
 def score(run: Run, progress: Callable[[str], None]) -> Scored:
     """Score a date and write its results file; the sources of the run are prepared.
 
-    The models replace the date's state before the file is written. Whatever ends the step between
-    them, both are whole: state of the date follows from telemetry and earlier dates only.
+    The models replace the date's state before the file is written. If the step ends in between,
+    both are complete: the date's state depends only on telemetry and earlier dates.
 
     Args:
         run: The slice; its limit is the number of results.
-        progress: Told of each model that finishes.
+        progress: Receives a line for each model that finishes.
 
     Raises:
-        ConfigError: The scorer does not know the pipeline.
-        SpotOaError: A model failed, or the file cannot be written; the old file stands.
+        ConfigError: The scorer does not support the pipeline.
+        SpotOaError: A model failed, or the file cannot be written; the old file remains.
     """
     pipeline, part = run.pipeline, run.part
     scoring_of(pipeline)
-    profile = profile_table(pipeline)
-    reach = dt.timedelta(days=run.settings.score_days)
+    _, profile = state_tables(pipeline)
     dates = run.warehouse.dates(profile)
-    history = [date for date in dates if part.date - reach <= date < part.date]
-    warnings = list(_warnings(run, dates, history))
+    before = [date for date in dates if date < part.date]
+    history = before[-run.settings.score_days :]
+    warnings = list(_warnings(run, dates))
     own, given = lookups.own_networks(run.settings)
     if not given and pipeline.name == "flow":
         warnings.append(
-            "there is no ipranges.csv: private addresses count as own, all others as strangers"
+            "there is no ipranges.csv: private addresses count as internal, others as external"
         )
-    labels = score_labels.find(run)
+    try:
+        labels = score_labels.find(run, history)
+    except StoreError as error:
+        labels = []
+        warnings.append(f"labels had no effect on the scores: {printable(error)}")
     labelled = labels_table(pipeline)
     with run.warehouse.replacing(part, *lookups.TABLES, labelled) as writer:
         if labels:
-            writer.append(labelled, score_labels.rows(run, labels))
+            writer.append(labelled, score_labels.rows(run, labels, history))
         writer.append(lookups.OWN_NETWORKS, own)
         writer.append(lookups.PUBLIC_SUFFIXES, lookups.public_suffixes())
     command = dbt_runner.score_command(pipeline.name, part.date, _variables(run, history))
@@ -72,22 +80,35 @@ def score(run: Run, progress: Callable[[str], None]) -> Scored:
     if not rows:
         raise SpotOaError(
             f"{part}: nothing to score: no event of the telemetry has a client and a peer; the "
-            "results file stays as it was"
+            "results file was not changed"
         )
+    # Of the history, the state has only dates with the same keys.
+    days = int(rows[0]["day_memory"])
+    if not days:
+        warnings.insert(0, FIRST_DAY)
     results = results_text(pipeline, rows)
-    reasons = [_reason(run, row, len(history) + 1, labels) for row in rows]
+    reasons = [_reason(run, row, days + 1, labels) for row in rows]
     uri = write(pipeline, part, run.settings.ml_uri, results, reasons)
-    return Scored(len(rows), uri, len(history), warnings)
+    for date in before[: -KEPT * run.settings.score_days]:
+        with run.warehouse.replacing(Slice(pipeline.name, date), *state_tables(pipeline)):
+            pass
+    if not rows[0]["day_is_answered"]:
+        warnings.append(
+            "hardly any flow has bytes of an answer: the collector sees one direction, so "
+            "unanswered services are not used as a reason"
+        )
+    unscored = int(rows[0]["day_events"]) - int(rows[0]["day_scored"])
+    return Scored(len(rows), uri, days, unscored, warnings)
 
 
 def land_reasons(run: Run, landed: Landed) -> int:
-    """Replace the reasons of the slice by those of the landed results; none if there are none.
+    """Replace the reasons of the slice by those of the landed results, if there are any.
 
     Returns:
-        How many there are.
+        The number of reasons.
 
     Raises:
-        SpotOaError: They cannot be read or written; the slice is as it was.
+        SpotOaError: They cannot be read or written; the slice has not changed.
     """
     if run.pipeline.scoring is None:
         return 0
@@ -117,17 +138,15 @@ def _variables(run: Run, history: Sequence[dt.date]) -> Mapping[str, Any]:
     }
 
 
-def _warnings(run: Run, dates: Sequence[dt.date], history: Sequence[dt.date]) -> Sequence[str]:
+def _warnings(run: Run, dates: Sequence[dt.date]) -> Sequence[str]:
     found = []
-    if not history:
-        found.append(
-            "first day, nothing to compare with: `spot-oa score --from` goes over older days"
-        )
     later = [date for date in dates if date > run.part.date]
     if later:
+        are, them = ("day is", "it") if len(later) == 1 else ("days are", "them")
         found.append(
-            f"{len(later)} later days were scored without this one: `spot-oa score "
-            f"{run.pipeline.name} --from {run.part.date} --date {max(later)}` scores them again"
+            f"{len(later)} later {are} scored without this day's new state: `spot-oa "
+            f"score {run.pipeline.name} --from {run.part.date} --date {max(later)}` scores {them} "
+            "again"
         )
     return found
 
@@ -142,7 +161,7 @@ def _rows(run: Run) -> list[dict[str, Any]]:
 def _reason(run: Run, row: Mapping[str, Any], days: int, labels: Sequence[Label]) -> dict[str, Any]:
     scoring = scoring_of(run.pipeline)
     counted = words.counted(row, scoring.reasons, MUCH, run.settings.score_inbound)
-    text = words.told(row, counted, _service(run, row), days)
+    text = words.reason_text(row, counted, _service(run, row), days)
     label = score_labels.words(labels, row)
     return {
         "rank": int(row["rank"]) - 1,
@@ -156,7 +175,7 @@ def _reason(run: Run, row: Mapping[str, Any], days: int, labels: Sequence[Label]
 
 
 def _service(run: Run, row: Mapping[str, Any]) -> str:
-    """What people call the service of a row."""
+    """Return the readable name of a row's service."""
     if "k_port" in row:
         name = str(row["protocol"]).lower()
         return printable(name.upper() if "icmp" in name else f"{name}/{row['k_port']}")
@@ -173,5 +192,5 @@ def _query_types(run: Run) -> Mapping[str, str]:
             return {row["code"]: row["name"] for row in csv.DictReader(file)}
     except (OSError, KeyError, ValueError) as error:
         raise ConfigError(
-            f"code list {path}: {printable(error)}; SPOT_OA_PROJECT_DIR is to be the dbt project"
+            f"code list {path}: {printable(error)}; SPOT_OA_PROJECT_DIR must be the dbt project"
         ) from error

@@ -1,4 +1,4 @@
-"""What analysts judged on earlier dates, as the scorer reads it."""
+"""The labels of earlier dates, in the form that the scorer reads."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pyarrow as pa
 from analyst import state
 from analyst.actions import Action, Kind, Severity
 from analyst.published import read_day, read_manifest, triage_of
+from analyst.report.facts import verdicts
+from analyst.report.shapes import SHAPES
 from analyst.selectors import Row
 from analyst.store import open_store
 from flows.run.steps import Run
@@ -23,9 +25,11 @@ from spot_oa.warehouse.published import read_rows
 from spot_oa.warehouse.tables import YMD
 
 HALF_LIFE = 30
-"""Days in which a label loses half its weight."""
+"""Number of days in which a label loses half its weight."""
 LEAST = 0.05
-"""A label of less weight does not act."""
+"""Minimum weight of a label that has an effect."""
+HIGH = 3
+"""The reputation severity from which a label no longer lowers a row's score."""
 WORDS = {Severity.LOW: "benign", Severity.HIGH: "malicious", Severity.MEDIUM: "odd"}
 _NEWS = {"is_new_service": "newsvc", "is_new_peer": "newpeer", "is_new_to_network": "newnet"}
 
@@ -37,25 +41,33 @@ class Label:
     severity: int
     author: str
     given: str
-    """When, as the store has it."""
+    """When the label was given, as in the store."""
     row: Row
     row_date: dt.date
-    """Whose row was judged: the label's age counts from there, whenever it was given."""
+    """The date of the row; the label's age counts from it, whenever the label was given."""
     news: Mapping[str, int]
-
-    def weight(self, date: dt.date) -> float:
-        """What it still weighs on a date: half of it is gone after 30 days."""
-        return float(0.5 ** ((date - self.row_date).days / HALF_LIFE))
+    known_bad: str | None = None
+    """A value that reputation rates high; such a label has severity 0 and no real author."""
 
     @property
     def words(self) -> str:
-        """The label as a row's reasons name it."""
+        """The label in the wording of a row's reasons."""
         meant = WORDS.get(Severity(self.severity), "odd")
         return f"judged {meant} by {printable(self.author)} on {self.row_date}"
 
 
-def find(run: Run) -> list[Label]:
-    """The labels of dates before the run's that still weigh something, oldest first.
+def weight(row_date: dt.date, date: dt.date) -> float:
+    """Return the weight on a date of the labels of a day, which halves every 30 days."""
+    return float(0.5 ** ((date - row_date).days / HALF_LIFE))
+
+
+def find(run: Run, history: Sequence[dt.date]) -> list[Label]:
+    """Return the labels of dates before the run's that still have weight, oldest first.
+
+    Args:
+        run: The slice.
+        history: The dates of the memory. Values that reputation rated high on them are returned
+            too, as labels of severity 0.
 
     Raises:
         StoreError: The analysts' store cannot be read.
@@ -65,16 +77,17 @@ def find(run: Run) -> list[Label]:
     found: list[Label] = []
     for day in open_store(run.settings).last_seqs(run.pipeline.name):
         part = Slice(run.pipeline.name, parse_date(day))
-        if part.date < run.part.date:
+        if part.date < run.part.date and weight(part.date, run.part.date) >= LEAST:
             found += _of_day(run, part)
+    for date in history:
+        found += _known_bad(run, Slice(run.pipeline.name, date))
     return sorted(
-        (label for label in found if label.weight(run.part.date) >= LEAST),
-        key=lambda label: (label.given, label.author, sorted(map(str, label.row.values()))),
+        found, key=lambda label: (label.given, label.author, sorted(map(str, label.row.values())))
     )
 
 
-def rows(run: Run, labels: Sequence[Label]) -> pa.Table:
-    """Labels as rows of `labels_table`, without the slice; numbered as they come."""
+def rows(run: Run, labels: Sequence[Label], history: Sequence[dt.date]) -> pa.Table:
+    """Return labels as rows of `labels_table` without the slice columns, numbered in order."""
     names = scoring_of(run.pipeline).labelled
     schema = pa.schema(
         [each for each in labels_table(run.pipeline).arrow_schema if each.name not in YMD]
@@ -84,8 +97,9 @@ def rows(run: Run, labels: Sequence[Label]) -> pa.Table:
             "label_no": number,
             "severity": label.severity,
             "author": label.author,
-            "weight": round(label.weight(run.part.date) * 1_000_000),
-            "row_age": (run.part.date - label.row_date).days,
+            "weight": round(weight(label.row_date, run.part.date) * 1_000_000),
+            "row_age": sum(date >= label.row_date for date in history),
+            "known_bad": label.known_bad,
             **label.news,
             **{name: label.row[name] for name in names},
         }
@@ -95,7 +109,7 @@ def rows(run: Run, labels: Sequence[Label]) -> pa.Table:
 
 
 def words(labels: Sequence[Label], row: Mapping[str, Any]) -> str:
-    """Which label acted on a row of the scorer's model; empty if none did."""
+    """Describe the label that affected a row of the scorer's model; empty if none did."""
     for column, of_what in (
         ("label_of_group", ""),
         ("label_of_service", "of another client "),
@@ -103,8 +117,29 @@ def words(labels: Sequence[Label], row: Mapping[str, Any]) -> str:
     ):
         number = row.get(column)
         if number is not None:
-            return f"{of_what}{labels[int(number)].words} ({float(row['feedback']):+.1f})"
+            label, bits = labels[int(number)], float(row["feedback"])
+            if row.get("is_known_bad") and not bits:
+                return f"{of_what}{label.words}, not lowered: reputation calls it high"
+            return f"{of_what}{label.words} ({bits:+.1f})"
     return ""
+
+
+def _known_bad(run: Run, part: Slice) -> Iterator[Label]:
+    """Yield each value of a published day's rows that a reputation service rated high."""
+    shape = SHAPES.get(run.pipeline.name)
+    if shape is None:
+        return
+    folder = published_folder(run.settings.data_dir, part)
+    try:
+        scores = read_rows(folder / f"{run.pipeline.name}_scores.parquet")
+    except OSError:
+        return
+    for row in scores:
+        for name, columns in shape.verdicts.items():
+            if any(each.severity >= HIGH for each in verdicts(row.get(name))):
+                for column in columns:
+                    bad = str(row[column])
+                    yield Label(0, bad, "", row, part.date, dict.fromkeys(_NEWS, 0), bad)
 
 
 def _of_day(run: Run, part: Slice) -> Iterator[Label]:
@@ -129,7 +164,7 @@ def _of_day(run: Run, part: Slice) -> Iterator[Label]:
 
 
 def _decided(actions: Sequence[Action], targets: Sequence[str]) -> dict[tuple[str, str], Action]:
-    """The action that decides about each row for each author: of the first target, the latest."""
+    """Return each author's deciding action per row: the latest one of the first target."""
     found: dict[tuple[str, str], tuple[tuple[int, int], Action]] = {}
     for action in state.alive(actions):
         if action.kind not in (Kind.LABEL, Kind.CLEAR):
@@ -142,7 +177,7 @@ def _decided(actions: Sequence[Action], targets: Sequence[str]) -> dict[tuple[st
 
 
 def _news(run: Run, part: Slice) -> Mapping[str, Mapping[str, int]]:
-    """What was new of each published row, by its key."""
+    """Return the novelty flags of each published row, by its key."""
     folder = published_folder(run.settings.data_dir, part)
     try:
         reasons = read_rows(folder / f"{run.pipeline.reasons_table}.parquet")

@@ -34,7 +34,7 @@ from spot_oa.warehouse.tables import Table, results_table
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What every step is handed."""
+    """The arguments of every step."""
 
     settings: Settings
     pipeline: Pipeline
@@ -42,28 +42,28 @@ class Run:
     limit: int
     warehouse: Warehouse
     force_enrich: bool = False
-    """Ask enrichment services anew, whatever is cached of their answers."""
+    """Query enrichment services again, ignoring cached answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The enrichers of the pipeline, their sources read, and what an operator should look at."""
+    """The enrichers of the pipeline with their sources read, and warnings for the operator."""
 
     enrichers: Mapping[str, Enricher]
     warnings: Sequence[str]
     has_telemetry: bool
     telemetry: Mapping[str, Any] | None = None
-    """What of it ingest has taken (spot_oa/ingest/status.py)."""
+    """What ingest has written of it (spot_oa/ingest/status.py)."""
 
 
 def prepare(run: Run) -> Prepared:
-    """Open all that the run needs before it replaces anything.
+    """Open everything that the run needs before it replaces anything.
 
     Raises:
         SpotOaError: A context file, a geo database, the telemetry or the warehouse is unusable.
     """
     if run.settings.target == "duckdb":
-        # What an ingest that died has begun to rename is finished before the files are listed.
+        # Finish the renames of an ingest that died before the files are listed.
         Store(telemetry_root(run.settings)).recover(clear=False)
     enrichers = {
         step: python_enrichers.load_enricher(step, run.settings, fresh=run.force_enrich)
@@ -73,7 +73,7 @@ def prepare(run: Run) -> Prepared:
     exposed = run.warehouse.expose_telemetry(run.pipeline, [run.part.date])
     warnings = [
         *(
-            f"no telemetry for {date}: what is made of raw events is empty"
+            f"no telemetry for {date}: tables made from raw events are empty"
             for date in exposed.without
         ),
         *exposed.warnings,
@@ -82,8 +82,8 @@ def prepare(run: Run) -> Prepared:
     if run.settings.target == "duckdb":
         telemetry = taken_of(run.settings, run.pipeline.name, run.part.date)
         warnings += [
-            f"{told}, before the day does: is its ingest running?"
-            for told in ended_early(run.settings, run.pipeline.name, run.part.date)
+            f"{ended}, before the day does: is its ingest running?"
+            for ended in ended_early(run.settings, run.pipeline.name, run.part.date)
         ]
     context = run.settings.context_dir
     if not context.is_dir() and context != run.settings.home / "context":
@@ -114,7 +114,7 @@ def enrich(run: Run, step: str, enricher: Enricher) -> Enriched:
 
     Raises:
         EnrichmentError: A local source is unusable, or an indicator has two rows.
-        WarehouseError: The lookups could not be written; the slice is as it was.
+        WarehouseError: The lookups could not be written; the slice has not changed.
     """
     enrichment = enricher.enrich(_indicators(run, step))
     tables = python_enrichers.lookup_tables(step)
@@ -130,7 +130,7 @@ def enrich(run: Run, step: str, enricher: Enricher) -> Enriched:
 
 
 def _check_key(step: str, table: Table, enrichment: Enrichment) -> None:
-    """Marts join lookups on their key: a second row would double theirs."""
+    """Check that keys are unique: marts join on them, and a second row would double theirs."""
     keys = enrichment.tables[table.name][list(table.key)]
     for row in keys[keys.duplicated()].to_dict("records"):
         key = ", ".join(f"{name}={printable(value)}" for name, value in row.items())
@@ -138,12 +138,12 @@ def _check_key(step: str, table: Table, enrichment: Enrichment) -> None:
 
 
 def build(run: Run, on_node: OnNode, *, triage: bool = True) -> Built:
-    """Build and test the marts of the slice, and what analysts made of them.
+    """Build and test the marts of the slice, and its triage.
 
     Args:
         run: The slice.
-        on_node: Told of each model and test that finishes.
-        triage: Build the triage too, where the pipeline has one.
+        on_node: Receives a line for each model and test that finishes.
+        triage: Build the triage too, if the pipeline has one.
 
     Raises:
         BuildError: A model or a test failed.
@@ -155,7 +155,7 @@ def build(run: Run, on_node: OnNode, *, triage: bool = True) -> Built:
 
 
 def build_triage(run: Run, on_node: OnNode) -> Built:
-    """Build and test what analysts made of the slice, on the marts that are there.
+    """Build and test the triage of the slice on the existing marts.
 
     Raises:
         BuildError: A model or a test failed.
@@ -166,7 +166,7 @@ def build_triage(run: Run, on_node: OnNode) -> Built:
 
 
 def has_triage(pipeline: Pipeline) -> bool:
-    """Whether the pipeline's rows can be labelled, and its labels have tables."""
+    """Whether the pipeline's rows can be labelled and its triage has tables."""
     return pipeline.triage is not None and bool(pipeline.triage.tables)
 
 
@@ -175,10 +175,10 @@ def publish(run: Run, summary: Summary) -> Published:
 
     Args:
         run: The run.
-        summary: What the run has done so far; manifest.json tells it.
+        summary: The summary of the run so far, for manifest.json.
 
     Raises:
-        PublishError: The old day stands.
+        PublishError: Publishing failed; the old day remains.
     """
     landed = summary.landed
     meta = {
@@ -213,7 +213,7 @@ def publish(run: Run, summary: Summary) -> Published:
             "versions": versions(summary.target),
         }
 
-    # Only the days of the built-in scorer have them: others look as they did without it.
+    # Only days of the built-in scorer have a table of reasons.
     more = (
         {run.pipeline.reasons_table: PublishedTable(order_by=("rank",))} if summary.reasons else {}
     )
@@ -231,10 +231,10 @@ def publish(run: Run, summary: Summary) -> Published:
 def report(run: Run, summary: Summary) -> str:
     """Write the report of the day, over all pipelines published so far.
 
-    The day is published: whatever is wrong with its page is a warning of the run.
+    The day is published already: an error of its page is only a warning of the run.
 
     Returns:
-        What became of it, in a few words.
+        The outcome in a few words.
     """
     try:
         summary.report = reporting.write(run.settings, run.part.date)
@@ -246,13 +246,13 @@ def report(run: Run, summary: Summary) -> str:
 
 
 def notebooks(run: Run, summary: Summary) -> str:
-    """Make the notebooks of the day that are not there; see `report` for what goes wrong.
+    """Make the missing notebooks of the day; errors are warnings, as in `report`.
 
     Returns:
-        What became of them, in a few words.
+        The outcome in a few words.
     """
     try:
-        # Half a second of imports that nothing else in a run needs.
+        # Imported here: nothing else in a run needs it, and it takes half a second.
         from analyst.notebooks.copies import render  # noqa: PLC0415
 
         rendered = render(run.settings, run.part)
@@ -265,7 +265,7 @@ def notebooks(run: Run, summary: Summary) -> str:
 
 
 def _indicators(run: Run, step: str) -> Indicators:
-    """The distinct indicators of the step by kind: those of the results, by rank, go first."""
+    """Return the distinct indicators of the step by kind; those of the results come first."""
     found: dict[IndicatorType, dict[str, None]] = {}
     table = results_table(run.pipeline)
     for column, kind in run.pipeline.enrich[step].items():

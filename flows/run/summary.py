@@ -1,4 +1,4 @@
-"""What a run did: gathered by the runner, shown by the CLI and Prefect, kept in the manifest."""
+"""The summary of a run: filled by the runner, shown by the CLI and Prefect, and published."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spot_oa.publish import Published
 
 @dataclass(frozen=True, slots=True)
 class Enriched:
-    """One enrichment step: rows written by lookup table, and how its sources fared."""
+    """One enrichment step: rows written per lookup table, and the outcome of each source."""
 
     rows: Mapping[str, int]
     outcomes: Sequence[Outcome]
@@ -28,12 +28,14 @@ class Enriched:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What scoring a date gave."""
+    """The result of scoring a date."""
 
     rows: int
     uri: str
     days: int
-    """Days of the memory that the date was compared with."""
+    """Number of earlier days that the date was compared with."""
+    unscored: int = 0
+    """Number of events without a client or a peer."""
     warnings: Sequence[str] = ()
 
 
@@ -51,39 +53,41 @@ class Summary:
     """Warnings of the first step."""
     has_telemetry: bool = True
     telemetry: Mapping[str, Any] | None = None
-    """What of it ingest has taken, if ingest has."""
+    """What ingest has written of the telemetry, if it has."""
     scored: Scored | None = None
-    """What the built-in scorer did, if it was asked."""
+    """The result of the built-in scorer, if it was used."""
     landed: Landed | None = None
     reasons: int = 0
-    """Landed results that have the built-in scorer's reasons."""
+    """Number of landed results with the built-in scorer's reasons."""
     enriched: dict[str, Enriched] = field(default_factory=dict)
     built: Built | None = None
     published: Published | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
-    """Steps, in the order in which they began."""
+    """The steps, in the order in which they began."""
     report: Path | None = None
-    """The day's page, if it was written."""
+    """The day's report, if it was written."""
     unreported: str = ""
-    """Why it was not."""
+    """Why the report was not written."""
     of_notebooks: Sequence[str] = ()
-    """What is wrong with the day's notebooks or their templates."""
+    """Problems of the day's notebooks or their templates."""
     unaudited: str = ""
     """Why the run could not be written to oa.run_audit."""
     unlabelled: str = ""
-    """Why the labels were not landed, built or published; then the triage is that of before."""
+    """Why the labels were not landed, built or published; the previous triage remains."""
+    of_stories: str = ""
+    """Why the tables of the day's stories were not rebuilt."""
     undelivered: str = ""
-    """Why the scorer was not handed what analysts judged."""
+    """Why the feedback was not delivered to the scorer."""
     triage_folder: Path | None = None
     refreshed: bool = False
-    """Only the triage was made anew: the day's results are as they were."""
+    """Only the triage was rebuilt; the day's results have not changed."""
     unchanged: bool = False
-    """The published day was left alone: its inputs and settings are what they were."""
+    """The published day was skipped: its inputs and settings have not changed."""
 
     @property
     def folder(self) -> Path | None:
-        """Where the day is published, if it is."""
+        """The folder of the published day, if it is published."""
         return self.published.folder if self.published else None
 
     @property
@@ -93,7 +97,7 @@ class Summary:
 
     @property
     def ended(self) -> str:
-        """How a run ended that went well, in one word."""
+        """The outcome of a successful run, in one word."""
         if self.refreshed:
             return "refreshed"
         if self.scored and not self.landed:
@@ -102,11 +106,11 @@ class Summary:
 
     @property
     def headline(self) -> str:
-        """The run in a few words."""
+        """The outcome of the run in a few words."""
         if self.refreshed:
             return f"triage refreshed, {len(self.warnings)} warnings"
         if self.unchanged:
-            return "unchanged, left as published"
+            return "unchanged, skipped"
         if self.scored and not self.landed:
             return f"{self.scored.rows} results written, {len(self.warnings)} warnings"
         rows = self.landed.rows if self.landed else 0
@@ -114,26 +118,27 @@ class Summary:
 
     @property
     def unfinished(self) -> list[str]:
-        """Steps that have begun and not ended well."""
-        # A step that is tried again begins again.
+        """The steps that have begun but not succeeded."""
+        # A retried step begins again.
         return [step for step in dict.fromkeys(self.begun) if step not in self.seconds]
 
     @property
     def of_labels(self) -> list[str]:
-        """Why the triage or the scorer's feedback is not of this run."""
-        told = {
-            "THE TRIAGE IS AS IT WAS": self.unlabelled,
-            "the scorer has not got the feedback": self.undelivered,
+        """Why the triage or the scorer's feedback was not updated by this run."""
+        reasons = {
+            "THE TRIAGE WAS NOT UPDATED": self.unlabelled,
+            "the stories' tables were not updated": self.of_stories,
+            "the feedback was not delivered to the scorer": self.undelivered,
         }
-        return [f"{what}: {why}" for what, why in told.items() if why]
+        return [f"{what}: {why}" for what, why in reasons.items() if why]
 
     @property
     def warnings(self) -> list[str]:
-        """What an operator should look at, one line each."""
+        """The warnings for the operator, one line each."""
         return list(self._warnings())
 
     def _warnings(self) -> Iterator[str]:
-        # First of all: what analysts see is not of this run.
+        # First: analysts do not see this run's results.
         yield from self.of_labels
         yield from self.prepared
         of_scorer = self.scored.warnings if self.scored else ()
@@ -148,11 +153,11 @@ class Summary:
             if self.landed.falls_at:
                 yield (
                     f"scores do not ascend: that of line {self.landed.falls_at} is lower than the "
-                    "one before; results are taken and ranked in the order of the file, so have "
-                    "the scorer sort it"
+                    "one before; results are read and ranked in the order of the file, so the "
+                    "scorer must sort it"
                 )
             yield from (
-                f"{printable(name)} is beside the ML results and not read"
+                f"{printable(name)} is in the folder of the ML results but is not read"
                 for name in self.landed.left_out
             )
         for step, enriched in self.enriched.items():
@@ -174,30 +179,30 @@ class Summary:
             yield self.unaudited
 
     def _without_edges(self) -> Iterator[str]:
-        """Suspicious events without a single raw event behind them: they come from raw events."""
+        """Warn if no suspicious event has a raw event behind it, although all come from some."""
         scores, edge = f"{self.part.pipeline}_scores", f"{self.part.pipeline}_edge"
         found = self.tables.get(scores)
         if found and self.tables.get(edge) == 0 and self.has_telemetry:
             yield (
                 f"{edge} is empty, {scores} has {found} rows: no raw event matches a suspicious "
-                "one; check that results and telemetry are of the same day in UTC, that the "
-                "partition h is the event's hour, and that no column is NULL that edges are "
-                'matched by: README, "When edges are empty"'
+                "one; check that results and telemetry are from the same day in UTC, that the "
+                "partition h is the event's hour, and that the columns that edges are matched by "
+                'are not NULL: README, "When edges are empty"'
             )
 
     def _without_events(self) -> Iterator[str]:
-        """Telemetry of which not a single event is counted: it lacks what time they have."""
+        """Warn if there is telemetry but no event is counted, probably for lack of times."""
         events = f"{self.part.pipeline}_ingest_summary"
         if self.tables.get(events) == 0 and self.has_telemetry:
             yield (
                 f"{events} is empty although there is telemetry: its files have no rows, or no row "
-                "has the columns that events are counted by; look at its times: README, "
+                "has the columns that events are counted by; check its times: README, "
                 '"Telemetry"'
             )
 
 
 def versions(target: str) -> Mapping[str, str]:
-    """What a run on the target is made with; of the engine it is the client."""
+    """Return the versions that a run uses; for the engine, the version of its client."""
     clients = {"impala": ["impyla"], "spark": ["impyla", "dbt-spark"]}
     names = ["spot-oa", "dbt-core", "duckdb", *clients.get(target, [])]
     return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from python_enrichers import lookup_tables, scoring
+from python_enrichers import lookup_tables, peers, scoring
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.scoring.files import labels_table, reasons_table
 from spot_oa.settings import load_settings
@@ -23,21 +23,21 @@ from spot_oa.warehouse.tables import (
 WIDTH = 100
 
 HEAD = """\
-# Made from spot_oa/pipelines/*.yml and the tables that Python declares:
+# Generated from spot_oa/pipelines/*.yml and the tables declared in Python:
 # python -m flows.run.tables > models/staging/_sources.yml
 sources:"""
 
 TELEMETRY = """\
-  # Raw events, which no run writes. On duckdb a run makes these views over the Parquet of its
-  # dates; elsewhere they are tables of others, whose names are settings.
+  # Raw events; runs only read them. On duckdb a run creates these views over the Parquet of its
+  # dates; on other engines they are existing tables, whose names are settings.
   - name: telemetry
     schema: >-
       {{ env_var('SPOT_OA_TELEMETRY_SCHEMA', '')
       or env_var('SPOT_OA_SCHEMA_PREFIX', '') ~ 'raw' }}
     description: The day's raw network events, as Spot's ingest stores them.
     config:
-      # As for landed results. On duckdb the views show the days of the last run only, which tells
-      # nothing: `spot-oa doctor` looks at the folders instead.
+      # As for landed results. On duckdb the views show only the days of the last run, so there is
+      # no check: `spot-oa doctor` looks at the folders instead.
       loaded_at_field: >-
         cast(concat(cast(y as string), '-', lpad(cast(m as string), 2, '0'), '-',
         lpad(cast(d as string), 2, '0')) as timestamp)
@@ -51,13 +51,13 @@ TELEMETRY = """\
     tables:"""
 
 LANDED = """\
-  # What the landing step writes: the scorer's results, typed, and the lines it could not take.
+  # Written by the landing step: the scorer's results, typed, and the rejected lines.
   - name: landed
     schema: "{{ env_var('SPOT_OA_SCHEMA_PREFIX', '') }}raw"
     description: Results of the scorer, landed by spot-oa.
     config:
-      # The start of the newest day. A day is run at 02:00 of the next one, so that before the next
-      # run the newest is 50 hours old.
+      # The start of the newest day. A day is run at 02:00 of the next day, so the newest day is 50
+      # hours old just before the next run.
       loaded_at_field: >-
         cast(concat(cast(y as string), '-', lpad(cast(m as string), 2, '0'), '-',
         lpad(cast(d as string), 2, '0')) as timestamp)
@@ -67,19 +67,19 @@ LANDED = """\
     tables:"""
 
 LOOKUPS = """\
-  # What the enrichers write: one slice per pipeline and date.
+  # Written by the enrichers: one slice per pipeline and date.
   - name: lookups
     schema: "{{ env_var('SPOT_OA_SCHEMA_PREFIX', '') }}lookups"
-    description: What python_enrichers has found out of the slice's addresses, names and URIs.
+    description: What python_enrichers has found out about the slice's addresses, names and URIs.
     tables:"""
 
 AUDIT = """\
-  # What every run writes about itself when it ends. No run clears it.
+  # Written by every run when it ends. No run deletes rows.
   - name: audit
     schema: "{{ env_var('SPOT_OA_SCHEMA_PREFIX', '') }}oa"
-    description: What spot-oa notes of its own runs.
+    description: The records of spot-oa's own runs.
     config:
-      # Somebody ran something, every day.
+      # At least one run is expected every day.
       loaded_at_field: finished_at
       freshness:
         warn_after: {count: 26, period: hour}
@@ -87,10 +87,10 @@ AUDIT = """\
     tables:"""
 
 REASONS = """\
-  # What the built-in scorer says of its results. Not there before it has scored a day.
+  # The built-in scorer's reasons. The tables do not exist before it has scored a day.
   - name: reasons
     schema: "{{ env_var('SPOT_OA_SCHEMA_PREFIX', '') }}oa"
-    description: Why the built-in scorer has put results where they are.
+    description: The built-in scorer's reasons for the ranks of its results.
     tables:"""
 
 AUDIT_TESTS = """\
@@ -113,16 +113,17 @@ AUDIT_TESTS = """\
 
 
 def python_tables(pipelines: Mapping[str, Pipeline]) -> list[Table]:
-    """Every table that Python writes, for the given pipelines."""
+    """Return every table that Python writes, for the given pipelines."""
     results = [results_table(pipeline) for pipeline in pipelines.values()]
     triage = [t for pipeline in pipelines.values() for t in triage_tables(pipeline).values()]
     scored = [each for each in pipelines.values() if each.scoring]
     reasons = [made(each) for each in scored for made in (labels_table, reasons_table)]
-    return [*results, REJECTS, *triage, *lookup_tables(), *scoring.TABLES, *reasons, RUN_AUDIT]
+    lookups = [*lookup_tables(), *peers.TABLES, *scoring.TABLES]
+    return [*results, REJECTS, *triage, *lookups, *reasons, RUN_AUDIT]
 
 
 def sources(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:
-    """The sources, line by line."""
+    """Yield the sources, line by line."""
     written = python_tables(pipelines)
     results = {results_table(pipeline).name for pipeline in pipelines.values()}
     yield HEAD
@@ -166,7 +167,7 @@ def _quoted(text: str) -> str:
 
 
 def _wrapped(indent: str, text: str) -> list[str]:
-    """Break lines at blanks: in YAML's quotes, a line end is one."""
+    """Break lines at blanks: in quoted YAML, a line end counts as a blank."""
     return textwrap.wrap(
         text,
         WIDTH,

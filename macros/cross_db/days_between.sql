@@ -1,4 +1,4 @@
-{# Whole days from one date to a later one, both as text, `2016-07-08`. #}
+{# Number of days from one date to a later one, both as text, `2016-07-08`. #}
 {% macro days_between(earlier, later) %}
     {{ return(adapter.dispatch('days_between', 'spot_oa')(earlier, later)) }}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
-    The rows that an incremental model is about to insert. dbt-duckdb would keep them in a temporary
-    table and copy them from there: a view lets them go straight into the model's table.
+    Provides the rows that an incremental model inserts. dbt-duckdb would write them to a temporary
+    table and copy them from there; from a view they go directly into the model's table.
 #}
 {% macro duckdb__create_table_as(
     temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none

@@ -7,7 +7,7 @@
     {{ return("cast(conv(" ~ digits ~ ", 16, 10) as int)") }}
 {% endmacro %}
 
-{# concat() would make text of NULL. #}
+{# concat() would convert NULL to text. #}
 {% macro duckdb__hex_to_int(digits) %}
     {{ return("cast('0x' || " ~ digits ~ " as int)") }}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{# A column that bears a reserved word of one of the engines as its name; only staging needs it. #}
+{# A column whose name is a reserved word of one of the engines; only staging needs this. #}
 {% macro identifier(name) %}
     {{ return(adapter.dispatch('identifier', 'spot_oa')(name)) }}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
-    Comments fit into 256 characters after escaping, or Impala's metastore refuses them. They are
-    cut before they are escaped: dbt-impala may cut an escape in two.
+    Comments must fit into 256 characters after escaping, or Impala's metastore refuses them. They
+    are cut before they are escaped: dbt-impala could cut an escape in two.
 #}
 {% macro impala__truncate_and_escape_comment(comment, max_length=200) %}
     {{ return(
@@ -9,7 +9,7 @@
     ) }}
 {% endmacro %}
 
-{# Only comments that differ are written: each is a statement, and a mart has dozens. #}
+{# Writes only comments that differ: each is a statement, and a mart has dozens. #}
 {% macro impala__alter_column_comment(relation, column_dict) %}
     {% set found = {} %}
     {% for column in adapter.get_columns_in_relation(relation) %}

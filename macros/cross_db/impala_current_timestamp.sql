@@ -1,4 +1,4 @@
-{# The time that source freshness is measured against: the daemon's own is in its time zone. #}
+{# The current time for source freshness, in UTC: the daemon's own clock uses its time zone. #}
 {% macro impala__current_timestamp() %}
     {{ return('utc_timestamp()') }}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
-    dbt-impala's temporary tables are tables like others: named after the dates, or two runs of
-    different dates would write into the same one; what a run that died has left is dropped.
+    dbt-impala's temporary tables are ordinary tables. Their names contain the dates, or two runs of
+    different dates would write into the same one; a table left by a killed run is dropped.
 #}
 {% macro impala__make_temp_relation(base_relation, suffix) %}
     {% set dates = [] if model.resource_type == 'unit_test' else spot_oa.run_dates() %}

@@ -1,6 +1,6 @@
 {#
-    Text for a literal. Impala reads escapes, which dbt-impala leaves as they are; and dbt-impala
-    takes a semicolon for the end of a statement wherever it stands.
+    Escapes text for a literal. Impala interprets backslash escapes, which dbt-impala does not
+    escape; and dbt-impala treats any semicolon as the end of a statement.
 #}
 {% macro impala__escape_single_quotes(expression) %}
     {{ return(

@@ -1,6 +1,6 @@
 {#
-    dbt-impala quotes columns with ", which Impala reads as text: every unit test would compare its
-    own column names, and pass. Here the columns are in backquotes.
+    dbt-impala quotes columns with ", which Impala reads as text: every unit test would compare the
+    names of the columns, and pass. Here the columns are in backquotes.
 #}
 {% macro impala__get_unit_test_sql(main_sql, expected_fixture_sql, expected_column_names) %}
     {%- set columns = expected_column_names | join(', ') | replace('"', '`') -%}

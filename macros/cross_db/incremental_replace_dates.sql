@@ -1,10 +1,10 @@
 {#
-    How a mart takes over the rows of the run's dates: the old rows of these dates go, whatever
-    they were, the new ones come. (Delete and insert by key, or an overwrite of the partitions that
-    occur in the new rows, would leave yesterday's rows standing where a rerun yields none.) Under
-    --empty nothing is cleared, and of a model whose `meta` names a variable only if that is set.
+    How a mart replaces the rows of the run's dates: all old rows of these dates are deleted, then
+    the new ones are inserted. (Delete and insert by key, or an overwrite of the partitions that
+    occur in the new rows, would leave the old rows where a rerun yields none.) With --empty nothing
+    is deleted; a model whose `meta` names a variable is cleared only if that is set.
 
-    On DuckDB in one transaction.
+    On DuckDB, in one transaction.
 #}
 {% macro get_incremental_replace_dates_sql(arg_dict) %}
     {% set target_relation = arg_dict['target_relation'] %}
@@ -17,8 +17,8 @@
 {% endmacro %}
 
 {#
-    Elsewhere by one static overwrite per date, each at once; the list of these statements. Nothing
-    but the dates and the order of columns is decided here.
+    On other engines: the list of statements, one static overwrite per date, each atomic. Only the
+    dates and the order of columns are decided here.
 #}
 {% macro overwrites_by_date(target_relation, dest_columns, source_relation) %}
     {%- set columns = [] -%}
@@ -37,7 +37,7 @@
     {{ return(statements or ['select 1 as nothing_to_do']) }}
 {% endmacro %}
 
-{# Whether the rows of the run's dates go. #}
+{# Whether the rows of the run's dates are deleted. #}
 {% macro replaces_dates() %}
     {% set variable = (config.get('meta') or {}).get('only_with') %}
     {{ return(not flags.EMPTY and (not variable or var(variable))) }}
@@ -50,7 +50,7 @@
     ) | join(';\n')) }}
 {% endmacro %}
 
-{# dbt-spark takes one statement, and has no macro of a dispatched name for it. #}
+{# dbt-spark accepts one statement, and its macro for this is not dispatched. #}
 {% macro dbt_spark_get_incremental_sql(
     strategy, source, target, existing, unique_key, incremental_predicates
 ) %}

@@ -1,6 +1,6 @@
 {#
-    True if the text spells a date and time, the date in any of its ways. Impala's cast yields NULL
-    where it does not.
+    True if the text is a date and time, the date in any accepted format. Impala's cast yields NULL
+    if it is not.
 #}
 {% macro is_timestamp(text) %}
     {{ return(adapter.dispatch('is_timestamp', 'spot_oa')(spot_oa.dashed_date(text))) }}

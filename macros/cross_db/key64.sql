@@ -1,7 +1,7 @@
 {#
-    A key of 64 bits for joins, of a text; never negative where the engine has no unsigned numbers.
-    Another engine, or another release of one, may give others: what is kept between days has one
-    of a known text beside it (score_memory()).
+    A 64-bit join key of a text; never negative where the engine has no unsigned numbers. Another
+    engine, or another release of one, can give other keys: the state kept between days contains the
+    key of a known text to detect this (score_memory()).
 #}
 {% macro key64(text) %}
     {{ return(adapter.dispatch('key64', 'spot_oa')(text)) }}

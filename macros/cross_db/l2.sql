@@ -1,6 +1,6 @@
 {#
-    Doublings: 0 of what is not above 0, else floor(log2(x + 0.5)) + 1. Where x + 0.5 is a power of
-    two, engines' logarithms differ in the last digit: hence the billionth.
+    Doublings: 0 for x <= 0, else floor(log2(x + 0.5)) + 1. Where x + 0.5 is a power of two, the
+    engines' logarithms differ in the last digit: hence the billionth.
 #}
 {% macro l2(number) %}
     {{ return("case when " ~ number ~ " > 0 then cast(floor(ln(cast(" ~ number

@@ -11,7 +11,7 @@
     {{ return("from_unixtime(" ~ minute ~ " * 60, 'yyyy-MM-dd HH:mm')") }}
 {% endmacro %}
 
-{# A daemon's flag could make from_unixtime() answer in its local time. #}
+{# A flag of the daemon could make from_unixtime() return local time. #}
 {% macro impala__minute_text(minute) %}
     {{ return("from_timestamp(unix_micros_to_utc_timestamp(" ~ minute
         ~ " * 60000000), 'yyyy-MM-dd HH:mm')") }}

@@ -1,6 +1,6 @@
 {#
-    A seed is loaded at once, by one overwrite, and only if its table does not hold it already: runs
-    of other dates may be reading it. (dbt drops the table first.)
+    Loads a seed by one overwrite, and only if its table does not already hold its rows, because
+    runs of other dates can be reading it. (dbt would drop the table first.)
 #}
 {% macro seed_is_loaded(relation, agate_table) %}
     {% set found = run_query(
@@ -39,7 +39,7 @@
     {{ return(statement) }}
 {% endmacro %}
 
-{# One of Hive's, as all tables here; another run may make it at the same time. #}
+{# A Hive table, like all tables here; another run can create it at the same time. #}
 {% macro spark__create_csv_table(model, agate_table) %}
     {% set columns = [] %}
     {% for column in agate_table.column_names %}
@@ -57,7 +57,7 @@
     {{ return('select 1 as nothing_to_do') }}
 {% endmacro %}
 
-{# As literals: PyHive knows no escapes of Spark's. #}
+{# As literals: PyHive does not apply Spark's escapes. #}
 {% macro spark__load_csv_rows(model, agate_table) %}
     {% if spot_oa.seed_is_loaded(this, agate_table) %}
         {{ return('select 1 as nothing_to_do') }}

@@ -1,7 +1,7 @@
 {#
-    The first build of a partitioned model: its table is made empty, then filled as in every other
-    run. dbt's own `create table as` fails where another run makes the table at the same time, and
-    where a run that died has left files.
+    The first build of a partitioned model: creates its table empty, then fills it as in every other
+    run. dbt's own `create table as` fails if another run creates the table at the same time, or if
+    a killed run has left files.
 #}
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
     {% if temporary or config.get('partition_by') is none %}

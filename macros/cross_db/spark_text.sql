@@ -1,4 +1,4 @@
-{# Spark reads escapes in literals too; dbt-spark leaves them as they are. #}
+{# Spark interprets backslash escapes in literals too; dbt-spark does not escape them. #}
 {% macro spark__escape_single_quotes(expression) %}
     {{ return(expression | replace('\\', '\\\\') | replace("'", "\\'")) }}
 {% endmacro %}

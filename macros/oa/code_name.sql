@@ -1,8 +1,8 @@
 {#
-    The name of a code: that of the row `listed` of a code list joined to it, `Unknown (x)` with the
-    code as it stands if none is, empty if there is no code.
+    The name of a code: that of the row `listed` of the code list joined to it, `Unknown (x)` with
+    the code as stored if no row matches, empty if there is no code.
 
-    One DNS type is called NULL, which dbt takes for no name when it loads seeds by INSERT.
+    One DNS type is named NULL, which dbt loads as a NULL value when it loads seeds by INSERT.
 #}
 {% macro code_name(code, listed) %}
     {{ return("case when " ~ code ~ " is null then '' when " ~ listed

@@ -1,5 +1,5 @@
 {#
-    A date as the number 20160708. It may be written `2016-07-08` or `2016/07/08`, padded or not, or
+    A date as the number 20160708. Accepts `2016-07-08` and `2016/07/08`, padded or not, and
     `20160708`; NULL where the text is not a date.
 #}
 {% macro date_text_number(text) %}
@@ -13,8 +13,8 @@
 {% endmacro %}
 
 {#
-    The text of a date and time with its date as `2016-07-08`, however it was written; NULL where it
-    begins in another way.
+    The text of a date and time with its date as `2016-07-08`, from any accepted format; NULL where
+    it begins otherwise.
 #}
 {% macro dashed_date(text) %}
     {{ return("case when " ~ text ~ " like '____-%' then " ~ text ~ " when " ~ text

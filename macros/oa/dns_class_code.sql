@@ -1,6 +1,6 @@
 {#
-    The number of a DNS class, which captures give as `0x00000001`, `0x0001` or `1`; spot-ml writes
-    `unknown` where it has none: -1. NULL where the text is not a class.
+    The number of a DNS class, written `0x00000001`, `0x0001` or `1` by captures. spot-ml's
+    `unknown` is -1. NULL where the text is not a class.
 #}
 {% macro dns_class_code(text) %}
     {%- set digits = "nullif(regexp_extract(lower(" ~ text ~ "), '^0x0*([0-9a-f]{1,4})$', 1), '')" -%}

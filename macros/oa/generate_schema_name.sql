@@ -1,6 +1,6 @@
 {#
-    Models live in the schema they name (oa, reference, ...), not in one per developer; a prefix
-    tells the databases of a shared cluster apart.
+    Models are built in the schema they name (oa, reference, ...), not in one per developer; a
+    prefix distinguishes the databases of a shared cluster.
 #}
 {% macro generate_schema_name(custom_schema_name, node) %}
     {% set prefix = env_var('SPOT_OA_SCHEMA_PREFIX', '') %}

@@ -1,4 +1,4 @@
-{# What a data test reads: with `where: run_dates` the rows of the run's dates only. #}
+{# The rows that a data test reads: with `where: run_dates` only those of the run's dates. #}
 {% macro get_where_subquery(relation) %}
     {% set where = config.get('where', '') %}
     {% if not where %}

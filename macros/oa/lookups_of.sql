@@ -1,6 +1,6 @@
 {#
-    The lookups that the enrichment of a pipeline wrote for the run's dates, for a CTE: the
-    same address may have others in another pipeline. `kind` narrows them to one kind of indicator.
+    The lookups that the enrichment of a pipeline wrote for the run's dates, for a CTE: an address
+    can have other lookups in another pipeline. `kind` restricts them to one kind of indicator.
 #}
 {% macro lookups_of(pipeline, relation, kind=none) %}
     {%- set condition = "pipeline = '" ~ pipeline ~ "'" -%}

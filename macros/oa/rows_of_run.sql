@@ -1,8 +1,8 @@
 {#
-    The rows of a relation that belong to the run's dates, for a CTE. Their `run_date` is
-    the date as a number, 20160708: join on it, and a CTE that was not made here fails the build
-    instead of joining the whole history. In a run of one date it is a literal, so that engines do
-    not compare it for every raw row, as they would compare y, m and d.
+    The rows of a relation that belong to the run's dates, for a CTE. Their `run_date` is the date
+    as a number, 20160708. Join on it: a CTE without this macro then fails the build instead of
+    joining the whole history. In a run of one date it is a literal, so that engines do not compare
+    it for every raw row, as they would compare y, m and d.
 #}
 {% macro rows_of_run(relation, where=none) %}
     {%- set dates = spot_oa.run_dates() -%}

@@ -1,7 +1,7 @@
 {#
     The dates of a run, as a list of {y, m, d}. They come from the variable `date`, or else from
-    `date_from` and `date_to`, both included. (`date` goes first: unit tests override it, whatever
-    the dates of the build that they are part of. With `date: null`, date_from and date_to apply.)
+    `date_from` and `date_to`, both included. (`date` takes precedence: unit tests override it,
+    whatever the dates of the build. With `date: null`, date_from and date_to apply.)
 #}
 {% macro run_dates() %}
     {% if not execute %}
@@ -34,7 +34,7 @@
 {% endmacro %}
 
 
-{# `2016-07-08` reaches Jinja as a date, `20160708` as an integer, a quoted one as text. #}
+{# Jinja receives `2016-07-08` as a date, `20160708` as an integer, and a quoted value as text. #}
 {% macro parse_run_date(value) %}
     {% set digits = (value | string).replace('-', '') %}
     {% if not modules.re.match('^[0-9]{8}$', digits) %}
@@ -47,8 +47,8 @@
 
 
 {#
-    True for rows of the run's dates: `(f.y = 2016 and f.m = 7 and f.d = 8)`, literal, so that
-    every engine prunes by it. `alias` is the table's alias; without it the columns stand bare.
+    True for rows of the run's dates: `(f.y = 2016 and f.m = 7 and f.d = 8)`, with literals, so that
+    every engine prunes by it. `alias` is the table's alias; without it the columns are unqualified.
 #}
 {% macro in_run_dates(alias=none) %}
     {%- set prefix = alias ~ '.' if alias else '' -%}

@@ -1,4 +1,4 @@
-{# What people call a severity. #}
+{# The name of a severity. #}
 {% macro severity_name(severity) %}
     {{ return(
         'case ' ~ severity ~ " when 1 then 'High' when 2 then 'Medium' when 3 then 'Low' "

@@ -6,8 +6,8 @@
 {%- endmacro %}
 
 {#
-    The share of an entity's groups that show a reason by so much, in millionths: one row per
-    (way, e, reason, v). All groups of an entity weigh 1 together.
+    The share of an entity's groups that show a reason with number v, in millionths: one row per
+    (way, e, reason, v). The groups of an entity have a total weight of 1.
 #}
 {% macro score_shares(pipeline) %}
     totals as (
@@ -36,13 +36,18 @@
 {%- endmacro %}
 
 {#
-    What is kept of a date's shares: their sums by (way, reason, v). `v` 0 counts the entities of
-    the way, for each reason that the date could have; without a memory nothing is new.
+    The stored profile of a date: the sums of its shares by (way, reason, v). `v` 0 counts the
+    entities of the way, for each reason that is possible on the date; without a memory nothing is
+    new.
 #}
 {% macro score_profile(pipeline) %}
     memory as (
-        select max(case when kind = 'id' and days % {{ 2 ** (spot_oa.score_days() + 1) }} > 1
-            then 1 else 0 end) as there
+        select
+            max(
+                {%- for n in range(1, spot_oa.score_days() + 1) %}
+                {{ '+ ' if not loop.first }}case when days % {{ 2 ** (n + 1) }} >= {{ 2 ** n }} then 1 else 0 end
+                {%- endfor %}
+            ) as dates
         from seen
         where kind = 'id'
     ),
@@ -97,7 +102,7 @@
         cast(summed.share as bigint) as share,
         cast(summed.entities as bigint) as entities,
         possible.needs_memory as is_of_memory,
-        memory.there as has_memory,
+        cast(memory.dates as int) as has_memory,
         {{ spot_oa.score_slice() }}
     from summed
     cross join memory
@@ -105,9 +110,8 @@
 {%- endmacro %}
 
 {#
-    Bits by (way, reason, v): between what they are if the entity shows the reason by all its
-    groups (`most`), and what they are if it does not at all (`least`). From CTEs `profile`, of the
-    date and of the dates that it remembers, and `shares`.
+    Bounds of the bits by (way, reason, v): `most` if all groups of the entity show the reason,
+    `least` if none does. From CTEs `profile`, of the date and its memory, and `shares`.
 #}
 {% macro score_bits(pipeline) %}
     {%- set today = (spot_oa.run_dates() + [{'y': 0, 'm': 0, 'd': 0}])[0] -%}
@@ -120,7 +124,7 @@
         where
             (y = {{ today.y }} and m = {{ today.m }} and d = {{ today.d }})
             or is_of_memory = 0
-            or has_memory = 1
+            or has_memory > 0
     ),
 
     units as (
@@ -229,7 +233,7 @@
     from joined
 {%- endmacro %}
 
-{# The sum of a group's bits over families; `bit` gives the SQL of a reason's bits. #}
+{# The sum of a group's bits over families; `prefix` gives the columns of the reasons' bits. #}
 {% macro score_sum(pipeline, prefix, way) %}
     {%- set by = {'what': [], 'who': [], 'much': [], 'often': []} -%}
     {%- for reason in spot_oa.score_reasons(pipeline) -%}
@@ -249,9 +253,9 @@
 {% endmacro %}
 
 {#
-    Groups that may be among the first results: those whose greatest possible bits reach the
-    least possible ones of the pair that is certain to be the last of them. From CTEs `reasons`,
-    `bits` and those of score_feedback().
+    Groups that can be among the first results: those whose highest possible bits reach the lowest
+    possible bits of the pair that is certainly the last of them. From CTEs `reasons`, `bits` and
+    those of score_feedback().
 #}
 {% macro score_candidates(pipeline) %}
     {%- set reasons = spot_oa.score_reasons(pipeline) -%}
@@ -274,7 +278,7 @@
             coalesce(bits_{{ reason.name }}.most, cast(0 as double)) as most_{{ reason.name }},
             coalesce(bits_{{ reason.name }}.least, cast(0 as double)) as least_{{ reason.name }},
             {% endfor -%}
-            {{ spot_oa.score_feedback_sum('reasons') }} as feedback
+            {{ spot_oa.score_feedback_bits('reasons') }} as feedback
         from reasons
         {% for reason in reasons -%}
         left join bits_{{ reason.name }}
@@ -446,8 +450,8 @@
         cast(b_{{ reason.name }} as double) as b_{{ reason.name }},
         {% endfor -%}
         cast(feedback as double) as feedback,
-        round(greatest(cast(0 as double), {{ spot_oa.score_sum(pipeline, 'b_', 'way') }} + feedback), 4)
-            as bits,
+        {{ spot_oa.round4("greatest(cast(0 as double), " ~ spot_oa.score_sum(pipeline, 'b_', 'way')
+            ~ " + feedback)") }} as bits,
         {{ spot_oa.score_slice() }}
     from weighed
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{# The one date that is scored, as columns of a slice. #}
+{# The scored date, as columns of a slice. #}
 {% macro score_slice() %}
     {%- set date = (spot_oa.run_dates() + [{'y': 0, 'm': 0, 'd': 0}])[0] -%}
     {{ return('cast(' ~ date.y ~ ' as int) as y, cast(' ~ date.m ~ ' as int) as m, cast(' ~ date.d
@@ -6,8 +6,8 @@
 {% endmacro %}
 
 {#
-    Dates before the scored one whose state is there, the newest first, none older than the memory
-    reaches: the variable `score_history`.
+    Dates before the scored one that have a state, the newest first, within the memory: the variable
+    `score_history`.
 #}
 {% macro score_history() %}
     {% set dates = [] %}
@@ -27,18 +27,7 @@
     {{ return('(' ~ (terms | join(' or ') or '1 = 0') ~ ')') }}
 {% endmacro %}
 
-{# Days from the newest date of the memory to the scored one. #}
-{% macro score_shift() %}
-    {% set dates = spot_oa.run_dates() %}
-    {% set history = spot_oa.score_history() %}
-    {% if not dates or not history %}
-        {{ return(0) }}
-    {% endif %}
-    {% set date = modules.datetime.date(dates[0].y, dates[0].m, dates[0].d) %}
-    {{ return((date - history[0].date).days) }}
-{% endmacro %}
-
-{# The rows of a table of state for the scored date and those that it remembers, for a CTE. #}
+{# The rows of a state table for the scored date and its memory, for a CTE. #}
 {% macro score_rows_remembered(relation) %}
     select *
     from {{ relation }}

@@ -1,7 +1,7 @@
 {#
     An address with all its digits, so that texts compare as addresses do: `010.000.000.001`,
-    `2001:0db8:0000:...`. IPv6 is given by what stands before and after `::`, each with its number
-    of groups.
+    `2001:0db8:0000:...`. IPv6 is given as the texts before and after `::`, each with its number of
+    groups.
 #}
 {% macro expanded_address(address, version, head, tail, heads, tails) %}
     {%- set v4, v6 = [], [] -%}

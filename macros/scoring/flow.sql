@@ -1,7 +1,7 @@
 {#
-    Flows as scoring sees them, for a CTE: which end is the server is known (`settled` 1) if only
-    one has a port up to 1024, or both have; else it hangs on how common the ports are, and the
-    ends stand as they were (`client` is the source). ICMP's port is 0.
+    Flows with client and server, for a CTE. The server is known (`settled` 1) if one or both ends
+    have a port up to 1024; else it depends on how common the ports are, and `client` is the source
+    for now. ICMP's port is 0.
 #}
 {% macro score_flow_ends(flow) %}
     select
@@ -35,13 +35,35 @@
 {% endmacro %}
 
 {#
-    The same with the open ones settled by the number of pairs of addresses that share each port,
-    and with the keys of (e, p, k), for a CTE.
-
-    Only of pairs that are in the CTE `pairs`, if one is given: the text of a service is not made for
-    all others.
+    CTE `flows_between`: flows between the two ends of a group of the CTE `groups` (e, p), whichever
+    of them began. All others are excluded before their service is determined.
 #}
-{% macro score_flow_keyed(ends, ports, pairs=none) %}
+{% macro score_flow_between(groups) %}
+    either as (
+        select e as from_end, p as to_end from {{ groups }}
+        union all
+        select p as from_end, e as to_end from {{ groups }}
+    ),
+
+    flows_between as (
+        select flow.*
+        from flow
+        where
+            exists (
+                select 1
+                from either
+                where
+                    either.from_end = {{ spot_oa.key64('flow.srcip') }}
+                    and either.to_end = {{ spot_oa.key64('flow.dstip') }}
+            )
+    )
+{%- endmacro %}
+
+{#
+    The flows of score_flow_ends(), with the remaining servers determined by the number of address
+    pairs that share each port, and with the keys (e, p, k), for a CTE.
+#}
+{% macro score_flow_keyed(ends, ports) %}
     select
         turned.*,
         {{ spot_oa.key64('turned.e_text') }} as e,
@@ -66,14 +88,13 @@
         left join {{ ports }} as to_side
             on {{ ends }}.settled = 0 and {{ ends }}.port = to_side.port
     ) as turned
-    {%- if pairs %}
-    where
-        exists (
-            select 1
-            from {{ pairs }}
-            where
-                {{ pairs }}.e = {{ spot_oa.key64('turned.e_text') }}
-                and {{ pairs }}.p = {{ spot_oa.key64('turned.p_text') }}
-        )
-    {%- endif %}
+{% endmacro %}
+
+{#
+    The way of a flow: `in` from outside to own addresses, `lat` between own ones, else `out`. From
+    the joins of int_score_flow__own on the client and on the server.
+#}
+{% macro score_flow_way(client, server) %}
+    {{ return("case when " ~ server ~ ".address is null then 'out' when " ~ client
+        ~ ".address is null then 'in' else 'lat' end") }}
 {% endmacro %}

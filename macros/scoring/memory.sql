@@ -1,21 +1,39 @@
-{# How many calendar days the memory reaches back. A mask of dates has 63 bits. #}
+{# The length of the memory in days with telemetry. A mask of dates has 63 bits. #}
 {% macro score_days() %}
-    {{ return([var('score_days') | int, 62] | min) }}
+    {{ return([var('score_days') | int, 60] | min) }}
 {% endmacro %}
 
 {#
-    What each entity has used and met, of today's groups and of the memory, for the state of the
-    date. `days` is a mask of dates as a number: bit 0 is the date itself, bit n is n days before.
+    The services and peers of each entity, from today's groups and the memory, for the state of the
+    date. `days` is a mask of dates as a number: bit 0 is the date itself, bit n the nth scored date
+    before it; dates without telemetry have none.
 
-    `today` is a CTE of (kind, way, e, item), distinct. What has no bit in the days of the memory
-    is left out; and all that was kept with other keys (key64()).
+    Today's services (`ek`) and peers (`ep`) come from the CTE `day_groups`; `more` lists others,
+    each with kind, column and CTE. Items without a bit in the memory's days are left out, and so is
+    a state with other keys (key64()).
+
+    The state is read here by its table name, and another model writes the result to it: so no model
+    reads the table that it overwrites, which not every engine and kind of table allows.
 #}
-{% macro score_seen(today) %}
+{% macro score_seen(pipeline, more=[]) %}
     {%- set history = spot_oa.score_history() -%}
-    {%- set shift = spot_oa.score_shift() -%}
-    {%- set old = history | length > 0 and shift <= spot_oa.score_days() -%}
+    {%- set state = this.incorporate(path={'identifier': 'score_' ~ pipeline ~ '_seen'}) -%}
+    today as (
+        {%- for kind, column, groups in [('ek', 'k', 'day_groups'), ('ep', 'p', 'day_groups')] + more %}
+        select distinct
+            '{{ kind }}' as kind,
+            way,
+            e,
+            {{ column }} as item
+        from {{ groups }}
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+        {%- endfor %}
+    ),
+
     with_own_key as (
-        select kind, way, e, item from {{ today }}
+        select kind, way, e, item from today
         {%- if var('scoring') %}
         union all
         select
@@ -25,10 +43,10 @@
             {{ spot_oa.key64("'spot-oa'") }} as item
         {%- endif %}
     ),
-    {% if old %}
+    {% if history %}
     kept as (
         select kind, way, e, item, days
-        from {{ this }}
+        from {{ state }}
         where {{ spot_oa.score_dates_condition(history[:1]) }}
     ),
 
@@ -40,14 +58,14 @@
     {% endif %}
     marked as (
         select kind, way, e, item, cast(1 as bigint) as days from with_own_key
-        {%- if old %}
+        {%- if history %}
         union all
         select
             kind,
             way,
             e,
             item,
-            (days % {{ 2 ** (63 - shift) }}) * {{ 2 ** shift }} as days
+            (days % {{ 2 ** 62 }}) * 2 as days
         from kept
         where exists (select 1 from same_keys)
         {%- endif %}
@@ -68,20 +86,20 @@
     where days % {{ 2 ** (spot_oa.score_days() + 1) }} > 0
 {%- endmacro %}
 
-{# The raw events of the scored date, for a CTE; none if nobody asked for scores. #}
+{# The raw events of the scored date, for a CTE; none if the variable `scoring` is not set. #}
 {% macro score_telemetry(relation, where='1 = 1') %}
     {{- spot_oa.rows_of_run(relation, where if var('scoring') else '1 = 0') -}}
 {% endmacro %}
 
 {#
     CTEs of the memory, by grain, from the CTE `seen`: entities by way; services and peers with
-    how many entities they have; who is known; what an entity has used and met before today.
+    their number of entities; known entities; services and peers of an entity before today.
 #}
 {% macro score_memory() %}
     {%- set reach = 2 ** (spot_oa.score_days() + 1) -%}
     {{ spot_oa.score_forgotten() }},
 
-    {# `days` is of the date and the memory, `before` of the memory without what is to stay news. #}
+    {# `days` covers the date and the memory, `before` the memory without items that stay new. #}
     remembered as (
         select
             seen.kind,
@@ -118,12 +136,17 @@
         group by way, item
     ),
 
-    peers as (
+    peers_by_way as (
         select
             way, item as p, count(*) as entities, max(case when before > 0 then 1 else 0 end) as met
         from remembered
         where kind = 'ep'
         group by way, item
+    ),
+
+    {# `met` is 1 if anybody met the peer before, in any way. #}
+    peers as (
+        select way, p, entities, max(met) over (partition by p) as met from peers_by_way
     ),
 
     known as (
@@ -139,7 +162,7 @@
     )
 {%- endmacro %}
 
-{# Those of the reasons that every pipeline has; the CTEs of score_memory() are joined to groups. #}
+{# The reasons that every pipeline has; they need the joins of score_shared_joins(). #}
 {% macro score_shared_reasons() %}
     {{ spot_oa.l2('cast(entities.entities + 1 as double) / (services.entities - 0.5)') }} as svc,
     case when known.e is not null and used.e is null then 1 else 0 end as newsvc,
@@ -148,7 +171,7 @@
     case when memory.there = 1 and peers.met = 0 then 1 else 0 end as newnet
 {%- endmacro %}
 
-{# The joins that they need, each from the groups. #}
+{# The joins of groups to the CTEs of score_memory() for score_shared_reasons(). #}
 {% macro score_shared_joins() %}
     cross join memory
     left join entities on day_groups.way = entities.way
@@ -183,7 +206,9 @@
     )
 {%- endmacro %}
 
-{# CTE `few`: groups of 9 events or more whose peer few have met, whose gaps are looked at. #}
+{#
+    CTE `few`: groups of 9 events or more whose peer has few entities; only their gaps are computed.
+#}
 {% macro score_few() %}
     {{ spot_oa.score_memory() }},
 
@@ -205,7 +230,9 @@
             e,
             p,
             k,
-            second - lag(second) over (partition by e, p, k order by second) as gap
+            cast(
+                second - lag(second) over (partition by e, p, k order by second) as bigint
+            ) as gap
         from chosen
     )
 
@@ -223,7 +250,10 @@
     having count(*) >= 8 and sum(gap) >= 5 * count(*)
 {%- endmacro %}
 
-{# How regular they are: 4 mean gaps in their deviation, which is at least 2 % and a second. #}
+{#
+    The regularity of the gaps: 4 mean gaps / deviation, where the deviation is at least 2 % and a
+    second.
+#}
 {% macro score_beacon() %}
     {{ return(spot_oa.l2("4 * cast(regular.seconds as double) / greatest(sqrt(cast(regular.gaps * "
         ~ "regular.squares - regular.seconds * regular.seconds as double)), cast(0.02 as double) * "

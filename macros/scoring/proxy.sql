@@ -1,11 +1,12 @@
-{# A request's host as scoring sees it: in small letters, without a port and a final dot. #}
+{# A request's host for scoring: in lower case, without port and final dot. #}
 {% macro score_proxy_host(host) %}
-    {%- set name = "case when " ~ host ~ " like '%:%' and " ~ host ~ " not like '%:%:%' then split_part("
-        ~ host ~ ", ':', 1) else replace(replace(" ~ host ~ ", '[', ''), ']', '') end" -%}
+    {%- set name = "case when " ~ host ~ " like '[%' then split_part(substr(" ~ host
+        ~ ", 2), ']', 1) when " ~ host ~ " like '%:%' and " ~ host
+        ~ " not like '%:%:%' then split_part(" ~ host ~ ", ':', 1) else " ~ host ~ " end" -%}
     {{ return("nullif(nullif(" ~ spot_oa.dns_name_key(name) ~ ", ''), '-')") }}
 {% endmacro %}
 
-{# What of a request is the service: `POST text 3xx 80`. #}
+{# The service of a request, e.g. `POST text 3xx 80`. #}
 {% macro score_proxy_service(method, content_type, status, port) %}
     {{ return(
         "concat(upper(coalesce(nullif(" ~ method ~ ", ''), '-')), ' ', coalesce(nullif(split_part(lower("

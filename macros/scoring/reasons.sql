@@ -1,7 +1,7 @@
 {#
-    The reasons of a pipeline, in the order in which the results have them: what they speak of, the
-    least number that counts, whether they go beyond what everybody shows, whether they need the
-    memory of earlier dates.
+    The reasons of a pipeline, in the order of the results: family, the least number that counts,
+    whether numbers beyond the maximum of all others add bits, whether they need the memory of
+    earlier dates.
 #}
 {% macro score_reasons(pipeline) %}
     {% set svc = {'name': 'svc', 'family': 'what', 'least': 1} %}
@@ -40,20 +40,20 @@
     {{ return(all + own[pipeline]) }}
 {% endmacro %}
 
-{# The way's side: the own network, or the outsiders. #}
+{# The side of a way: own network, or outside. #}
 {% macro score_side(way) %}
     {{ return("case when " ~ way ~ " = 'in' then 'in' else 'own' end") }}
 {% endmacro %}
 
-{# Bits of what `others` (in millionths) of `units` entity-days show too. #}
+{# Bits of a number that `others` (in millionths) of `units` entity-days show too. #}
 {% macro score_surprise(others, units) %}
     {%- set prior = 'cast(' ~ var('score_prior') ~ ' as double)' -%}
-    {{ return("round(least(cast(" ~ var('score_cap') ~ " as double), greatest(cast(0 as double), "
-        ~ "-ln((cast(" ~ others ~ " as double) / 1000000 + " ~ prior ~ ") / (cast(" ~ units
-        ~ " as double) + " ~ prior ~ ")) / ln(cast(2 as double)))), 4)") }}
+    {{ return(spot_oa.round4("least(cast(" ~ var('score_cap') ~ " as double), greatest("
+        ~ "cast(0 as double), -ln((cast(" ~ others ~ " as double) / 1000000 + " ~ prior
+        ~ ") / (cast(" ~ units ~ " as double) + " ~ prior ~ ")) / ln(cast(2 as double))))")) }}
 {% endmacro %}
 
-{# What the texts of the reasons tell of a group, beside the numbers of the reasons. #}
+{# Facts about a group for the texts of its reasons, in addition to the reasons' numbers. #}
 {% macro score_facts(pipeline) %}
     {% set own = {
         'flow': ['bytes_up', 'bytes_down', 'longest', 'usual_up', 'fan_peers', 'pair_services', 'misses'],

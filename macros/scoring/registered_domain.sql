@@ -1,8 +1,8 @@
 {#
-    The part of each name that somebody registered, by the public suffix list: CTEs up to `domains`
-    (name, domain, domain_labels), from a CTE of distinct names in small letters without a final
-    dot, and the CTE `suffixes`. The whole name where it has no more labels than that, and where it
-    is an address; `arpa` for reverse names.
+    The registered domain of each name, by the public suffix list: CTEs up to `domains` (name,
+    domain, domain_labels), from a CTE of distinct names in lower case without a final dot, and the
+    CTE `suffixes`. The full name if it has no further labels, or is an address; `arpa` for reverse
+    names.
 #}
 {% macro score_domains(names) %}
     {%- set label = '[^.]+' -%}

@@ -1,6 +1,6 @@
 {#
-    The groups whose events are looked for, from the CTE `scored`: those of which the caps let
-    something through, and as many of the others as results are wanted. Ties are all in.
+    The groups whose events are looked up, from the CTE `scored`: those with results within the
+    caps, and as many of the others as the limit of results. All ties are included.
 #}
 {% macro score_top() %}
     {%- set pair, service = var('score_rows_per_pair'), var('score_rows_per_service') -%}
@@ -28,11 +28,44 @@
 {%- endmacro %}
 
 {#
-    The results: events in their order, those beyond the caps behind all others. From the CTE
-    `events`, with the bits of their groups and `sent`, what their client sent.
+    CTE `of_day`, one row: events of the date, events with a client and a peer, and whether flows
+    are ever answered; the number of remembered dates. From the CTEs `parts`, `profile` and
+    `day_groups`.
+#}
+{% macro score_of_day(pipeline) %}
+    received as (
+        select sum(events) as events from parts
+    ),
 
-    `keys` are the columns of the results file that tell equal ones apart, `columns` all others
-    that are handed on.
+    remembered as (
+        select max(has_memory) as dates from profile
+    ),
+
+    of_day as (
+        select
+            max(received.events) as events,
+            max(remembered.dates) as memory,
+            sum(day_groups.events) as scored,
+            {% if pipeline == 'flow' -%}
+            case
+                when 20 * sum(case when day_groups.down = 0 then 0 else 1 end) < count(*) then 0
+                else 1
+            end as is_answered
+            {%- else -%}
+            1 as is_answered
+            {%- endif %}
+        from day_groups
+        cross join received
+        cross join remembered
+    )
+{%- endmacro %}
+
+{#
+    The results: events in their order, those beyond the caps after all others. From the CTE
+    `events`, with the bits of their groups and `sent`, the bytes that their client sent.
+
+    `keys` are the columns of the results file that break ties, `columns` further columns to pass
+    on.
 #}
 {% macro score_rows(pipeline, second, keys, columns) %}
     {%- set pair, service = var('score_rows_per_pair'), var('score_rows_per_service') -%}
@@ -103,7 +136,7 @@
         cast(pow(cast(2 as double), -shown_bits) as double) as score,
         cast(bits as double) as bits,
         {% for column in keys + columns + spot_oa.score_facts(pipeline) -%}
-        {{ column }},
+        ranked.{{ column }},
         {% endfor -%}
         way,
         {% for reason in spot_oa.score_reasons(pipeline) -%}
@@ -114,12 +147,18 @@
         cast(label_of_group as int) as label_of_group,
         cast(label_of_service as int) as label_of_service,
         cast(label_of_habit as int) as label_of_habit,
+        cast(is_known_bad as int) as is_known_bad,
+        cast(of_day.events as bigint) as day_events,
+        cast(of_day.memory as int) as day_memory,
+        cast(of_day.scored as bigint) as day_scored,
+        cast(of_day.is_answered as int) as day_is_answered,
         {{ spot_oa.score_slice() }}
     from ranked
+    cross join of_day
     where place <= {{ var('score_limit') }}
 {%- endmacro %}
 
-{# The CTE `raw_events` with what is known of their groups, from the CTE `scored`. #}
+{# The CTE `raw_events` joined to their groups in the CTE `scored`. #}
 {% macro score_events_with_bits(pipeline) %}
     select
         raw_events.*,
@@ -129,6 +168,7 @@
         same_group.label_no as label_of_group,
         case when scored.way <> 'in' then same_service.label_no end as label_of_service,
         same_habit.label_no as label_of_habit,
+        case when bad_client.bad is null and bad_peer.bad is null then 0 else 1 end as is_known_bad,
         {% for fact in spot_oa.score_facts(pipeline) -%}
         scored.{{ fact }},
         {% endfor -%}

@@ -1,4 +1,4 @@
-"""Where addresses are, by `iploc.csv` and geo databases."""
+"""Locations of addresses, from `iploc.csv` and geo databases."""
 
 from python_enrichers.geo.enricher import load
 from python_enrichers.geo.tables import TABLES

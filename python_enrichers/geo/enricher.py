@@ -1,7 +1,7 @@
-"""Where an address is and who runs it: `iploc.csv` and MaxMind databases, merged field by field.
+"""Location and owner of addresses: `iploc.csv` and MaxMind databases, merged field by field.
 
-Of several sources that know a field the first one wins: `iploc.csv`, then the databases in the
-order of `SPOT_OA_GEO_DB`.
+Each field comes from the first source that has it: `iploc.csv`, then the databases in the order of
+`SPOT_OA_GEO_DB`.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from spot_oa.errors import EnrichmentError, printable
 from spot_oa.settings import Settings
 
 PLACE = ("country_code", "country", "region", "city", "latitude", "longitude", "isp", "domain")
-"""What the columns of `iploc.csv` after start and end are; the owner of a range is an ISP."""
+"""The columns of `iploc.csv` after start and end; the owner of a range counts as ISP."""
 IPLOC_FORM = f"start,end,{','.join(PLACE)} (start and end as integers)"
 TEXTS = ("country_code", "country", "region", "city", "domain", "isp", "as_org")
 NUMBERS = ("latitude", "longitude", "asn")
 ATTRIBUTIONS = (("DBIP", DBIP.attribution), ("GeoLite2", MAXMIND.attribution))
-"""What the licences of databases want said, by a part of their type."""
+"""Attributions that licences require, by a part of the database's type."""
 Model = (
     geoip2.models.Country  # of which City and Enterprise are kinds
     | geoip2.models.ISP
@@ -59,15 +59,15 @@ MODELS: Mapping[str, Callable[[geoip2.database.Reader, str], Model]] = {
     "GeoIP2-Domain": geoip2.database.Reader.domain,
     "GeoLite2-ASN": geoip2.database.Reader.asn,
 }
-"""What geoip2 reads, by the part of a database's type that it asks for."""
+"""geoip2's methods, by the part of a database's type that they require."""
 V4_SHIFT = int.from_bytes(V4_FIRST)
 MAX_DIGITS = 39
-"""Of an IPv6 address as an integer."""
+"""Maximum number of digits of an IPv6 address as an integer."""
 MAX_ASN = (1 << 32) - 1
 
 
 class Known(TypedDict, total=False):
-    """What a source knows of an address; a field it does not know is not there."""
+    """A source's fields of an address; unknown fields are absent."""
 
     country_code: str
     country: str
@@ -75,7 +75,7 @@ class Known(TypedDict, total=False):
     city: str
     latitude: float
     longitude: float
-    """Degrees, there both or neither."""
+    """Degrees; both are present or neither."""
     domain: str
     isp: str
     asn: int
@@ -83,28 +83,28 @@ class Known(TypedDict, total=False):
 
 
 class Source(Protocol):
-    """One file of places."""
+    """One file of locations."""
 
     name: str
     built_at: dt.datetime
 
     def lookup(self, addresses: Sequence[Packed | None]) -> list[Known]:
-        """Say what is known of each address, nothing being an empty record."""
+        """Return the known fields of each address; empty if unknown."""
         ...
 
     def outcome(self, asked: int, found: int) -> Outcome:
-        """Say how the source fared for `asked` addresses, of which it knew `found`."""
+        """Return the source's outcome for `asked` addresses, of which it had `found`."""
         ...
 
 
 class IpLocation:
-    """`iploc.csv`: ranges as integers, and ten columns in all."""
+    """`iploc.csv`: ranges as integers, with ten columns in total."""
 
     def __init__(self, file: ContextFile[tuple[Span, str]]) -> None:
         self.name = file.name
         self.built_at = file.written_at
         self._index = RangeIndex([place for place, _ in file.entries])
-        # Without the ranges, which need as much memory again.
+        # Drop the ranges, which would double the memory.
         places = [place for _, place in file.entries]
         self._file = ContextFile(
             file.name, places, file.skipped, file.written_at, file.first_skipped
@@ -125,7 +125,7 @@ class IpLocation:
 
 
 class MaxMindDatabase:
-    """One `.mmdb` file: of MaxMind's layout through geoip2, of any other through maxminddb."""
+    """One `.mmdb` file: read with geoip2 if in MaxMind's layout, otherwise with maxminddb."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
@@ -142,7 +142,7 @@ class MaxMindDatabase:
             raise self._unusable(error) from error
 
     def lookup(self, addresses: Sequence[Packed | None]) -> list[Known]:
-        """See `Source.lookup`; an IPv4 database knows nothing of IPv6.
+        """See `Source.lookup`; an IPv4 database returns nothing for IPv6.
 
         Raises:
             EnrichmentError: A record is corrupt.
@@ -166,7 +166,7 @@ class MaxMindDatabase:
                 return Known()
             except (TypeError, AttributeError):
                 pass
-            # The type is MaxMind's, the record is not: it is read as what it is.
+            # The type is MaxMind's, but the record has another layout: read it without geoip2.
         return place_in_record(self._records.get(address))
 
     def outcome(self, asked: int, found: int) -> Outcome:
@@ -180,7 +180,7 @@ class MaxMindDatabase:
         reason = error.strerror if isinstance(error, OSError) else error
         return EnrichmentError(
             f"geo database {printable(self._path)} cannot be used ({printable(reason)}); "
-            "get the file anew, or take it out of SPOT_OA_GEO_DB"
+            "fetch the file again, or remove it from SPOT_OA_GEO_DB"
         )
 
 
@@ -191,7 +191,7 @@ class Geo:
         self._sources = sources
 
     def enrich(self, indicators: Indicators) -> Enrichment:
-        """Look addresses up; see `Enricher.enrich`.
+        """Look up addresses; see `Enricher.enrich`.
 
         Raises:
             EnrichmentError: A database is corrupt.
@@ -216,7 +216,7 @@ def load(settings: Settings, *, fresh: bool = False) -> Geo:  # noqa: ARG001 - a
     """Open every source.
 
     Raises:
-        EnrichmentError: One is there, or configured, and cannot be used.
+        EnrichmentError: An existing or configured source cannot be used.
     """
     iploc = read_context_file(settings.context_dir / "iploc.csv", _iploc_line, IPLOC_FORM)
     databases = [MaxMindDatabase(path) for path in settings.geo_db]
@@ -224,17 +224,16 @@ def load(settings: Settings, *, fresh: bool = False) -> Geo:  # noqa: ARG001 - a
 
 
 def place_in_model(model: Model) -> Known:
-    """Read what geoip2 makes of a record.
+    """Read a record of geoip2.
 
     Raises:
-        TypeError: A part of it is not what MaxMind's layout says.
-        AttributeError: Likewise.
+        TypeError, AttributeError: A part of the record is not in MaxMind's layout.
     """
     if not isinstance(model, geoip2.models.Country):
         return _known(**_owner(vars(model)))
     owner = _owner(vars(model.traits))
     if model.traits.is_anycast:
-        # Announced from many places: the one that stands there is not where anybody is.
+        # An anycast address is announced from many places, so its location means nothing.
         return _known(**owner)
     known = {"country_code": model.country.iso_code, "country": model.country.name} | owner
     if isinstance(model, geoip2.models.City):
@@ -248,11 +247,11 @@ def place_in_model(model: Model) -> Known:
 
 
 def place_in_record(record: object) -> Known:
-    """Read a record that geoip2 has no model for: flat as @ip-location-db's, nested, or between."""
+    """Read a record without a geoip2 model: flat as in @ip-location-db, nested, or mixed."""
     if not isinstance(record, dict):
         return {}
     country, subdivisions = record.get("country"), record.get("subdivisions")
-    # In the flat layout a record is its own location and its own traits.
+    # In the flat layout the fields of location and traits are in the record itself.
     location, traits = record.get("location", record), record.get("traits", record)
     if _item(traits, "is_anycast"):
         return _known(**_owner(traits))
@@ -277,7 +276,7 @@ def _owner(traits: Any) -> dict[str, Any]:
 
 
 def geoloc(known: Known) -> str:
-    """Write a place as `Region;City Owner`, without the parts that are not known."""
+    """Format a location as `Region;City Owner`, without unknown parts."""
     owner = known.get("isp") or known.get("as_org", "")
     parts = (known.get("region", ""), known.get("city", ""), owner)
     region, city, owner = (part.replace(";", "") for part in parts)
@@ -285,7 +284,7 @@ def geoloc(known: Known) -> str:
 
 
 def _iploc_line(columns: list[str]) -> tuple[Span, str]:
-    """The range and its place, as one text: a million of them are held."""
+    """Parse a line into its range and its fields, as one text to save memory."""
     if len(columns) < 2 + len(PLACE):
         raise ValueError(f"{2 + len(PLACE)} columns are needed, found {len(columns)}")
     start, end = columns[:2]
@@ -297,7 +296,7 @@ def _iploc_line(columns: list[str]) -> tuple[Span, str]:
     place = "\n".join(columns[2 : 2 + len(PLACE)])
     if place.count("\n") >= len(PLACE):
         place = "\n".join(" ".join(text.split()) for text in columns[2 : 2 + len(PLACE)])
-    # What ends beyond 32 bits is IPv6, so `0` can begin either.
+    # A range is IPv6 if its end exceeds 32 bits; its start may be 0 in both families.
     if last < 1 << 32:
         return ((first + V4_SHIFT).to_bytes(WIDTH), (last + V4_SHIFT).to_bytes(WIDTH)), place
     return span(first.to_bytes(WIDTH), last.to_bytes(WIDTH)), place

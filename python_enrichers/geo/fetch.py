@@ -1,7 +1,7 @@
-"""Fetching geo databases: from DB-IP, which are free for all, or from MaxMind with a key.
+"""Fetch geo databases: free ones from DB-IP, or from MaxMind with a key.
 
-A database is unpacked and opened before it takes the place of the one that was there; its licence
-is recorded beside it.
+A new database is unpacked and opened before it replaces the old one; its licence is recorded next
+to it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HTTP_NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database to fetch: its name here, where it may be (the newest first), how it is packed."""
+    """A database to fetch: its local name, its possible URLs (newest first), how to unpack it."""
 
     name: str
     urls: tuple[str, ...]
@@ -42,7 +42,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Databases that come together."""
+    """Databases of one provider that are fetched together."""
 
     licence: Licence
     databases: Callable[[Settings, dt.date], list[Database]]
@@ -59,17 +59,17 @@ def fetch(
 
     Args:
         source: One of `SOURCES`.
-        settings: Where to, from where, and with which key.
-        report: Told the licence, and what was fetched.
-        today: The day (UTC); the present one if None.
+        settings: The configuration: home, URLs and keys.
+        report: Called with messages: the licence, and each fetched database.
+        today: The current day (UTC) if None.
 
     Returns:
-        The databases; runs use them once `SPOT_OA_GEO_DB` names them.
+        The databases; runs use them once `SPOT_OA_GEO_DB` lists them.
 
     Raises:
-        UsageError: There is no such source.
+        UsageError: The source is unknown.
         ConfigError: A key is missing.
-        EnrichmentError: A database could not be fetched; the one that was there is as it was.
+        EnrichmentError: A database could not be fetched; the old one is unchanged.
     """
     if source not in SOURCES:
         raise UsageError(f"geo source {printable(source)!r} is unknown: take {', '.join(SOURCES)}")
@@ -95,16 +95,16 @@ def _fetch(database: Database, path: Path, licence: Licence, client: Client) -> 
         had = _recorded(record, path)
         marks: Marks = had.get("marks", {})
         for url in database.urls:
-            # What came in a month stays as it is; others are asked whether theirs is another.
+            # A month's URL never changes; other servers are asked whether theirs is newer.
             if len(database.urls) > 1 and had.get("url") == url:
-                return f"{path} is the newest there is"
+                return f"{path} is up to date"
             came = client.download(url, packed, missing=(HTTP_NOT_FOUND,), marks=marks)
             if came is Download.UNCHANGED:
-                return f"{path} is the newest there is"
+                return f"{path} is up to date"
             if came is Download.NEW:
                 break
         else:
-            raise SourceError(Status.UNAVAILABLE, f"there is nothing at {database.urls[0]}")
+            raise SourceError(Status.UNAVAILABLE, f"{database.urls[0]} does not exist")
         database.unpack(packed, fresh)
         kind, built = _opened(fresh)
         facts = _facts(database, url, fresh, licence)
@@ -118,7 +118,7 @@ def _fetch(database: Database, path: Path, licence: Licence, client: Client) -> 
 
 
 def _opened(path: Path) -> tuple[str, dt.date]:
-    """See that a database can be used; its type and the day on which it was built."""
+    """Check that a database can be read; return its type and build date."""
     with maxminddb.open_database(path) as reader:
         reader.get("8.8.8.8")
         metadata = reader.metadata()
@@ -142,7 +142,7 @@ def _record(path: Path, facts: Mapping[str, object]) -> None:
 
 
 def _recorded(record: Path, path: Path) -> dict[str, Any]:
-    """What was recorded of the database, nothing if it is no longer the one that was fetched."""
+    """Return the record of a database; empty if the file has changed since it was fetched."""
     try:
         facts: dict[str, Any] = json.loads(record.read_text("utf-8"))
         return facts if facts["sha256"] == _digest(path) else {}
@@ -161,7 +161,7 @@ def _faults(name: str) -> Iterator[None]:
         yield
     except SourceError as error:
         raise EnrichmentError(
-            f"geo database {name}: {printable(error)}; what was there is still there",
+            f"geo database {name}: {printable(error)}; the old file is unchanged",
             transient=error.status in (Status.UNAVAILABLE, Status.TIMEOUT),
         ) from None
     except (
@@ -169,8 +169,8 @@ def _faults(name: str) -> Iterator[None]:
         *(tarfile.TarError, maxminddb.InvalidDatabaseError),
     ) as error:
         raise EnrichmentError(
-            f"geo database {name}: what came cannot be used ({printable(error)}); "
-            "what was there is still there"
+            f"geo database {name}: the download cannot be used ({printable(error)}); "
+            "the old file is unchanged"
         ) from error
 
 
@@ -181,7 +181,7 @@ def _gunzip(packed: Path, fresh: Path) -> None:
 
 def _untar(packed: Path, fresh: Path) -> None:
     with tarfile.open(packed, "r:gz") as archive, fresh.open("wb") as file:
-        # Copied out by content: no name of the archive ever becomes a path.
+        # Copy the content only: names in the archive are never used as paths.
         shutil.copyfileobj(_member(archive), file)
 
 
@@ -191,12 +191,12 @@ def _member(archive: tarfile.TarFile) -> IO[bytes]:
             file = archive.extractfile(member)
             if file:
                 return file
-    raise ValueError("there is no .mmdb in it")
+    raise ValueError("the archive has no .mmdb file")
 
 
 def _dbip(*names: str) -> Source:
     def databases(settings: Settings, today: dt.date) -> list[Database]:
-        # A month's databases come on one of its first days.
+        # A month's databases are published on one of its first days.
         base = settings.dbip_url.rstrip("/")
         months = (today, today.replace(day=1) - dt.timedelta(days=1))
         return [

@@ -1,4 +1,4 @@
-"""On what terms geo databases may be used."""
+"""Licences of geo databases."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """On what terms a database may be used."""
+    """The licence of a database."""
 
     name: str
     url: str

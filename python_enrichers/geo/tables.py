@@ -1,4 +1,4 @@
-"""What the geo step writes."""
+"""The lookup table of the geo step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from spot_oa.warehouse.tables import doc
 
 IP_GEO = lookup_table(
     "ip_geo",
-    "One row per distinct address of the slice: where it is and whose.",
+    "One row per distinct address of the slice: its location and owner.",
     {
         "ip": ("string", doc("looked_up_ip")),
         "geoloc": "string",
@@ -21,7 +21,7 @@ IP_GEO = lookup_table(
         "asn": "bigint",
         "as_org": "string",
         "isp": ("string", "Internet service provider or owner of the address."),
-        "source": ("string", "The sources that the row was made of, joined by +."),
+        "source": ("string", "The sources of the row's fields, joined by +."),
         "source_built_at": ("timestamp", "When the first of these sources was built (UTC)."),
     },
     key=["ip"],

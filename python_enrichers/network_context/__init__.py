@@ -1,4 +1,4 @@
-"""Which addresses are the operator's own, and what the operator calls them."""
+"""Whether addresses are internal, and their names in the operator's network."""
 
 from python_enrichers.network_context.enricher import TABLES, load, load_local
 

@@ -1,4 +1,4 @@
-"""Which addresses are the operator's own, and what the operator calls them."""
+"""Find whether addresses are internal, and their names in the operator's network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LABEL_COLUMNS = 2
 
 NETWORK_CONTEXT = lookup_table(
     "network_context",
-    "One row per distinct address of the slice: is it ours, and what is it called.",
+    "One row per distinct address of the slice: whether it is internal, and its name.",
     {"ip": ("string", doc("looked_up_ip")), "is_internal": "int", "label": "string"},
     key=["ip"],
 )
@@ -36,11 +36,11 @@ TABLES = (NETWORK_CONTEXT,)
 
 
 class NetworkContext:
-    """Looks addresses up in `ipranges.csv`, and their names in several places.
+    """Looks up addresses in `ipranges.csv`, and their names in several sources.
 
     Args:
-        internal: `ipranges.csv`, if it is there.
-        sources: What gives names; the first that knows an address wins.
+        internal: `ipranges.csv`, if it exists.
+        sources: Sources of names; the first that knows an address wins.
     """
 
     def __init__(self, internal: ContextFile[Span] | None, sources: Sequence[NameSource]) -> None:
@@ -49,7 +49,7 @@ class NetworkContext:
         self._sources = sources
 
     def enrich(self, indicators: Indicators) -> Enrichment:
-        """Look addresses up; see `Enricher.enrich`.
+        """Look up addresses; see `Enricher.enrich`.
 
         Text that is not an address is not internal and has no label.
         """
@@ -74,22 +74,22 @@ def load(settings: Settings, *, fresh: bool = False) -> NetworkContext:
     """Read the context files and open every configured source of names.
 
     Raises:
-        EnrichmentError: One is there and cannot be read, or none of its lines can be used.
-        ConfigError: The resolver's address is none.
+        EnrichmentError: A file cannot be read, or all its lines are invalid.
+        ConfigError: The resolver's address is invalid.
     """
     sources = (open_source(settings, fresh) for open_source in SOURCES)
     return NetworkContext(internal_ranges(settings), [source for source in sources if source])
 
 
 def load_local(settings: Settings, names: Path | None = None) -> NetworkContext:
-    """Read what lies in files: nobody is asked about an address.
+    """Read only local files, without reverse DNS.
 
     Args:
         settings: Where the context files are.
         names: A file like `networkcontext.csv` whose names replace all others.
 
     Raises:
-        EnrichmentError: One is there and cannot be read, or none of its lines can be used.
+        EnrichmentError: A file cannot be read, or all its lines are invalid.
     """
     if names is not None:
         found: list[NameSource | None] = [read_labels(names)]
@@ -99,17 +99,17 @@ def load_local(settings: Settings, names: Path | None = None) -> NetworkContext:
 
 
 def internal_ranges(settings: Settings) -> ContextFile[Span] | None:
-    """Read `ipranges.csv`, the operator's own addresses; None if there is no such file.
+    """Read `ipranges.csv`, the operator's internal addresses; None if the file is missing.
 
     Raises:
-        EnrichmentError: It is there and cannot be read, or has no range: nobody would be internal,
-            and the operator's own addresses would go to services.
+        EnrichmentError: The file cannot be read, or has no range: then no address would be
+            internal, and internal addresses would be sent to services.
     """
     path = settings.context_dir / "ipranges.csv"
     file = read_context_file(path, _internal, IPRANGES_FORM)
     if file and not file.entries:
         raise EnrichmentError(
-            f"context file {printable(path)} has no range, so that nobody would be internal; "
+            f"context file {printable(path)} has no range, so no address would be internal; "
             f"write lines as {IPRANGES_FORM}, or remove the file"
         )
     return file
@@ -119,7 +119,7 @@ def _internal(columns: list[str]) -> Span:
     first, *others = columns or [""]
     if "/" in first or "-" in first:
         if others and pack(others[0]):
-            raise ValueError(f"'{first}' is a whole range, and '{others[0]}' another end of it")
+            raise ValueError(f"'{first}' already is a range, but '{others[0]}' gives another end")
         return parse_span(first)
     if len(columns) < RANGE_COLUMNS:
         raise ValueError(f"{RANGE_COLUMNS} columns are needed, found {len(columns)}")
@@ -127,16 +127,16 @@ def _internal(columns: list[str]) -> Span:
 
 
 def open_labels(settings: Settings, fresh: bool) -> Networks | None:  # noqa: ARG001 - as every source
-    """Read `networkcontext.csv`; None if there is no such file.
+    """Read `networkcontext.csv`; None if the file is missing.
 
     Raises:
-        EnrichmentError: It is there and cannot be read, or none of its lines can be used.
+        EnrichmentError: The file cannot be read, or all its lines are invalid.
     """
     return read_labels(settings.context_dir / "networkcontext.csv")
 
 
 def read_labels(path: Path) -> Networks | None:
-    """The same of any file; see `open_labels`."""
+    """Read any file of labels; see `open_labels`."""
     file = read_context_file(path, _labelled, "address,label or a/b,label or a-b,label")
     return Networks(_exact_last(file)) if file else None
 
@@ -146,11 +146,11 @@ SOURCES: Sequence[Callable[[Settings, bool], NameSource | None]] = (
     open_netbox,
     open_reverse_dns,
 )
-"""Open a source of names from the settings and `fresh`, if it is configured. Earlier ones count."""
+"""Functions that open a configured source of names; earlier sources win."""
 
 
 def _exact_last(file: ContextFile[tuple[bool, Labelled]]) -> ContextFile[Labelled]:
-    """Put exact addresses last: of ranges of the same width the last counts, so they beat a /32."""
+    """Put exact addresses last: of ranges of the same width the last wins, so they beat a /32."""
     entries = [entry for _, entry in sorted(file.entries, key=lambda entry: entry[0])]
     return ContextFile(file.name, entries, file.skipped, file.written_at, file.first_skipped)
 

@@ -1,8 +1,8 @@
 """Names of addresses from a NetBox export: `<context_dir>/netbox/<object>.json` or `.csv`.
 
-Objects are `prefixes`, `devices` and `ip-addresses`, as NetBox's API gives them (a page, several
-pages one after the other or in a list, or the objects alone) or as its pages export them. All are
-optional.
+Objects are `prefixes`, `devices` and `ip-addresses`, as NetBox's API returns them (a page, several
+pages one after the other or in a list, or only the objects) or as its web pages export them. All
+are optional.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ FIELDS_SHOWN = 10
 def open_netbox(settings: Settings, fresh: bool) -> Networks | None:  # noqa: ARG001 - as every source
     """Read an export.
 
-    The name of an address counts before that of its prefix, that of a narrow prefix before that
-    of a wide one, and `dns_name` before the name of the device.
+    The name of an address overrides that of its prefix, the name of a narrow prefix that of a wide
+    one, and `dns_name` the name of the device.
 
     Returns:
-        Networks and their names, or None if there is no file.
+        Networks and their names, or None without any file.
 
     Raises:
-        EnrichmentError: A file is there and cannot be read, or none of its objects can be used.
+        EnrichmentError: A file cannot be read, or all its objects are invalid.
     """
     folder = settings.context_dir / "netbox"
     paths = [
@@ -110,13 +110,13 @@ def _needed(record: Record, *names: str) -> str:
 
 
 def _host(text: str) -> Span:
-    """The address alone of `10.0.0.5/24`."""
+    """Return the address of `10.0.0.5/24` without the prefix length."""
     packed = parse_address(text.partition("/")[0].strip())
     return packed, packed
 
 
 def _flat(record: Any) -> Record:
-    """Texts by field name: of an object its address or name, of an interface its device."""
+    """Convert a record to texts by field name: objects to their address or name."""
     if not isinstance(record, dict):
         raise ValueError("is not an object with fields")
     flat = {_field(name): _text(value) for name, value in record.items()}
@@ -134,7 +134,7 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return _text(value.get("address") or value.get("name") or value.get("display"))
     text = value.strip() if isinstance(value, str) else ""
-    text.encode()  # A ValueError: JSON may have half of a surrogate pair, which no table takes.
+    text.encode()  # A ValueError for half of a surrogate pair, which tables cannot store.
     return text
 
 
@@ -146,7 +146,7 @@ def _csv_records(path: Path) -> tuple[list[Any], str]:
 
 
 def _json_records(path: Path) -> tuple[list[Any], str]:
-    """The objects of all pages, and what is missing."""
+    """Return the objects of all pages, and a warning of missing ones."""
     with _faults(path):
         data = path.read_bytes()
         documents = list(_documents(data.decode(json.detect_encoding(data))))
@@ -157,11 +157,11 @@ def _json_records(path: Path) -> tuple[list[Any], str]:
         for page in (document if isinstance(document, list) else [document])
     ]
     if lists and not any(map(_is_page, pages)):
-        return pages, ""  # The objects alone.
+        return pages, ""  # Only the objects.
     for page in pages:
         if not _is_page(page):
-            said = page.get("detail") if isinstance(page, dict) else None
-            answer = f": NetBox answered '{said}'" if said else ""
+            detail = page.get("detail") if isinstance(page, dict) else None
+            answer = f": NetBox answered '{detail}'" if detail else ""
             raise _unusable(path, f"has no list of objects{answer}")
     records = [record for page in pages for record in page["results"]]
     counts = [page["count"] for page in pages if isinstance(page.get("count"), int)]
@@ -177,7 +177,7 @@ def _is_page(document: Any) -> bool:
 
 
 def _documents(text: str) -> Iterator[Any]:
-    """JSON values that stand one after the other."""
+    """Yield JSON values that follow one another in a text."""
     decoder, at = json.JSONDecoder(), 0
     text = text.strip()
     while at < len(text) or not at:

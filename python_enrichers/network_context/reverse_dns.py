@@ -1,4 +1,4 @@
-"""Names of addresses from the operator's own resolver, kept by the day on which it was asked."""
+"""Names of addresses from the operator's resolver, stored in a snapshot per day."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from spot_oa.settings import Settings
 
 SOURCE = "reverse dns"
 PATIENCE = 3.0
-"""Seconds that one question may take."""
+"""Time limit of one query, in seconds."""
 ENOUGH_FAULTS = 3
-"""Stop asking after so many failures in a row; fewer may be single broken zones."""
+"""Stop after this many failures in a row; fewer may be single broken zones."""
 PORT = 53
 
 Resolve = Callable[[str], str]
 
 
 class ReverseDns:
-    """Asks the resolver for the names of addresses."""
+    """Looks up the names of addresses at the resolver."""
 
     def __init__(self, settings: Settings, resolve: Resolve, *, fresh: bool = False) -> None:
         self._resolve = resolve
@@ -43,28 +43,28 @@ class ReverseDns:
         self._folder = settings.cache_dir / "dns"
 
     def names(self, addresses: Sequence[Asked]) -> tuple[Sequence[str], Outcome]:
-        """See `NameSource.names`; of addresses without a name that may be asked for."""
+        """See `NameSource.names`; only for addresses without a name that may be looked up."""
         forms = [self._form(address) for address in addresses]
         names, outcome = self._found([*dict.fromkeys(filter(None, forms))])
         return [names.get(form, "") for form in forms], outcome
 
     def _form(self, address: Asked) -> str:
-        """The address as the resolver is asked for it; empty if it is not."""
+        """Return the address in the form of the query; empty if it is not looked up."""
         if address.packed is None or address.has_name:
             return ""
         ours = address.is_internal or not is_public(address.packed)
         return unpack(address.packed) if ours or self._ask_public else ""
 
     def _found(self, addresses: Sequence[str]) -> tuple[Mapping[str, str], Outcome]:
-        """Ask for names, from the resolver or today's snapshot.
+        """Look up names at the resolver or in today's snapshot.
 
-        What was found out today is not asked for again, whatever a run's date, unless `fresh`.
+        Answers of today are not queried again, whatever a run's date, unless `fresh`.
 
         Args:
-            addresses: Distinct, the most suspicious first.
+            addresses: Distinct addresses, the most suspicious first.
 
         Returns:
-            Names by address, empty where there is none, absent where it was not found out.
+            Names by address, empty if there is none, absent if the lookup did not succeed.
         """
         snapshot = self._folder / f"{dt.datetime.now(dt.UTC):%Y%m%d}.json"
         known = _read(snapshot)
@@ -87,7 +87,7 @@ class ReverseDns:
 
         jobs = [partial(ask, address) for address in asked]
         work_off(jobs, min(len(jobs), self._threads), self._seconds)
-        # A copy: what is still under way may come in while this goes on.
+        # A copy, because running lookups may still add answers.
         answers = dict(found)
         names = {
             address: name
@@ -98,8 +98,8 @@ class ReverseDns:
         missing = len(unknown) - len(answers)
         silent = bool(faults) and (not answers or in_a_row >= ENOUGH_FAULTS)
         detail = [
-            f"{len(names) - len(answers)} of today's snapshot",
-            f"{missing} not found out" if missing else "",
+            f"{len(names) - len(answers)} from today's snapshot",
+            f"{missing} not resolved" if missing else "",
             f"{len(faults)} failures ({faults[0]})" if faults else "",
             "the resolver does not answer" if silent else "",
             fault,
@@ -115,7 +115,7 @@ class ReverseDns:
 
 
 def open_reverse_dns(settings: Settings, fresh: bool) -> ReverseDns | None:
-    """Make the lookup if a resolver is configured.
+    """Return the source if a resolver is configured.
 
     Raises:
         ConfigError: `SPOT_OA_DNS_RESOLVER` is not an address.
@@ -135,7 +135,7 @@ def open_reverse_dns(settings: Settings, fresh: bool) -> ReverseDns | None:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return ""
         target: dns.name.Name = answer[0].target
-        # Escaped text: a name may hold any byte.
+        # Escape the text, because a name may contain any byte.
         return printable(target.to_text(omit_final_dot=True))
 
     return ReverseDns(settings, resolve, fresh=fresh)
@@ -163,7 +163,7 @@ def _read(snapshot: Path) -> dict[str, str]:
 
 
 def _write(snapshot: Path, names: Mapping[str, str]) -> str:
-    """Keep the names; return the reason if that fails."""
+    """Store the names; return the reason if that fails."""
     fresh = snapshot.with_name(f".{snapshot.name}.new")
     try:
         snapshot.parent.mkdir(parents=True, exist_ok=True)

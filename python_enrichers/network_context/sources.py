@@ -1,4 +1,4 @@
-"""Sources of names for addresses: what each of them does, and networks read from a file."""
+"""The interface of sources of names for addresses, and networks read from a file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Asked(NamedTuple):
     """None if the text is not an address."""
     is_internal: bool
     has_name: bool
-    """A source before this one knew a name, which counts."""
+    """Whether an earlier source has already given a name, which wins."""
 
 
 class NameSource(Protocol):
-    """Names addresses. Sources are asked one after the other."""
+    """Names addresses. Sources are used one after the other."""
 
     def names(self, addresses: Sequence[Asked]) -> tuple[Sequence[str], Outcome]:
         """Find names.
@@ -35,18 +35,18 @@ class NameSource(Protocol):
             addresses: The distinct addresses of the slice, most suspicious first.
 
         Returns:
-            A name for each address, empty where there is none, and how the source fared.
+            A name for each address, empty if there is none, and the source's outcome.
         """
         ...
 
 
 class Networks:
-    """Networks with names, read from a file: the narrowest network that holds an address counts."""
+    """Networks with names, from a file; the narrowest network that contains an address wins."""
 
     def __init__(self, file: ContextFile[Labelled]) -> None:
         self._file = file
         self._index = RangeIndex([network for network, _ in file.entries])
-        # The last name is the one for position -1, not found.
+        # The last item is for position -1, not found.
         self._names = np.array([*(name for _, name in file.entries), ""], dtype=object)
 
     def names(self, addresses: Sequence[Asked]) -> tuple[Sequence[str], Outcome]:

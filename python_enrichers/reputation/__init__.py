@@ -1,4 +1,4 @@
-"""What reputation services and lists say of addresses, names and URIs."""
+"""Verdicts of reputation services and lists on addresses, names and URIs."""
 
 from python_enrichers.reputation.enricher import load
 from python_enrichers.reputation.tables import TABLES

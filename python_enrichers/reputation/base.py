@@ -1,10 +1,9 @@
-"""What a reputation service is, and how its verdicts look.
+"""The interface of reputation services and their verdicts.
 
 A kind of service is a module with a class `Options` and a function `load`, named by an entry point
-in the group `spot_oa.reputation`; it is in use exactly if `SPOT_OA_SERVICES__<NAME>` is set. What
-`load` gives is asked over the network indicator by indicator (`LiveService`), or is a list that is
-fetched now and then and answers from the copy (`ListSource`). Both are wrapped into what
-`Reputation` asks, a `ReputationService`.
+in the group `spot_oa.reputation`; it is in use exactly if `SPOT_OA_SERVICES__<NAME>` is set. `load`
+returns services that are queried over the network (`LiveService`), and lists that are fetched at
+intervals and matched locally (`ListSource`). `Reputation` uses both through `ReputationService`.
 """
 
 from __future__ import annotations
@@ -45,14 +44,14 @@ SEVERITY_WORDS = {
     "high": HIGH,
     "critical": HIGH,
 } | {str(severity): severity for severity in SEVERITIES}
-"""How lists write severities, in lower case."""
+"""Spellings of severities in lists, in lower case."""
 
 
 class Verdict(NamedTuple):
-    """What a service said of an indicator.
+    """A service's verdict on an indicator.
 
-    `severity` is -1 unverified, 0 none, 1 low, 2 medium, 3 high; `confidence` is the service's own
-    number, on its own scale; `matched_entry` is the entry of a list that the indicator matched.
+    `severity` is -1 unverified, 0 none, 1 low, 2 medium, 3 high; `confidence` is on the service's
+    own scale; `matched_entry` is the entry of a list that the indicator matched.
     """
 
     severity: int
@@ -63,18 +62,18 @@ class Verdict(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A line of a list: its verdict, and the addresses or the key that it matches."""
+    """An entry of a list: its verdict, and the addresses or the key that it matches."""
 
     verdict: Verdict
     matches: Span | str
 
 
 def storable(*texts: str | None) -> None:
-    """Refuse what no table takes: JSON may have half of a surrogate pair in a text, or no text.
+    """Check that tables can store texts from JSON, which may have half of a surrogate pair.
 
     Raises:
         ValueError: A text has half a surrogate pair.
-        TypeError: One is not text.
+        TypeError: A value is not text.
     """
     "".join([text for text in texts if text is not None]).encode()
 
@@ -82,14 +81,13 @@ def storable(*texts: str | None) -> None:
 def part(answer: Any, *path: str) -> Any:
     """Follow keys into a decoded answer.
 
-    Many servers write an object in which nothing is as an empty list or null, and so is read what
-    has no more in it.
+    Many servers return an empty object as an empty list or null, so these count as missing.
 
     Returns:
-        What is there, None if there is nothing on the way or at the end.
+        The value, None if it or a value on the way is missing.
 
     Raises:
-        LookupError, TypeError: The answer is of another form.
+        LookupError, TypeError: The answer has another format.
     """
     for key in path:
         if answer is None or answer == []:
@@ -99,10 +97,10 @@ def part(answer: Any, *path: str) -> Any:
 
 
 def read_severity(text: str) -> int:
-    """Read a severity that a list has as a number or a word.
+    """Read a severity of a list, a number or a word.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a severity.
     """
     severity = SEVERITY_WORDS.get(text.strip().lower())
     if severity is None:
@@ -112,7 +110,7 @@ def read_severity(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What a service said: rows as in lookups.reputation_verdicts, one per indicator asked.
+    """A service's verdicts: rows as in lookups.reputation_verdicts, one per queried indicator.
 
     Severity and label are NULL unless the service answered.
     """
@@ -122,92 +120,92 @@ class Verdicts:
 
 
 class ReputationService(Protocol):
-    """One source of verdicts, as `Reputation` asks it: it never raises for what is outside."""
+    """One source of verdicts, as `Reputation` uses it; external faults never raise an error."""
 
     name: str
     """Unique among the services in use, without `:` and `;`."""
     kinds: AbstractSet[IndicatorType]
-    """The kinds of indicator it can be asked about."""
+    """The supported kinds of indicators."""
 
     def lookup(self, indicators: Indicators) -> Verdicts:
-        """Ask about indicators, all of a kind that the service takes."""
+        """Look up indicators of supported kinds."""
         ...
 
 
 @runtime_checkable
 class LiveService(Protocol):
-    """A service that is asked over the network; it sees only what may be sent."""
+    """A service on the network; it gets only indicators that may be sent."""
 
     name: str
     kinds: AbstractSet[IndicatorType]
     batch_size: int
-    """How many indicators it takes at a time."""
+    """Maximum number of indicators per lookup."""
     meter: Meter
-    """Its budget: what its client counts."""
+    """The budget that the service's client counts."""
 
     def lookup(
         self, kind: IndicatorType, indicators: Sequence[str]
     ) -> Mapping[str, Verdict | SourceError | None]:
-        """Ask about at most `batch_size` indicators.
+        """Look up at most `batch_size` indicators.
 
         Args:
-            kind: What they are.
+            kind: The kind of the indicators.
             indicators: Addresses in their usual form, names in lower case without the last dot,
                 or URIs with a scheme.
 
         Returns:
-            The verdict on each, None where the service does not know it, a SourceError where it
-            did not answer.
+            The verdict on each, None if the service does not know the indicator, a SourceError if
+            it did not answer.
 
         Raises:
-            SourceError: There was no usable answer, or no budget to ask.
-            LookupError, TypeError, ValueError, AttributeError: The answer is not of its form.
+            SourceError: The answer is not usable, or the budget is used up.
+            LookupError, TypeError, ValueError, AttributeError: The answer has another format.
         """
         ...
 
 
 @runtime_checkable
 class ListSource(Protocol):
-    """A list that is fetched at most every so often and answers from the copy."""
+    """A list that is fetched at most once per interval and matched in the local copy."""
 
     name: str
     kinds: AbstractSet[IndicatorType]
     interval: dt.timedelta
-    """The copy is not renewed before it is this old."""
+    """Minimum age of the copy before it is refreshed."""
     max_age: dt.timedelta | None
-    """What a copy older than this says counts no more."""
+    """Entries of a copy older than this expire."""
     attribution: str
     meter: Meter
-    """Its budget: what its client counts."""
+    """The budget that the list's client counts."""
 
     def fetch(self, path: Path, marks: Marks) -> bool:
         """Write the list to a file.
 
         Args:
-            path: Replaced.
-            marks: For `Client.download_all`; what else asks need not look at it.
+            path: The file to replace.
+            marks: For `Client.download_all`; other clients can ignore it.
 
         Returns:
-            Whether it has changed; if not, nothing is written.
+            Whether the list has changed; if not, nothing is written.
 
         Raises:
-            SourceError: It could not be got.
+            SourceError: The list could not be fetched.
         """
         ...
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
-        """Read a file that `fetch` wrote; None if there is none.
+        """Read a file that `fetch` wrote; None if the file is missing.
 
         Raises:
-            SourceError: It cannot be read, or has no entry.
-            LookupError, TypeError, ValueError, AttributeError: It is not of its form.
+            SourceError: The file cannot be read, or has no entry.
+            LookupError, TypeError, ValueError, AttributeError: The file has another format.
         """
         ...
 
 
 def _base_url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise ValueError("it has to begin with http:// or https://")
+        raise ValueError("the URL must begin with http:// or https://")
     return url.rstrip("/")
 
 
@@ -220,39 +218,39 @@ def _split_words(value: Any) -> Any:
 
 
 WordList = Annotated[tuple[str, ...], BeforeValidator(_split_words)]
-"""Words separated by commas; a JSON list is taken too."""
+"""Words separated by commas, or a JSON list."""
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
-"""Where the paths of an API begin."""
+"""Base URL of an API."""
 
 
 class ServiceOptions(BaseModel):
-    """What is set for a service as `SPOT_OA_SERVICES__<NAME>__<OPTION>`."""
+    """Options of a service, set as `SPOT_OA_SERVICES__<NAME>__<OPTION>`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class LiveOptions(ServiceOptions):
-    """Options that every service has which is asked over the network."""
+    """Options of every service on the network."""
 
     daily: int = Field(default=1000, ge=0)
-    """Calls a day (UTC)."""
+    """Calls per day (UTC)."""
     per_minute: int = Field(default=60, ge=1)
 
     @property
     def limits(self) -> Limits:
-        """The two as limits."""
+        """Return both as limits."""
         return Limits(self.daily, self.per_minute)
 
 
 class Tools(Protocol):
-    """What a service is built with."""
+    """Objects from which a service is built."""
 
     name: str
     settings: Settings
 
     def meter(self, limits: Limits, name: str = "") -> Meter:
-        """A counter of calls; of a second thing of the same service if `name` is given."""
+        """Return a counter of calls, under the service's name unless `name` is given."""
         ...
 
     def client(
@@ -261,31 +259,31 @@ class Tools(Protocol):
         *,
         headers: Mapping[str, SecretStr] | None = None,
     ) -> Client:
-        """A client whose requests the meter counts."""
+        """Return a client whose requests the meter counts."""
         ...
 
 
 class ServiceModule(Protocol):
-    """What an entry point names."""
+    """A module that an entry point names."""
 
     Options: type[BaseModel]
     load: Callable[..., Sequence[LiveService | ListSource]]
-    """Makes the services from an `Options` and the `Tools`; it may raise a ConfigError."""
+    """Makes the services from `Options` and `Tools`; may raise a ConfigError."""
 
 
 def fault_of(error: Exception) -> SourceError:
-    """What an error means that a service or list has raised, whatever it is.
+    """Convert any error of a service or list to a SourceError.
 
-    Of an unknown one its type is told and not its text, which may hold what was sent.
+    Of an unknown error only the type is reported, as its text may contain the request.
     """
     if isinstance(error, SourceError):
         return error
     form = type(error).__name__
-    return SourceError(Status.MALFORMED, f"its answer is of no known form ({form})")
+    return SourceError(Status.MALFORMED, f"its answer has an unknown format ({form})")
 
 
 def every(indicators: Indicators) -> list[Key]:
-    """The indicators one by one, each with its kind."""
+    """Return the indicators one by one, each with its kind."""
     return [(kind, text) for kind, texts in indicators.items() for text in texts]
 
 
@@ -299,13 +297,13 @@ def verdict_rows(
     """Make rows of lookups.reputation_verdicts.
 
     Args:
-        service: Whose verdicts they are.
+        service: The service's name.
         asked: The indicators.
-        outcomes: What became of each question.
-        verdicts: What was said where that is ANSWERED; none at all if left out.
+        outcomes: The status of each lookup.
+        verdicts: The verdicts of lookups with status ANSWERED; can be omitted without any.
         times: Columns `fetched_at` and `expires_at`, in UTC without a zone.
     """
-    said = [*zip(*((verdict or _NOTHING) for verdict in verdicts), strict=True)]
+    columns = [*zip(*((verdict or _NOTHING) for verdict in verdicts), strict=True)]
     return lookup_frame(
         VERDICTS,
         {
@@ -313,7 +311,7 @@ def verdict_rows(
             "indicator_type": [kind for kind, _ in asked],
             "service": [service] * len(asked),
             "outcome": outcomes,
-            **dict(zip(Verdict._fields, said, strict=False)),
+            **dict(zip(Verdict._fields, columns, strict=False)),
             **times,
         },
     )

@@ -1,4 +1,4 @@
-"""Ask reputation services about addresses, names and URIs, and join their verdicts in one text."""
+"""Query reputation services for addresses, names and URIs, and combine their verdicts."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from spot_oa.settings import Settings
 
 
 class Reputation:
-    """Asks every service and combines what they say."""
+    """Queries every service and combines their verdicts."""
 
     def __init__(self, services: Sequence[ReputationService]) -> None:
         self._services = sorted(services, key=lambda service: service.name)
 
     def enrich(self, indicators: Indicators) -> Enrichment:
-        """Ask about indicators; see `Enricher.enrich`.
+        """Query indicators; see `Enricher.enrich`.
 
-        Each service is asked about the kinds of indicator that it takes; those that answer over
-        the network are asked side by side, after the lists have answered.
+        Each service is queried for the kinds of indicator that it supports: first the lists, then
+        the services on the network in parallel.
         """
 
         def ask(service: ReputationService) -> Verdicts:
@@ -51,10 +51,10 @@ class Reputation:
 
         started = naive_utc(time.time())
         live = [service for service in self._services if isinstance(service, Live)]
-        said = {service.name: ask(service) for service in self._services if service not in live}
+        found = {service.name: ask(service) for service in self._services if service not in live}
         with ThreadPoolExecutor(max_workers=len(live) or 1) as pool:
-            said |= zip((service.name for service in live), pool.map(ask, live), strict=True)
-        verdicts = [said[service.name] for service in self._services]
+            found |= zip((service.name for service in live), pool.map(ask, live), strict=True)
+        verdicts = [found[service.name] for service in self._services]
         rows = pd.concat(
             [lookup_frame(VERDICTS, {}), *(verdict.rows for verdict in verdicts)],
             ignore_index=True,
@@ -66,11 +66,11 @@ class Reputation:
 
 
 def load(settings: Settings, *, fresh: bool = False) -> Reputation:
-    """Open every configured service; lists that are due are fetched.
+    """Open every configured service; fetch lists that are due.
 
     Args:
-        settings: Which services, and their options.
-        fresh: Ask live services again, also for answers that are cached.
+        settings: The services and their options.
+        fresh: Ignore cached answers of live services.
 
     Raises:
         ConfigError: A service's options are not usable.
@@ -97,7 +97,7 @@ def _live(services: Sequence[LiveService], settings: Settings, *, fresh: bool) -
 def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"reputation service {name!r} is there twice: rename or remove one")
+            raise ConfigError(f"reputation service {name!r} exists twice: rename or remove one")
         if not re.fullmatch("[^:;/.][^:;/]*", name):
             raise ConfigError(
                 f"invalid service name {printable(name)!r}: it must not contain ':', ';' or '/', "
@@ -108,33 +108,31 @@ def _check_names(names: Sequence[str]) -> None:
 def combine(
     indicators: Indicators, verdicts: pd.DataFrame, now: dt.datetime | None = None
 ) -> pd.DataFrame:
-    """Put the verdicts on each indicator into one text.
-
-    Verdicts that have expired count for nothing.
+    """Combine the verdicts of each indicator into one text; ignore expired verdicts.
 
     Args:
-        indicators: All that were asked about.
+        indicators: All queried indicators.
         verdicts: Rows as in lookups.reputation_verdicts, in the order of the services' names.
-        now: UTC without a zone; the present if None.
+        now: UTC without a zone; the current time if None.
 
     Returns:
         Rows as in lookups.reputation: `service:LABEL:severity` of each service that answered,
         joined by `::`, and the highest severity.
     """
-    said: dict[tuple[str, str], tuple[str, int | None]] = {}
+    combined: dict[tuple[str, str], tuple[str, int | None]] = {}
     expired = verdicts["expires_at"] < (now or naive_utc(time.time()))
     answered = verdicts[(verdicts["outcome"] == Status.ANSWERED) & ~expired]
     fields = ("indicator_type", "indicator", "service", "label", "severity")
-    # As arrays of objects: going through a column of text costs several times as much.
+    # As arrays of objects: iterating over a column of text takes several times as long.
     columns = [answered[field].to_numpy(object) for field in fields]
     for kind, indicator, service, label, severity in zip(*columns, strict=True):
         text = f"{service}:{_printed(label)}:{severity}"
-        before, highest = said.get((kind, indicator), ("", None))
+        before, highest = combined.get((kind, indicator), ("", None))
         if highest is not None:
             text, severity = f"{before}::{text}", max(severity, highest)  # noqa: PLW2901
-        said[kind, indicator] = text, severity
+        combined[kind, indicator] = text, severity
     asked = every(indicators)
-    answers = [said.get(key, ("", None)) for key in asked]
+    answers = [combined.get(key, ("", None)) for key in asked]
     return lookup_frame(
         REPUTATION,
         {

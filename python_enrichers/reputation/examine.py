@@ -1,4 +1,4 @@
-"""What state each configured service is in."""
+"""Check the state of each configured service."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PROBES: dict[IndicatorType, str] = {
     "name": "example.com",
     "uri": "http://example.com/",
 }
-"""What services are asked about to see whether they answer: well known and of nobody's network."""
+"""Well-known indicators, outside any operator's network, for a test lookup of each kind."""
 
 
 def examine(settings: Settings) -> Iterator[Outcome]:
-    """Ask every configured service one harmless question, which costs a call of its budget.
+    """Make one harmless lookup in every configured service, which uses a call of its budget.
 
-    Lists are fetched if they are due.
+    Fetch lists that are due.
 
     Raises:
         ConfigError: A service's options are not usable.
@@ -48,7 +48,7 @@ def _probe(service: LiveService, settings: Settings) -> Outcome:
     status, detail = Status.OK, "reachable, accepts the key if it needs one"
     try:
         service.lookup(kind, [PROBES[kind]])
-    except Exception as error:  # noqa: BLE001 - whatever a service does
+    except Exception as error:  # noqa: BLE001 - a faulty service must not stop the check
         fault = fault_of(error)
         status, detail = fault.status.of_source, fault.reason
     return Outcome(service.name, status, detail=detail)

@@ -1,4 +1,4 @@
-"""Ask a live service: only about what may be sent and is not cached, within its limits."""
+"""Query a live service: only indicators that may be sent and are not cached, within its limits."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from spot_oa.pipelines import IndicatorType
 from spot_oa.settings import Settings
 
 ENOUGH_FAULTS = 3
-"""After so many outages or timeouts in a row the service is left alone."""
+"""Stop after this many outages or timeouts in a row."""
 _GRACE = 1.0
-"""Seconds more than the limit: a request ends by itself and says how."""
+"""Seconds beyond the limit in which running requests can end and report their result."""
 
 
 class Live:
-    """A live service as `Reputation` asks it; see `ReputationService`."""
+    """Adapter of a live service for `Reputation`; see `ReputationService`."""
 
     def __init__(
         self,
@@ -55,10 +55,10 @@ class Live:
         self._fresh = fresh
 
     def lookup(self, indicators: Indicators) -> Verdicts:
-        """Ask what is not known yet; see `ReputationService.lookup`."""
+        """Query indicators that are not cached; see `ReputationService.lookup`."""
         asked = every(indicators)
         forms = self._sendable.forms(indicators)
-        # Distinct, and still the most suspicious first.
+        # Distinct, with the most suspicious first.
         keys = dict.fromkeys((kind, form) for (kind, _), form in forms.items() if form)
         kept = {} if self._fresh else self._cache.get(keys, time.time())
         round_ = _Round(self._service, self._cache)
@@ -83,7 +83,7 @@ class Live:
         gaps = self._service.meter.gaps
         parts = [
             f"{len(kept)} from the cache" if kept else "",
-            f"{withheld} not for others" if withheld else "",
+            f"{withheld} not sent, not public" if withheld else "",
             f"{not_asked} not asked, {why_not}" if not_asked else "",
             next((fault.reason for fault in faults.values()), ""),
             *gaps,
@@ -104,18 +104,18 @@ class Live:
         seconds = self._settings.service_seconds
         self._service.meter.deadline.start(seconds)
         batches = list(self._batches(keys))
-        # Cut to the calls left before any thread starts: the most suspicious indicators get them.
+        # Cut to the calls left before any thread starts, so that the most suspicious get them.
         within = batches[: self._calls_left()]
         jobs = (partial(round_.ask, *batch) for batch in within)
         work_off(jobs, min(len(within), self._settings.service_threads), seconds + _GRACE)
         if len(within) < len(batches):
-            round_.stop(f"the day's budget of {self._service.meter.limits.daily} calls is spent")
+            round_.stop(f"the day's budget of {self._service.meter.limits.daily} calls is used up")
 
     def _calls_left(self) -> int | None:
         try:
             return self._service.meter.left()
         except SourceError:
-            return None  # The first question will say so.
+            return None  # The first request will report it.
 
     def _batches(self, keys: Sequence[Key]) -> Iterator[tuple[IndicatorType, list[str]]]:
         size = self._service.batch_size
@@ -127,7 +127,7 @@ class Live:
 
 @dataclass(slots=True)
 class _Round:
-    """The questions of one run to one service, asked from several threads."""
+    """The requests of one run to one service, from several threads."""
 
     service: LiveService
     cache: VerdictCache
@@ -139,7 +139,7 @@ class _Round:
     _why_not: str = ""
 
     def ask(self, kind: IndicatorType, forms: list[str]) -> None:
-        """Ask about one batch and note what came of it."""
+        """Query one batch and store its results."""
         keys = [(kind, form) for form in forms]
         with self._lock:
             if self._why_not:
@@ -151,16 +151,16 @@ class _Round:
         why_not = ""
         try:
             given = self.service.lookup(kind, forms)
-            missing = SourceError(Status.MALFORMED, "some indicators were not answered")
+            missing = SourceError(Status.MALFORMED, "the answer lacks some indicators")
             for form in forms:
-                said = given.get(form, missing)
-                if isinstance(said, SourceError):
-                    faults[kind, form] = said
+                result = given.get(form, missing)
+                if isinstance(result, SourceError):
+                    faults[kind, form] = result
                 else:
-                    answers[kind, form] = _checked(said)
+                    answers[kind, form] = _checked(result)
         except NotAskedError as error:
             why_not = error.reason
-        except Exception as error:  # noqa: BLE001 - whatever a service does, the day goes on
+        except Exception as error:  # noqa: BLE001 - a faulty service must not stop the run
             fault = fault_of(error)
         if fault:
             answers, faults = {}, dict.fromkeys(keys, fault)
@@ -171,7 +171,7 @@ class _Round:
             self._why_not = self._why_not or why_not
 
     def stop(self, why_not: str) -> None:
-        """Ask nothing more, for a reason."""
+        """Send no more requests, for a reason."""
         with self._lock:
             self._why_not = self._why_not or why_not
 
@@ -182,16 +182,16 @@ class _Round:
         if not faults or not is_whole:
             return
         statuses = {fault.status for fault in faults.values()}
-        # A malformed answer may be the indicator's doing: odd names must not shield the others.
+        # An unusual name may cause a malformed answer; it must not stop lookups of the others.
         self._faults_in_a_row += bool(statuses & {Status.UNAVAILABLE, Status.TIMEOUT})
         if Status.UNAUTHORISED in statuses or self._faults_in_a_row >= ENOUGH_FAULTS:
-            self._why_not = self._why_not or "it was not asked any more"
+            self._why_not = self._why_not or "stopped after failures"
 
     def result(self) -> tuple[dict[Key, Kept], dict[Key, SourceError], str]:
-        """Answers, faults, and why the others were not asked; what is under way has timed out."""
+        """Return answers, faults, and why the rest was not asked; running requests time out."""
         with self._lock:
-            late = SourceError(Status.TIMEOUT, "no answer in the time it has")
-            why_not = self._why_not = self._why_not or "its time was over"
+            late = SourceError(Status.TIMEOUT, "no answer within the time limit")
+            why_not = self._why_not = self._why_not or "the time limit was reached"
             return dict(self._answers), self._faults | dict.fromkeys(self._under_way, late), why_not
 
 
@@ -202,18 +202,18 @@ def _outcome(kept: Kept | None, fault: SourceError | None) -> Status:
 
 
 def _checked(verdict: Verdict | None) -> Verdict | None:
-    """Refuse what is not a verdict: services may come from other packages.
+    """Check a verdict: services may come from other packages.
 
     Raises:
-        ValueError: It is none, or a text of it cannot be stored.
-        TypeError: A text of it is none.
+        ValueError: The value is not a verdict, or one of its texts cannot be stored.
+        TypeError: One of its texts is not text.
     """
     if verdict is None:
         return None
     if not isinstance(verdict, Verdict) or verdict.severity not in SEVERITIES:
-        raise ValueError("no verdict")
+        raise ValueError("not a verdict")
     if not isinstance(verdict.label, str) or not isinstance(verdict.confidence, float | int | None):
-        raise ValueError("a verdict whose label is no text or whose confidence is no number")
+        raise ValueError("the verdict's label is not text, or its confidence is not a number")
     storable(verdict.label, verdict.category, verdict.matched_entry)
     return verdict
 

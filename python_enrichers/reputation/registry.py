@@ -1,4 +1,4 @@
-"""The services in use: found by entry point, with the options that are set for them."""
+"""Load the services in use, by their entry points and options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spot_oa.settings.names import nearest
 
 @dataclass(frozen=True, slots=True)
 class ServiceTools:
-    """What the services of one name are built with; see `Tools`."""
+    """Objects from which the services of one name are built; see `Tools`."""
 
     name: str
     settings: Settings
@@ -41,8 +41,8 @@ def load_services(settings: Settings) -> list[LiveService | ListSource]:
     """Make every service that is configured.
 
     Raises:
-        ConfigError: There is no service of a name, or its options are not usable. The message
-            names the variable and shows no value.
+        ConfigError: A service is unknown, or its options are not usable. The message names the
+            variable and shows no value.
     """
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     return [
@@ -73,7 +73,7 @@ def _load(
         checked = module.Options.model_validate(_revealed(options))
     except ValidationError as error:
         errors = error.errors(include_input=False, include_url=False)
-        # A misspelt option before the one that is missing for it.
+        # Report a misspelt option rather than the option that is missing because of it.
         first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         option = "__".join([variable, *(str(part).upper() for part in first["loc"])])
         if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
@@ -83,7 +83,7 @@ def _load(
             raise ConfigError(f"{option}: no such option; {advice}") from None
         raise ConfigError(f"{option}: {printable(first['msg'])}; correct it or unset it") from None
     tools = ServiceTools(name, settings)
-    # For lists, which are fetched now; live services start it anew when they are asked.
+    # For lists, which are fetched now; live services restart the deadline for their lookup.
     tools.deadline.start(settings.service_seconds)
     return module.load(checked, tools)
 

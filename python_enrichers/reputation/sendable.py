@@ -1,6 +1,6 @@
-"""What may be sent to a third party: public addresses and names, and URIs whose host is one.
+"""Decide what may be sent to third parties: public addresses and names, and URIs with such a host.
 
-The form that is sent is made here too, so that nothing is asked twice in two spellings.
+Also normalises what is sent, so that two spellings of an indicator are queried only once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PRIVATE_SUFFIXES = frozenset(
         *("localdomain", "localhost", "private", "test"),
     }
 )
-"""Top-level names that are never public, and that networks use for themselves."""
+"""Top-level names that are never public, used by networks internally."""
 
 _NAME = re.compile(r"(?=.{4,253}$)([a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{1,62}", re.ASCII)
 _URL = re.compile(r"(?:([a-z][a-z0-9+.-]*)://)?(?:[^/?#]*@)?([^#]*)", re.IGNORECASE | re.DOTALL)
@@ -31,36 +31,36 @@ _SCHEMES = ("http", "https")
 
 
 class Sendable:
-    """Tells what may be sent from what may not."""
+    """Decides which indicators may be sent."""
 
     def __init__(self, internal: RangeIndex, domains: Sequence[str]) -> None:
         self._internal = internal
         self._domains = tuple(f".{_domain(text)}" for text in domains)
-        # Services are asked side by side about the same indicators.
+        # Several services are queried in parallel for the same indicators.
         self._known: dict[tuple[IndicatorType, str], str | None] = {}
         self._lock = threading.Lock()
 
     @classmethod
     def of(cls, settings: Settings) -> Sendable:
-        """By `ipranges.csv` and `SPOT_OA_INTERNAL_DOMAINS`.
+        """Read `ipranges.csv` and `SPOT_OA_INTERNAL_DOMAINS`.
 
         Raises:
-            EnrichmentError: `ipranges.csv` is there and cannot be read.
-            ConfigError: `SPOT_OA_INTERNAL_DOMAINS` has something else than domains.
+            EnrichmentError: `ipranges.csv` exists but cannot be read.
+            ConfigError: A value of `SPOT_OA_INTERNAL_DOMAINS` is not a domain.
         """
         ranges = internal_ranges(settings)
         return cls(RangeIndex(ranges.entries if ranges else []), settings.internal_domains)
 
     def forms(self, indicators: Indicators) -> dict[tuple[IndicatorType, str], str | None]:
-        """The forms in which indicators are sent.
+        """Return the forms in which indicators are sent.
 
         Args:
-            indicators: As they are in the results.
+            indicators: The indicators as in the results.
 
         Returns:
             By kind and text: an address in its usual form; a name in lower case without the last
             dot; a URI with its scheme (http if it had none), and without user and fragment. None
-            if it must not be sent.
+            if the indicator must not be sent.
         """
         with self._lock:
             for kind, texts in indicators.items():
@@ -95,10 +95,11 @@ class Sendable:
 
 
 def _domain(text: str) -> str:
-    """A domain as names under it are written on the wire; `*.` before it says nothing more.
+    """Convert a domain to the form on the wire; ignore a leading `*.`.
 
     Raises:
-        ConfigError: It is none: names that were meant would be sent.
+        ConfigError: The text is not a domain; ignored, names under the intended domain would be
+            sent.
     """
     domain = wire_name(text.removeprefix("*").strip("."))
     if not re.fullmatch(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", domain):

@@ -1,4 +1,4 @@
-"""What the reputation step writes."""
+"""The lookup tables of the reputation step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERDICTS = lookup_table(
     {
         "indicator": ("string", doc("looked_up")),
         "indicator_type": ("string", doc("looked_up_type")),
-        "service": ("string", "The service asked."),
+        "service": ("string", "The queried service."),
         "severity": (
             "int",
             "-1 unverified, 0 none, 1 low, 2 medium, 3 high. NULL if there is no verdict.",
@@ -30,12 +30,12 @@ VERDICTS = lookup_table(
         "label": ("string", "The service's own word."),
         "confidence": ("double", "How sure the service is, on its own scale."),
         "category": ("string", "The service's category."),
-        "matched_entry": ("string", "What of the indicator matched: the entry of the feed."),
+        "matched_entry": ("string", "The entry of the list that the indicator matched."),
         "fetched_at": ("timestamp", "When the verdict was fetched (UTC)."),
-        "expires_at": ("timestamp", "Until when it counts (UTC)."),
+        "expires_at": ("timestamp", "When the verdict expires (UTC)."),
         "outcome": (
             "string",
-            "What became of the question: answered, not found, or why there is no answer.",
+            "The result of the lookup: answered, not found, or why there is no answer.",
         ),
     },
     key=["indicator", "indicator_type", "service"],

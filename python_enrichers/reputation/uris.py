@@ -1,4 +1,4 @@
-"""Names and URIs, written so that equal ones compare equal."""
+"""Normalise names and URIs, so that equal ones compare equal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Uri(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The text of a URI in its usual form: equal URIs have equal keys."""
+        """Return the text of a URI in its usual form; equal URIs have equal keys."""
         scheme = "" if self.scheme in WEB else f"{self.scheme}://"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}{host}:{self.port}{self.rest}" if self.port else scheme + host + self.rest
@@ -40,7 +40,7 @@ class Uri(NamedTuple):
 def split_uri(text: str) -> Uri:
     """Split any text as a URI whose scheme may be missing.
 
-    Scheme and host are written in lower case, the host without user, brackets and final dot.
+    Scheme and host become lower case, the host loses user, brackets and final dot.
     """
     match = _URI.match(text)
     scheme, authority, rest = match.groups("") if match else ("", text, "")
@@ -51,16 +51,16 @@ def split_uri(text: str) -> Uri:
     elif authority.count(":") == 1:
         host, _, port = authority.partition(":")
     else:
-        # With more than one colon it is an IPv6 address without its brackets.
+        # With more than one colon it is an IPv6 address without brackets.
         host, port = authority, ""
     return Uri(scheme.lower(), host.lower().rstrip("."), port, rest)
 
 
 def usual(uri: Uri) -> Uri:
-    """Write a URI in its usual form.
+    """Convert a URI to its usual form.
 
-    The default port is left out, an empty path is `/`, an address has its shortest form, an
-    IDN in ASCII. `http` and `https` have the default ports of both.
+    The default port is dropped, an empty path becomes `/`, an address gets its shortest form, an
+    IDN becomes ASCII. The default ports of `http` and `https` count for both.
     """
     address = pack(uri.host)
     return Uri(
@@ -72,14 +72,14 @@ def usual(uri: Uri) -> Uri:
 
 
 def uri_key(text: str) -> str:
-    """The key of a URI, by which equal URIs are found equal."""
+    """Return the key of a URI; equal URIs have equal keys."""
     return usual(split_uri(text)).key
 
 
 def wire_name(name: str) -> str:
-    """Write a name as DNS transports it: lower case, no final dot, IDN in ASCII (`xn--`).
+    """Convert a name to its form in DNS: lower case, no final dot, IDN in ASCII (`xn--`).
 
-    A name that cannot be written so is only put in lower case.
+    A name that cannot be converted only becomes lower case, without the final dot.
     """
     name = name.lower().rstrip(".")
     if name.isascii():

@@ -1,6 +1,6 @@
-"""Answers of a live service, kept by indicator: only verdicts and "not found".
+"""Cache of a live service's answers by indicator: only verdicts and "not found".
 
-They are kept by indicator and not by request, because services are asked in batches and no two
+Answers are stored by indicator, not by request, because services are queried in batches, and no two
 days have the same batches. Neither requests nor keys are stored.
 """
 
@@ -21,7 +21,7 @@ _WAIT_FOR_OTHERS = 10.0
 
 
 class Kept(NamedTuple):
-    """An answer, None being "not found", and the seconds since 1970 at which it came and ends."""
+    """An answer (None means "not found"), and its fetch and expiry times in seconds since 1970."""
 
     verdict: Verdict | None
     fetched: float
@@ -63,9 +63,9 @@ class VerdictCache:
             yield connection
 
     def get(self, keys: Iterable[Key], now: float) -> dict[Key, Kept]:
-        """Find the answers that still count."""
+        """Return the answers that have not expired."""
         found: dict[Key, Kept] = {}
-        # What cannot be read is asked again.
+        # Answers that cannot be read are queried again.
         with suppress(sqlite3.Error), self._connection() as connection:
             rows = connection.execute("select * from verdicts where expires > ?", (now,))
             known = {digest: rest for digest, *rest in rows}
@@ -77,7 +77,7 @@ class VerdictCache:
         return found
 
     def put(self, answers: Mapping[Key, Verdict | None], now: float) -> dict[Key, Kept]:
-        """Keep answers, each as long as its kind is kept."""
+        """Store answers, each for the time of its kind."""
         kept = {
             key: Kept(verdict, now, now + self._seconds[_kind(verdict)])
             for key, verdict in answers.items()
@@ -86,7 +86,7 @@ class VerdictCache:
             (_digest(key), json.dumps(verdict), fetched, expires)
             for key, (verdict, fetched, expires) in kept.items()
         ]
-        # What cannot be kept is asked again: no reason to lose it now.
+        # If storing fails, use the answers anyway; they are queried again later.
         with suppress(sqlite3.Error), self._connection() as connection:
             connection.executemany("insert or replace into verdicts values (?, ?, ?, ?)", rows)
         return kept
@@ -99,7 +99,7 @@ def _kind(verdict: Verdict | None) -> str:
 
 
 def _digest(key: Key) -> str:
-    """The name of an indicator in the file, which does not tell what was asked."""
+    """Return the hash by which the file stores an indicator, so that it does not reveal it."""
     return hashlib.sha256("\0".join(key).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Write the demo: block by block, so that memory does not grow with the day."""
+"""Write the demo block by block, so that memory does not grow with the day."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ MARK = ".spot-oa-demo"
 BLOCK = 500_000
 """Rows in memory at a time, and in a row group."""
 LINES = 200_000
-"""Results lines made at a time."""
+"""Results lines generated at a time."""
 CONTEXT = Path(__file__).parent / "context"
-"""What is known about the network's addresses."""
+"""Context files of the network's addresses."""
 _DASHED = {"flow": "tdur", "proxy": "duration", "dns": "frame_len"}
 """The results column whose NULL is written `-`, as some sensors do."""
 BROKEN_LINE = 4
-"""Index of the results line that breaks off, so that the quarantine is not empty."""
+"""Index of the results line that is cut off, so that the quarantine is not empty."""
 
 # Events of each hour (UTC), relative: nightly jobs, a working day, a lunch break.
 _RHYTHM = np.array(
@@ -47,7 +47,7 @@ _BEFORE = np.concatenate([[0], np.cumsum(_RHYTHM)]) / _RHYTHM.sum()
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What was written of one pipeline and date.
+    """The written files of one pipeline and date.
 
     Attributes:
         pipeline: flow, proxy or dns.
@@ -55,9 +55,9 @@ class Day:
         events: Rows of telemetry.
         lines: Lines of results.
         raw: The folder of the day's telemetry.
-        results: The results file.
-        planted: Story (a key of `STORIES`) -> events of it in the telemetry.
-        told: Story -> events of it in the results, the line that breaks off included.
+        results: The path of the results file, existing or not.
+        planted: Story (a key of `STORIES`) -> number of its events in the telemetry.
+        told: Story -> number of its events in the results, including the line that is cut off.
     """
 
     pipeline: str
@@ -72,7 +72,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What was written, and where."""
+    """The home and the written days."""
 
     home: Path
     days: tuple[Day, ...]
@@ -84,29 +84,32 @@ def generate(
     dates: Sequence[dt.date] = DEMO_DATES,
     pipelines: Sequence[str] = tuple(DRAWS),
     rows_per_day: int = 20_000,
-    suspicious: int = 200,
+    suspicious: int | None = None,
     seed: int = 1,
 ) -> Generated:
-    """Write telemetry, ML results and context files of the demo network below `home`.
+    """Write telemetry and context files of the demo network below `home`.
 
     The same arguments give the same bytes, and a day's files depend on its date, the sizes and
     the seed only. Files of the same pipelines and dates, and the context files, are replaced.
 
     Args:
-        home: Folder that gets `raw`, `ml` and `context`; made if missing.
-        dates: The days to make.
-        pipelines: Which of flow, proxy and dns.
-        rows_per_day: Events of each pipeline and day; the planted ones are there at any rate.
-        suspicious: Results lines of each pipeline and day, the one that breaks off included.
-        seed: Another seed, another course of the same stories.
+        home: Parent of `raw`, `ml` and `context`; created if missing.
+        dates: The days to generate.
+        pipelines: Any of flow, proxy and dns.
+        rows_per_day: Events of each pipeline and day; planted events are always written.
+        suspicious: Results lines of each pipeline and day, including the line that is cut off, like
+            those of another scorer, for tests and benchmarks. None writes no results, for the
+            built-in scorer.
+        seed: Seed of the random numbers; another seed varies the course of the same stories.
 
     Returns:
-        What was written.
+        The written days.
 
     Raises:
-        ConfigError: An argument makes no sense, or `home` cannot be written.
+        ConfigError: An argument is invalid, or `home` cannot be written.
     """
-    _check(dates, pipelines, rows_per_day=rows_per_day, suspicious=suspicious, seed=seed)
+    lines = 0 if suspicious is None else suspicious
+    _check(dates, pipelines, rows_per_day=rows_per_day, suspicious=lines, seed=seed)
     try:
         for known in CONTEXT.rglob("*.csv"):
             copy = home / "context" / known.relative_to(CONTEXT)
@@ -114,7 +117,9 @@ def generate(
             shutil.copyfile(known, copy)
         described = load_pipelines()
         days = [
-            _write_day(home, described[name], date, rows=rows_per_day, lines=suspicious, seed=seed)
+            _write_day(
+                home, described[name], date, rows=rows_per_day, suspicious=suspicious, seed=seed
+            )
             for name in dict.fromkeys(pipelines)
             for date in dict.fromkeys(dates)
         ]
@@ -125,23 +130,23 @@ def generate(
 
 
 def demo_settings(home: Path) -> Settings:
-    """Settings for running the demo below `home`, whatever else is configured.
+    """Return settings for running the demo below `home`, regardless of other configuration.
 
     Args:
-        home: A folder for the demo alone: it is marked as such.
+        home: A folder only for the demo, which is marked as such.
 
     Returns:
-        Settings in which every path lies below `home`.
+        Settings in which every path is below `home`.
 
     Raises:
-        ConfigError: `home` holds somebody's own data, which the demo would replace.
+        ConfigError: `home` contains other data, which the demo would replace.
     """
     mark = home / MARK
     if not mark.exists():
         own = [name for name in ("raw", "ml", "context") if (home / name).exists()]
         if own:
             raise ConfigError(
-                f"SPOT_OA_HOME={home} holds data of your own ({', '.join(own)}) that the demo "
+                f"SPOT_OA_HOME={home} contains your own data ({', '.join(own)}), which the demo "
                 "would replace; set SPOT_OA_HOME to another folder"
             )
         try:
@@ -161,6 +166,8 @@ def demo_settings(home: Path) -> Settings:
         data_dir=home / "data",
         warehouse=home / "warehouse.duckdb",
         pipelines_dir=None,
+        # The demo's scanner comes from outside.
+        score_inbound=1,
     )
 
 
@@ -170,21 +177,22 @@ def _check(dates: Sequence[dt.date], pipelines: Sequence[str], **numbers: int) -
             raise ConfigError(f"demo {name}={number}: it cannot be negative")
     if numbers["suspicious"] > numbers["rows_per_day"]:
         shown = " > ".join(f"{name}={numbers[name]}" for name in ("suspicious", "rows_per_day"))
-        raise ConfigError(f"demo {shown}: results are events, ask for fewer")
+        raise ConfigError(f"demo {shown}: there cannot be more results than events; lower it")
     if not dates or not pipelines:
         raise ConfigError("demo: name at least one date and one pipeline")
     for name in pipelines:
         if name not in DRAWS:
             known = ", ".join(DRAWS)
-            raise ConfigError(f"demo pipeline {printable(name)!r} is unknown: take {known}")
+            raise ConfigError(f"demo pipeline {printable(name)!r} is unknown: use {known}")
 
 
 def _write_day(
-    home: Path, pipeline: Pipeline, date: dt.date, *, rows: int, lines: int, seed: int
+    home: Path, pipeline: Pipeline, date: dt.date, *, rows: int, suspicious: int | None, seed: int
 ) -> Day:
     events = planted(pipeline.name, date, seed)
     ordinary = max(rows - len(events), 0)
-    # Half of the lines tell the stories, and more only if there is nothing else to tell.
+    lines = suspicious or 0
+    # Half of the lines are events of stories, and more only if there are no other events.
     told = min(len(events), max(lines // 2, lines - ordinary))
     events = _scored(events, told)
     kept = []
@@ -199,14 +207,15 @@ def _write_day(
         start = dt.datetime.combine(date, dt.time(hour), dt.UTC)
         hourly = _write_hour(stage, pipeline, rng, start=start, count=count, events=own)
         for block, score, others in hourly:
-            # Each block's share, rounded up: the surplus is cut off when the day is sorted.
+            # Each block's share, rounded up; the surplus is dropped when the day is sorted.
             share = -((told - lines) * others // max(ordinary, 1))
             told_here = int(np.isfinite(score).sum()) - others
             kept.append(_rarest(block, score, told_here + share))
     _commit(store, stage, pipeline, date, f"{seed} {rows} {lines}")
     results = Path(pipeline.results_uri(str(home / "ml"), Slice(pipeline.name, date)))
     shutil.rmtree(results.parent, ignore_errors=True)
-    _write_results(results, pipeline, kept, lines)
+    if suspicious is not None:
+        _write_results(results, pipeline, kept, lines)
     return Day(
         pipeline.name,
         date,
@@ -220,7 +229,7 @@ def _write_day(
 
 
 def _scored(events: Sequence[Event], told: int) -> list[Event]:
-    """Give `told` events scores below all ordinary ones, the stories taking turns."""
+    """Give `told` events scores below all ordinary ones, alternating between stories."""
     stories: dict[str, list[Event]] = {}
     for event in events:
         stories.setdefault(event.story, []).append(event)
@@ -230,7 +239,7 @@ def _scored(events: Sequence[Event], told: int) -> list[Event]:
 
 
 def _emptied(root: Path, date: dt.date, digits: int) -> Path:
-    """The day's folder below `root`, after all there is of the day, in any spelling, is gone."""
+    """Delete the day below `root`, in any spelling, and return its folder."""
     for month, day in product(("", "02"), repeat=2):
         old = root / f"y={date.year}" / f"m={date.month:{month}}" / f"d={date.day:{day}}"
         if old.exists():
@@ -239,7 +248,7 @@ def _emptied(root: Path, date: dt.date, digits: int) -> Path:
 
 
 def _commit(store: Store, stage: Stage, pipeline: Pipeline, date: dt.date, how: str) -> None:
-    """Put the day in its place as an ingest does, in place of what the demo had there."""
+    """Move the day into place like an ingest, replacing an earlier demo."""
     key = hashlib.sha256(f"demo {pipeline.name} {date}".encode()).hexdigest()[:32]
     digest = hashlib.sha256(f"{key} {how}".encode()).hexdigest()
     rows = sum(stage.rows.values())
@@ -257,7 +266,7 @@ def _commit(store: Store, stage: Stage, pipeline: Pipeline, date: dt.date, how: 
         "rows": {pipeline.name: rows},
         "refused": 0,
         "newest": {pipeline.name: (end - dt.timedelta(seconds=1)).isoformat()},
-        # Not the present: the same demo is the same bytes.
+        # Not the current time, so that the same demo has the same bytes.
         "taken": end.isoformat(),
         "files": sorted(moves.values()),
     }
@@ -277,10 +286,10 @@ def _write_hour(
     """Write `count` ordinary events and the planted ones of an hour, in order of time.
 
     Yields:
-        Blocks: the events, their scores (infinite: not in the results), how many are ordinary.
+        Blocks: the events, their scores (infinite: not in the results), number of ordinary ones.
     """
     own = [event.second - 3600 * start.hour for event in events]
-    # 16 bits, because numpy sorts those by radix.
+    # 16 bits, because numpy uses radix sort for them.
     drawn = np.concatenate([own, rng.integers(0, 3600, count)]).astype(np.int16)
     order = np.argsort(drawn, kind="stable")
     places = {int(row): events[order[row]] for row in np.flatnonzero(order < len(own))}
@@ -298,14 +307,14 @@ def _write_hour(
 
 
 def _rarest(rows: pa.RecordBatch, score: Floats, count: int) -> pa.Table:
-    """The `count` rows of the lowest scores."""
+    """Return the `count` rows with the lowest scores."""
     chosen = np.argpartition(score, max(count - 1, 0))[:count]
     rows = pa.table(rows).append_column("score", pa.array(score))
     return rows.take(pa.array(chosen))
 
 
 def _write_results(path: Path, pipeline: Pipeline, kept: Sequence[pa.Table], count: int) -> None:
-    """Write `count` rows as the scorer does: tab separated, ascending by score, nothing quoted."""
+    """Write `count` rows like the scorer: tab separated, ascending by score, without quotes."""
     rows = pa.concat_tables(kept)
     order = np.argsort(rows["score"].to_numpy(), kind="stable")[:count]
     path.parent.mkdir(parents=True)
@@ -318,7 +327,7 @@ def _write_results(path: Path, pipeline: Pipeline, kept: Sequence[pa.Table], cou
 
 
 def _lines(pipeline: Pipeline, rows: pa.Table) -> list[str]:
-    """Results lines without their line ends."""
+    """Return results lines without line ends."""
     fields = {name: f.index for name, f in pipeline.results.fields.items() if f.index is not None}
     texts = []
     for name in sorted(fields, key=fields.__getitem__):
@@ -329,7 +338,7 @@ def _lines(pipeline: Pipeline, rows: pa.Table) -> list[str]:
 
 
 def java_text(numbers: pa.Array) -> pa.Array:
-    """Write numbers as Java writes a Double or a Float: `0.5`, `1.2E-7`, `100.0`.
+    """Format numbers like Java's Double or Float: `0.5`, `1.2E-7`, `100.0`.
 
     Args:
         numbers: Floating point, each NULL, 0 or in [1e-99, 1e7); shape (n,).
@@ -338,7 +347,7 @@ def java_text(numbers: pa.Array) -> pa.Array:
         Texts, shape (n,); NULL stays NULL.
     """
     text = numbers.cast(pa.string())
-    # Arrow writes the same digits, but goes over to exponents below 1e-6, Java below 1e-3.
+    # Arrow writes the same digits, but uses exponents below 1e-6, Java below 1e-3.
     for pattern, replacement in (
         (r"^(\d+)$", r"\1.0"),
         (r"^0\.000([1-9])(\d*)$", r"\1.\2E-4"),

@@ -1,4 +1,4 @@
-"""The demo's telemetry as the logs of Zeek that it could have come from."""
+"""Write the demo's telemetry as Zeek logs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Row = Mapping[str, Any]
 def write_logs(days: Sequence[Day], folder: Path) -> list[Path]:
     """Write `<folder>/<date>/conn.log`, `dns.log` and `http.log`.
 
-    Columns that Zeek does not log (types of service, routers, categories) are left out; ingested,
-    the logs give the demo's events.
+    Columns that Zeek does not log (types of service, routers, categories) are omitted; ingesting
+    the logs returns the demo's events.
 
     Args:
-        days: What the generator has written.
-        folder: Where the logs go; made if missing.
+        days: The days that the generator has written.
+        folder: The parent of the logs; created if missing.
 
     Returns:
         The logs.
 
     Raises:
-        OSError: They cannot be written.
+        OSError: The logs cannot be written.
     """
     made = []
     for day in days:
@@ -56,7 +56,7 @@ def _events(folder: Path) -> Iterator[Row]:
 
 
 def _text(value: object) -> str:
-    """A value as Zeek's ASCII writer has it."""
+    """Format a value like Zeek's ASCII writer."""
     if value is None:
         return UNSET
     text = str(value)

@@ -1,8 +1,8 @@
-"""The organisation: who is in it, whom it talks to, and what is known about the addresses.
+"""The demo's network: its clients, servers and external peers.
 
-All of it is fixed: the days differ, the network does not. Addresses and names are those set aside
-for documentation and tests (RFC 2544, 2606, 3849, 5737), so that the demo accuses nobody real.
-`context/` holds what is known about them.
+The network is fixed, only the days differ. Addresses and names are those reserved for documentation
+and tests (RFC 2544, 2606, 3849, 5737), so that the demo accuses no real party. `context/` has the
+context files of these addresses.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ number and a look-up, which is fast and, unlike `exp`, the same to the last bit 
 
 
 def slots(rng: np.random.Generator, size: int) -> Codes:
-    """Draw places in a table of `SLOTS` entries; shape (size,)."""
+    """Draw positions in a table of `SLOTS` entries; shape (size,)."""
     return rng.integers(0, SLOTS, size, dtype=np.uint16)
 
 
 def weighted(weights: Iterable[float]) -> Codes:
-    """A table in which index i stands in proportion to the i-th weight; shape (SLOTS,)."""
+    """Return a table in which index i occurs in proportion to the i-th weight; shape (SLOTS,)."""
     until = np.cumsum(list(weights))
     return np.searchsorted(until / until[-1], (np.arange(SLOTS) + 0.5) / SLOTS).astype(np.int32)
 
 
 def popular(count: int) -> Codes:
-    """A table of ranks below `count`, rank r in proportion to 1 / (r + 1); shape (SLOTS,)."""
+    """Return a table of ranks below `count`, rank r in proportion to 1 / (r + 1); (SLOTS,)."""
     return ((count + 1.0) ** ((np.arange(SLOTS) + 0.5) / SLOTS)).astype(np.int32) - 1
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Texts in groups laid end to end, in each group the most popular first.
+    """Texts in consecutive groups, each with the most popular text first.
 
     Attributes:
-        texts: All of them; a code is an index.
+        texts: All texts; a code is an index.
         start: The code of each group's first text, shape (groups,).
-        table: Codes, as often as they shall be drawn, shape (groups, SLOTS).
+        table: Codes in the frequency of their draws, shape (groups, SLOTS).
     """
 
     texts: pa.Array
@@ -57,7 +57,7 @@ class Groups:
 
     @classmethod
     def of(cls, *groups: Sequence[str]) -> Self:
-        """Lay out groups, none of them empty."""
+        """Concatenate groups, none of them empty."""
         start = np.cumsum([0, *map(len, groups[:-1])], dtype=np.int32)
         table = np.stack([popular(len(group)) for group in groups]) + start[:, None]
         return cls(pa.array([text for group in groups for text in group]), start, table)
@@ -81,14 +81,14 @@ def _hosts(*ranges: tuple[str, int], step: int = 1) -> list[str]:
     return [str(first + i * step) for first, count in starts for i in range(count)]
 
 
-# The actors of the planted stories lie outside, so that nobody else talks to them.
+# The actors of the planted stories are not among these, so that no other host contacts them.
 EXTERNAL4 = _shuffled(
     _hosts(("192.0.2.1", 190), ("198.51.100.1", 90), ("203.0.113.1", 60))
     + _hosts(("198.18.0.10", 5500), step=23)
 )
 EXTERNAL6 = _shuffled(_hosts(("2001:db8:8000::a", 1500), step=2**64 + 3))
 CLIENT, SERVER, EXTERNAL = 0, 2, 4
-"""Groups of `ADDRESSES` for IPv4; for IPv6 it is the next one."""
+"""Groups of `ADDRESSES` for IPv4; each is followed by the group for IPv6."""
 ADDRESSES = Groups.of(
     _shuffled(
         _hosts(("10.1.0.10", 200), ("10.2.0.10", 900), ("10.3.0.10", 500), ("192.168.20.10", 300))
@@ -132,7 +132,7 @@ _TEMPLATES = (  # path, query, extension, content type
 
 
 def request(host: str, path: str, query: str) -> dict[str, str]:
-    """The columns that say where a request goes; the path `-` makes it a CONNECT."""
+    """Return the columns of a request's destination; the path `-` makes it a CONNECT."""
     connect = path == "-"
     name = f"{host}:443" if connect else host
     return {
@@ -159,4 +159,4 @@ def _pages(count: int) -> dict[str, pa.Array]:
 
 
 PAGES = _pages(20_000)
-"""What there is to request, most popular first: column -> texts, each of shape (pages,)."""
+"""Pages to request, most popular first: column -> texts, each of shape (pages,)."""

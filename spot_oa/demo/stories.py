@@ -1,4 +1,4 @@
-"""What is planted in every day: the stories, and rows as awkward as sensors do write them."""
+"""The events planted in every day: the stories, and awkward rows like those of real sensors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ STORIES = {
     " t.example.net within an hour",
     "awkward": "the day's first and last second, NULLs, numbers that are none, odd characters",
 }
-"""Story -> what happens; at the same seconds in every pipeline that sees it."""
+"""Story -> its events, at the same seconds in every pipeline that has them."""
+CULPRITS = {"exfiltration": "203.0.113.66", "scan": "192.0.2.200"}
+"""Story -> the external address responsible for it."""
 
 _BASE32 = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype="S1")
 _AGENT6 = "2001:db8:1:2::77"
@@ -29,17 +31,17 @@ _MASTER6 = "2001:db8:bad::99"
 
 
 class Event(NamedTuple):
-    """A planted event: its second of the day, and what differs from an ordinary event then."""
+    """A planted event: its second of the day, and its differences from an ordinary event."""
 
     story: str
     second: int
     values: Values
     score: float = math.inf
-    """Infinite: the scorer did not see anything in it."""
+    """Infinite: not in the results."""
 
 
 class _Plan(NamedTuple):
-    """A day's course, drawn in one go, so that all pipelines tell the same."""
+    """A day's random values, drawn together, so that all pipelines have the same events."""
 
     uploads: list[tuple[int, int]]  # second, bytes
     beats: range
@@ -62,11 +64,11 @@ def _plan(date: dt.date, seed: int) -> _Plan:
 
 
 def planted(pipeline: str, date: dt.date, seed: int) -> list[Event]:
-    """What is planted in a day, story by story; nothing in it depends on other days."""
-    tell, awkward = _TOLD[pipeline]
+    """Return the planted events of a day, story by story, independent of other days."""
+    events_of, awkward = _PLANTED[pipeline]
     edges: list[tuple[int, Values]] = [(0, {}), (DAY - 1, {})]
     odd = [*edges, *((43_210 + 60 * i, values) for i, values in enumerate(awkward))]
-    return [*tell(_plan(date, seed)), *(Event("awkward", *where) for where in odd)]
+    return [*events_of(_plan(date, seed)), *(Event("awkward", *where) for where in odd)]
 
 
 def _flow(plan: _Plan) -> Iterator[Event]:
@@ -133,7 +135,7 @@ _ODD_ANSWERS: list[Values] = [
     {"dns_qry_name": "xn--bcher-kva.example", "dns_a": "192.0.2.80"},
     {"dns_qry_name": "o'brien\";bücher.example.org"},
 ]
-_TOLD = {
+_PLANTED = {
     "flow": (_flow, _ODD_FLOWS),
     "proxy": (_proxy, _ODD_REQUESTS),
     "dns": (_dns, _ODD_ANSWERS),

@@ -1,4 +1,4 @@
-"""The three telemetries: how ordinary traffic is drawn, column by column, in their order."""
+"""Draw ordinary traffic of the three pipelines, column by column."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from spot_oa.warehouse.tables import ARROW_TYPES
 
 DAY = 86_400  # s
 Values = Mapping[str, Any]
-"""Column -> the value of a planted event there; None is NULL."""
+"""Column -> value of a planted event; None is NULL."""
 
 
 class Text(NamedTuple):
-    """A string column: row i holds `words[codes[i]]`."""
+    """A string column: row i has the value `words[codes[i]]`."""
 
     words: pa.Array | Sequence[str]
     codes: Codes
 
 
 Column = Text | Codes | Floats | int | str
-"""Values by row, or one for all rows."""
+"""Values by row, or one value for all rows."""
 Drawn = tuple[dict[str, Column], Floats]
-"""The columns; and a stand-in score of each row, in (0, 1): the smaller, the rarer."""
+"""The columns, and a substitute score of each row in (0, 1); rarer events have smaller scores."""
 Draw = Callable[[np.random.Generator, dt.date, Codes], Drawn]
 
 
@@ -46,14 +46,14 @@ def batch(
     """Draw events and write the planted ones over them.
 
     Args:
-        pipeline: What kind of events.
-        rng: Where chance comes from.
+        pipeline: The kind of events.
+        rng: Source of random numbers.
         date: The day.
-        seconds: When each event is, in seconds of the day, ascending; int32, shape (n,).
-        planted: Row -> what stands there whatever was drawn.
+        seconds: Time of each event, in seconds of the day, ascending; int32, shape (n,).
+        planted: Row -> values that replace the drawn ones.
 
     Returns:
-        n events, and the scores of what was drawn, shape (n,).
+        n events, and the scores of the drawn events, shape (n,).
     """
     drawn, score = DRAWS[pipeline.name](rng, date, seconds)
     columns = {}
@@ -83,24 +83,24 @@ _FAMILY = weighted([85, 15])  # IPv4, IPv6
 
 
 def _rarity(place: Codes) -> Floats:
-    """How usual a place in a tail is: 1 in the bulk, 0.05 at the far end."""
+    """Return how usual a position in a tail is: 1 in the bulk, 0.05 at the far end."""
     return 1.0 - 0.95 / SLOTS * place
 
 
 @cache
 def _clock() -> pa.Array:
-    """`HH:MM:SS` of every second of a day."""
+    """Return `HH:MM:SS` for every second of a day."""
     return pa.array([f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}" for s in range(DAY)])
 
 
 @cache
 def _fractions() -> pa.Array:
-    """What a capture writes after the seconds: one fraction for each looks real enough."""
+    """Return the text of a capture after the seconds: a fixed fraction for every second."""
     return pa.array([f".{s * 7919 % 1_000_000:06}000 UTC" for s in range(DAY)])
 
 
 def _unix(date: dt.date, seconds: Codes) -> Codes:
-    """Unix time (UTC)."""
+    """Return the Unix time (UTC)."""
     return seconds + np.int64((date - dt.date(1970, 1, 1)).days * DAY)
 
 
@@ -287,7 +287,7 @@ def _proxy(rng: np.random.Generator, date: dt.date, seconds: Codes) -> Drawn:
 
 
 def word(rows: pa.Table) -> pa.ChunkedArray:
-    """What spot-ml files a request under: hour, method, bins, type, code; the bins stand in."""
+    """Return spot-ml's word of a request: hour, method, bins, type, code, with substitute bins."""
     hour = pc.replace_substring_regex(rows["p_time"], "^0?([0-9]+):.*", r"\1")
     content = pc.replace_substring_regex(rows["resconttype"], "/.*", "")
     bins = [pc.utf8_length(rows[name]) for name in ("uriquery", "fulluri")]

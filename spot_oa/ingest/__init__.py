@@ -1,7 +1,7 @@
-"""Make telemetry from logs: `Ingest` takes files, `Store` puts rows in their place.
+"""Convert logs to telemetry: `Ingest` reads files, `Store` moves their rows into place.
 
-A log is known by its content, whatever it is called and however it is compressed. A log that has
-grown is taken from where it stopped. Every line is accounted for.
+A log is identified by its content, independent of its name and compression. If a log has grown,
+only the new part is read. Every line is accounted for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from spot_oa.errors import ConfigError, IngestError, UsageError, printable
 from spot_oa.ingest import blocks
 from spot_oa.ingest.blocks import Lines, opened
 from spot_oa.ingest.readers import Context, Parsed, Refused, open_reader
-from spot_oa.ingest.store import HOUR, Entry, Stage, Store, mark, writable
+from spot_oa.ingest.store import HOUR, Entry, Stage, Store, entry_name, mark, writable
 from spot_oa.pipelines import load_pipelines
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings
@@ -44,31 +44,31 @@ from spot_oa.warehouse.mapper import AHEAD, OLDEST, Mapped, Mapper, Plan
 SENSOR = re.compile(r"[a-z0-9_-]{1,32}")
 STDIN = "-"
 KEPT = 4096
-"""Characters of a refused line that are kept."""
+"""Maximum number of characters stored of a refused line."""
 EXAMPLES = 3
 FEW = 100
-"""A file of so few lines is taken although many of them are refused."""
+"""`max_refused` applies only to files with more lines than this."""
 HOPELESS = 10_000
-"""So many refused lines and not one taken: the rest of the file is not read."""
+"""Stop reading a file after this many refused lines if no line was accepted."""
 _REJECTS = pa.schema([("line_no", pa.int64()), ("reason", pa.string()), ("line", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How logs are to be taken.
+    """How to ingest logs.
 
     Attributes:
-        sensor: Who wrote them; part of the names of files.
-        timezone: The zone of text times that name none.
-        log: Which log of the source the files are, where names do not tell.
-        growing: Whether files may still grow; None if their folder is to tell.
-        again: Take what is known once more, in place of what it has brought.
-        any_time: Take rows of any time.
+        sensor: The sensor that wrote the logs; part of the names of files.
+        timezone: The zone of text times without a zone.
+        log: The log of the source that the files are, if their names do not show it.
+        growing: Whether files may still grow; None to decide by their folder.
+        again: Ingest known logs again, and replace their rows.
+        any_time: Accept rows of any time.
         max_refused: The share of lines that may be refused.
         dry_run: Write nothing.
-        drop_query: Leave queries of URIs out, which may hold secrets.
-        threads: How many threads map rows.
-        block: About how many bytes are read at a time.
+        drop_query: Drop the queries of URIs, which may contain secrets.
+        threads: Number of threads that map rows.
+        block: Approximate number of bytes to read at a time.
     """
 
     sensor: str = "main"
@@ -86,7 +86,7 @@ class Options:
     def __post_init__(self) -> None:
         if not SENSOR.fullmatch(self.sensor):
             raise UsageError(
-                f"--sensor {printable(self.sensor)!r}: take up to 32 of a-z, 0-9, _ and -"
+                f"--sensor {printable(self.sensor)!r}: use up to 32 of a-z, 0-9, _ and -"
             )
         if self.timezone is not None:
             check_zone(self.timezone)
@@ -96,26 +96,26 @@ class Options:
 
 @dataclass(slots=True)
 class Ingested:
-    """What became of a file.
+    """The result of ingesting a file.
 
     Attributes:
         path: The file.
-        status: `taken`, `known` (nothing new in it), `unused` (of no use here) or `failed`.
+        status: `taken`, `known` (nothing new in it), `unused` (no log of interest) or `failed`.
         error: Why it failed.
-        transient: Whether it may succeed when retried.
+        transient: Whether a retry may succeed.
         lines: Lines read.
         rows: Pipeline -> rows of telemetry.
-        refused: Lines not taken.
-        examples: The first of them: line number, reason, line.
-        skipped: Reason -> lines left out.
+        refused: Refused lines.
+        examples: The first refused lines: line number, reason, line.
+        skipped: Reason -> skipped lines.
         blank: Blank lines.
         comments: Headers, comments and summaries.
-        bad_values: Column -> values that were made NULL.
+        bad_values: Column -> values that became NULL.
         ambiguous: Times in an hour that the zone repeats.
         hours: Pipeline -> hour, counted from 1970 (UTC) -> rows.
-        late: (Pipeline, day) -> rows of days that are published already.
+        late: (Pipeline, day) -> rows of days that are already published.
         newest: Pipeline -> the newest event (UTC).
-        seconds: How long it took.
+        seconds: Duration in seconds.
     """
 
     path: str
@@ -137,20 +137,22 @@ class Ingested:
     seconds: float = 0.0
 
     def check(self) -> None:
-        """Every line is in exactly one place.
+        """Check that every line is counted exactly once.
 
         Raises:
-            IngestError: It is not: a defect of ours.
+            IngestError: The counts differ, which is a bug in spot-oa.
         """
-        told = self.rows.total() + self.refused + self.skipped.total() + self.blank + self.comments
-        if told != self.lines:
+        accounted = (
+            self.rows.total() + self.refused + self.skipped.total() + self.blank + self.comments
+        )
+        if accounted != self.lines:
             raise IngestError(
-                f"{self.path}: {self.lines} lines were read and {told} accounted for; nothing of "
-                "it has landed, report this as a defect"
+                f"{self.path}: {self.lines} lines were read, but {accounted} are accounted for; "
+                "the file was not ingested, report this as a bug"
             )
 
     def counts(self) -> dict[str, Any]:
-        """What is kept of it in the manifest."""
+        """Return the counts that the manifest stores."""
         return {
             "rows": dict(self.rows),
             "refused": self.refused,
@@ -167,7 +169,7 @@ class Ingested:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """For machines."""
+        """Return the result as JSON values."""
         return {
             "path": self.path,
             "status": self.status,
@@ -186,13 +188,13 @@ class Ingested:
         }
 
 
-class _Changed(Exception):  # noqa: N818 - no error: somebody else was quicker
-    """Another process has taken the same log meanwhile."""
+class _Changed(Exception):  # noqa: N818 - not an error: another process was faster
+    """Another process has ingested the same log meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """Where reading begins, and what is replaced."""
+    """Where reading begins, and the entries to replace."""
 
     offset: int = 0
     line: int = 0
@@ -202,9 +204,9 @@ class _Start:
 
 @dataclass(slots=True)
 class _Work:
-    """What is being made of one log."""
+    """The state of ingesting one log."""
 
-    told: Ingested
+    result: Ingested
     reopened: Callable[[], AbstractContextManager[Any]]
     stage: Stage | None = None
     oldest: dt.datetime | None = None
@@ -212,7 +214,7 @@ class _Work:
 
 
 class Ingest:
-    """Takes the logs of one source."""
+    """Ingests the logs of one source."""
 
     def __init__(
         self,
@@ -225,16 +227,16 @@ class Ingest:
 
         Args:
             settings: The configuration.
-            source: Its name.
-            options: How logs are to be taken.
-            progress: Given the file that is being read, the place in it and its size, in bytes.
+            source: The source's name.
+            options: How to ingest logs.
+            progress: Called with the current file, the position in it and its size, in bytes.
         """
         self.settings = settings
         self.source, self._described = get_source(source, settings.sources_dir)
         self.options = options or Options()
         if self.options.drop_query:
             self.source = self.source.model_copy(update={"drop_query": True})
-        # Not every Impala reads zstd.
+        # Some versions of Impala cannot read zstd.
         self.store = Store(telemetry_root(settings), "snappy" if settings.ingest_uri else "zstd")
         self._progress = progress
         self._pipelines = load_pipelines(settings.pipelines_dir)
@@ -245,8 +247,8 @@ class Ingest:
         )
         if self.options.timezone is not None and not zoned:
             raise UsageError(
-                f"--timezone {self.options.timezone}: {self.source.title} names the zone of its "
-                "times itself; leave it out"
+                f"--timezone {self.options.timezone}: the times of {self.source.title} already "
+                "have a zone; omit the option"
             )
         if self.options.log is not None and self.options.log not in self.source.logs:
             raise UsageError(
@@ -267,11 +269,11 @@ class Ingest:
         }
 
     def take_all(self, paths: Iterable[str]) -> Iterator[Ingested]:
-        """Take files and folders, one after the other; a bad one does not stop the others.
+        """Ingest files and folders in turn; if a file fails, go on with the next.
 
         Raises:
             ConfigError: The description of the source is not usable.
-            UsageError: There is nothing of a name.
+            UsageError: A path does not exist.
         """
         _ = self._plans
         if not self.options.dry_run:
@@ -280,7 +282,7 @@ class Ingest:
             yield self.take(path, named=named)
 
     def files(self, paths: Iterable[str]) -> list[tuple[Path | None, bool]]:
-        """The files behind names, and whether they were named themselves; None is stdin."""
+        """Return the files of paths, and whether each was named itself; None is stdin."""
         found: list[tuple[Path | None, bool]] = []
         for name in paths:
             if name == STDIN:
@@ -292,39 +294,44 @@ class Ingest:
             elif path.exists():
                 found.append((path, True))
             else:
-                raise UsageError(f"{printable(name)}: there is no such file or folder")
+                raise UsageError(f"{printable(name)}: no such file or folder; correct the path")
         return found
 
     def take(self, path: Path | None, *, named: bool = True) -> Ingested:
-        """Take what is new in one file; nothing of it lands if it fails.
+        """Ingest the new part of a file; if it fails, none of its rows are stored.
 
         Args:
             path: The file; None is standard input.
-            named: Whether the user named it; if not, its name has to tell what it is.
+            named: Whether the user named it; otherwise its name must match a log of the source.
         """
-        started, told = time.monotonic(), Ingested("stdin" if path is None else str(path))
-        if path is not None and not named and self._log_of(path) is None and self._told_by_name:
-            told.status = "unused"
-            return told
+        started, result = time.monotonic(), Ingested("stdin" if path is None else str(path))
+        if path is not None and not named and self._log_of(path) is None and self._has_file_names:
+            result.status = "unused"
+            return result
         try:
             with _regular(path) as file:
                 while True:
                     try:
-                        told = self._take(file, told.path, closed=path is None)
+                        result = self._take(file, result.path, closed=path is None)
                         break
                     except _Changed:
                         continue
         except IngestError as error:
-            told.status, told.error, told.transient = "failed", str(error), error.transient
-        told.seconds = time.monotonic() - started
-        return told
+            result.status, result.error, result.transient = "failed", str(error), error.transient
+        result.seconds = time.monotonic() - started
+        return result
 
     @property
-    def _told_by_name(self) -> bool:
+    def _zone(self) -> str | None:
+        """The zone of text times without a zone; None if not known."""
+        return self.options.timezone or self.source.timezone
+
+    @property
+    def _has_file_names(self) -> bool:
         return any(log.files for log in self.source.logs.values())
 
     def _log_of(self, path: Path) -> str | None:
-        """Which log a file is by its name."""
+        """Return the log that a file is by its name, or None."""
         if self.options.log is not None:
             return self.options.log
         return next(
@@ -336,8 +343,8 @@ class Ingest:
             None,
         )
 
-    def _told(self, name: str) -> str | None:
-        """The log that lines are of which do not say it themselves."""
+    def _log_of_lines(self, name: str) -> str | None:
+        """Return the log for lines that do not name theirs, or None."""
         if self.source.reader == "zeek" and name != "stdin":
             return self._log_of(Path(name))
         return self.options.log
@@ -385,6 +392,9 @@ class Ingest:
                 blocks.read_exactly(stream, start.offset)
                 lines = Lines(stream, name, whole, options.block, progress)
                 entry = self._read(work, key, head, start, lines)
+            if entry is not None:
+                given = _recorded_name(name, entry, closed=closed)
+                entry["path"], work.result.path = printable(given), given if closed else name
             if entry is not None and work.stage is not None:
                 with writable(store.root):
                     names = (self.source.name, options.sensor, entry["sha256"][:16], start.offset)
@@ -399,12 +409,12 @@ class Ingest:
                 work.stage.drop()
         if not (options.dry_run or closed or (entry is None and lines.waiting)):
             store.remember(what, path, before)
-        return work.told
+        return work.result
 
     def _start(
         self, entries: list[Entry], reopened: Callable[[], AbstractContextManager[Any]]
     ) -> _Start:
-        """Where the new part of a log begins, by the hashes of what was taken."""
+        """Return where the new part of a log begins, by the hashes of its ingested parts."""
         if not entries:
             return _Start()
         with reopened() as stream:
@@ -416,7 +426,7 @@ class Ingest:
             return _Start()
         last = ours[-1]
         if last["cut"]:
-            # Its last line had no end. If the file has grown, that was half a line: take it again.
+            # The last line had no line end. If the file has grown, it was incomplete: reread it.
             with reopened() as stream:
                 blocks.read_exactly(stream, last["bytes"])
                 more = bool(stream.read(1))
@@ -425,7 +435,7 @@ class Ingest:
         return _Start(last["bytes"], last["first_line"] - 1 + last["lines"], last["state"])
 
     def _first_line(self, head: bytes) -> bytes | None:
-        """The first line that is neither comment nor header; None if no such line is complete."""
+        """Return the first line that is neither comment nor header; None if it is incomplete."""
         place = 0
         header = self.source.reader == "csv" and not self.source.header
         while place < len(head):
@@ -446,103 +456,108 @@ class Ingest:
         wanted = 4 * path.stat().st_size
         if free < wanted:
             raise IngestError(
-                f"{path}: {free >> 20} MiB are free below {self.store.root}, it may need "
-                f"{wanted >> 20} MiB; make room",
+                f"{path}: only {free >> 20} MiB are free in {self.store.root}, ingest may need "
+                f"{wanted >> 20} MiB; free disk space",
                 transient=True,
             )
 
     def _read(
         self, work: _Work, key: str, head: bytes, start: _Start, lines: Lines
     ) -> Entry | None:
-        """Read the new part of a log into a stage; None if there is nothing to remember."""
-        told, reader = work.told, None
+        """Read the new part of a log into a stage; return its entry, or None without new lines."""
+        result, reader = work.result, None
         if start.offset:
             # The hash of an entry covers the log from its start.
             with work.reopened() as stream:
                 blocks.read_exactly(stream, start.offset, lines.digest.update)
+        after = lines.digest.hexdigest() if start.offset else ""
         for block in lines:
             if reader is None:
                 context = Context(
                     self.source,
                     self._plans,
                     self._mapper,
-                    self._told(told.path),
-                    self.options.timezone or self.source.timezone,
-                    told.path,
+                    self._log_of_lines(result.path),
+                    self._zone,
+                    result.path,
                 )
                 reader = open_reader(context, head, start.state)
                 if not self.options.dry_run:
                     work.stage = self.store.stage()
-            first = start.line + told.lines + 1
+            first = start.line + result.lines + 1
             parsed = reader.read(block, first)
             self._map(parsed, block, first, work)
-            if told.refused >= HOPELESS and not told.rows and not told.skipped:
+            if result.refused >= HOPELESS and not result.rows and not result.skipped:
                 break
         if reader is None:
-            told.status = "known" if start.offset else "taken"
+            result.status = "known" if start.offset else "taken"
             return None
-        self._judge(told, tail=start.offset > 0)
-        told.check()
-        for pipeline, hours in told.hours.items():
+        self._judge(result, tail=start.offset > 0)
+        result.check()
+        for pipeline, hours in result.hours.items():
             for date, rows in _days(hours).items():
                 if self._published(pipeline, date):
-                    told.late[pipeline, date] = rows
-        if told.skipped and not told.rows and not told.refused and _unused(told):
-            told.status = "unused"
+                    result.late[pipeline, date] = rows
+        if result.skipped and not result.rows and not result.refused and _unused(result):
+            result.status = "unused"
         return {
             "key": key,
             "source": self.source.name,
             "version": self.source.version,
             "sensor": self.options.sensor,
-            "path": printable(told.path),
             "start": start.offset,
+            "after": after,
             "bytes": start.offset + lines.length,
             "sha256": lines.digest.hexdigest(),
             "cut": lines.cut,
             "first_line": start.line + 1,
-            "lines": told.lines,
+            "lines": result.lines,
             "begun": start.state,
             "state": reader.state,
             "taken": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-            **told.counts(),
+            **result.counts(),
         }
 
     def _map(self, parsed: Parsed, block: bytes, first: int, work: _Work) -> None:
-        """Map a block's fields, count what became of its lines, and stage the rows."""
-        told, refused = work.told, list(parsed.refused)
+        """Map a block's fields, count its lines by outcome, and stage the rows."""
+        result, refused = work.result, list(parsed.refused)
         for part in parsed.parts:
             plan = self._plans[part.log]
             mapped = self._mapper.map(plan, part.fields, work.latest, work.oldest)
+            if part.gap is not None:
+                why = f"this time does not exist in {self._zone}: check --timezone"
+                gap = pc.and_(part.gap, mapped.refused.is_valid())
+                mapped = replace(mapped, refused=pc.if_else(gap, why, mapped.refused))
             if mapped.refused.null_count < len(mapped.refused):
                 refused.extend(_lines_refused(part.fields, mapped, block, first))
             if mapped.skipped.null_count < len(mapped.skipped):
                 for found in pc.value_counts(mapped.skipped.drop_null()).to_pylist():
-                    told.skipped[found["values"]] += found["counts"]
-            self._bad_values(plan, part.bad, part.fields, mapped, told)
+                    result.skipped[found["values"]] += found["counts"]
+            self._bad_values(plan, part.bad, part.fields, mapped, result)
             if mapped.rows.num_rows == 0:
                 continue
             pipeline = plan.pipeline
             hours, rows = np.unique(
                 np.floor_divide(mapped.when.to_numpy(), HOUR), return_counts=True
             )
-            told.rows[pipeline.name] += mapped.rows.num_rows
-            told.hours.setdefault(pipeline.name, Counter()).update(
+            result.rows[pipeline.name] += mapped.rows.num_rows
+            result.hours.setdefault(pipeline.name, Counter()).update(
                 dict(zip(hours.tolist(), rows.tolist(), strict=True))
             )
             newest = _instant(pc.max(mapped.when).as_py())
-            told.newest[pipeline.name] = max(told.newest.get(pipeline.name, newest), newest)
+            result.newest[pipeline.name] = max(result.newest.get(pipeline.name, newest), newest)
             if work.stage is not None:
                 with writable(self.store.root):
                     digits = pipeline.telemetry.digits
                     work.stage.add(pipeline.name, digits, mapped.rows, mapped.when)
-        told.lines += parsed.lines
-        told.ambiguous += parsed.ambiguous
-        told.blank += parsed.blank
-        told.comments += parsed.comments
-        told.skipped.update(parsed.skipped)
-        told.refused += len(refused)
+        result.lines += parsed.lines
+        result.ambiguous += parsed.ambiguous
+        result.blank += parsed.blank
+        result.comments += parsed.comments
+        result.skipped.update(parsed.skipped)
+        result.refused += len(refused)
         refused.sort(key=lambda found: found.line_no)
-        told.examples.extend(refused[: max(0, EXAMPLES - len(told.examples))])
+        result.examples.extend(refused[: max(0, EXAMPLES - len(result.examples))])
         if work.stage is not None and refused:
             rejects = pa.table(
                 [
@@ -561,38 +576,34 @@ class Ingest:
         bad: Mapping[str, pa.Array],
         fields: pa.Table,
         mapped: Mapped,
-        told: Ingested,
+        result: Ingested,
     ) -> None:
-        """Count values made NULL, of lines that were taken."""
+        """Count values that became NULL in accepted lines."""
         if bad:
             taken = pc.is_in(fields["line_no"], mapped.line_no)
             for name, wrong in bad.items():
                 count = pc.sum(pc.and_(wrong, taken)).as_py() or 0
                 if count:
                     columns = (column for column, sql in plan.log.columns.items() if sql == name)
-                    told.bad_values[next(columns, name)] += count
-        told.bad_values.update(mapped.unfit)
+                    result.bad_values[next(columns, name)] += count
+        result.bad_values.update(mapped.unfit)
 
-    def _judge(self, told: Ingested, *, tail: bool) -> None:
-        """Refuse a file that is of another format.
+    def _judge(self, result: Ingested, *, tail: bool) -> None:
+        """Refuse a file that has another format.
 
         Raises:
-            IngestError: So it is.
+            IngestError: Too many of its lines are refused.
         """
-        tried = told.lines - told.blank - told.comments
-        many = tried > FEW and told.refused > self.options.max_refused * tried
-        nothing = told.refused and not told.rows and not told.skipped and not tail
+        tried = result.lines - result.blank - result.comments
+        many = tried > FEW and result.refused > self.options.max_refused * tried
+        nothing = result.refused and not result.rows and not result.skipped and not tail
         if not (many or nothing):
             return
-        first = told.examples[0]
-        share = f"{told.refused} of {tried} lines are refused"
-        hint = (
-            f"; {self.source.hint}"
-            if (self.source.hint and first.reason.startswith("no ")) or "header" in first.reason
-            else ""
-        )
+        first = result.examples[0]
+        share = f"{result.refused} of {tried} lines are refused"
+        hint = f"; {self.source.hint}" if self.source.hint else ""
         raise IngestError(
-            f"{told.path}: {share}: this is no log of {self.source.title}, or much of it is "
+            f"{result.path}: {share}: this is not a log of {self.source.title}, or much of it is "
             f"damaged; the first: line {first.line_no}, {first.reason}: "
             f"{printable(first.line[:120])}{hint}"
         )
@@ -601,11 +612,16 @@ class Ingest:
         return published_folder(self.settings.data_dir, Slice(pipeline, date)).is_dir()
 
 
+def _recorded_name(name: str, entry: Mapping[str, Any], *, closed: bool) -> str:
+    """Return the name to forget a log by: its absolute path, or of standard input its content."""
+    return f"stdin-{entry['sha256'][:16]}" if closed else str(Path(name).absolute())
+
+
 def telemetry_root(settings: Settings) -> Path:
-    """The folder in which telemetry lies.
+    """Return the telemetry folder.
 
     Raises:
-        ConfigError: It is not local.
+        ConfigError: The folder is not local.
     """
     parts = urlsplit(settings.raw_uri)
     if parts.scheme not in ("", "file"):
@@ -619,45 +635,84 @@ def telemetry_root(settings: Settings) -> Path:
 def forget(
     settings: Settings, path: str, source: str | None = None, sensor: str | None = None
 ) -> int:
-    """Remove what a file has brought.
+    """Remove the rows of an ingested file.
 
     Args:
         settings: The configuration.
-        path: The file as it was named when it was taken; it may be gone.
-        source: Only as what it was taken; any if None.
-        sensor: Only of this sensor; any if None.
+        path: The file's path, or the name shown for standard input; the file itself may be deleted.
+        source: Only if ingested as this source; any source if None.
+        sensor: Only of this sensor; any sensor if None.
 
     Returns:
-        How many rows are gone.
+        The number of removed rows.
 
     Raises:
-        UsageError: Nothing was taken of it.
+        UsageError: No file of this path was ingested.
     """
     store = Store(telemetry_root(settings))
     store.recover()
-    names = {printable(path), printable(Path(path).absolute())}
     with store.locked():
-        mine = [
+        entries = [
             entry
             for entry in store.all_entries()
-            if entry["path"] in names
-            and source in (None, entry["source"])
-            and sensor in (None, entry["sensor"])
+            if source in (None, entry["source"]) and sensor in (None, entry["sensor"])
         ]
-        if not mine:
+        # Standard input, and files ingested by earlier versions, are recorded as typed.
+        for name in (printable(Path(path).absolute()), printable(path)):
+            mine = [entry for entry in entries if entry["path"] == name]
+            if mine:
+                break
+        else:
             raise UsageError(
-                f"{printable(path)}: nothing was taken of a file of this name; see "
-                "spot-oa ingest --status for what was"
+                f"{printable(path)}: no file of this name was ingested; give its path, or for "
+                "standard input the name that ingest has shown (stdin-...)"
             )
-        # A log that grew has several entries, maybe under several names.
-        chain = [entry for key in {entry["key"] for entry in mine} for entry in store.entries(key)]
+        chain = _chain(mine, entries)
         store.forget(chain)
         store.forget_seen()
     return sum(sum(entry["rows"].values()) for entry in chain)
 
 
+def _chain(mine: Iterable[Entry], entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries of a log that grew, maybe under several names.
+
+    Args:
+        mine: Some entries of the log.
+        entries: All entries. A part that the log shares with another log is left to that log.
+    """
+    chain = {entry_name(entry): entry for entry in mine}
+    # The parts of a log have its key: a year of other logs is not compared.
+    keys = {entry["key"] for entry in chain.values()}
+    others = {
+        name: entry
+        for entry in entries
+        if entry["key"] in keys and (name := entry_name(entry)) not in chain
+    }
+    while True:
+        more = []
+        for name, entry in others.items():
+            next_ours = [_continues(part, entry) for part in chain.values()]
+            next_others = [_continues(part, entry) for part in others.values()]
+            follows = any(_continues(entry, part) for part in chain.values())
+            if follows or (any(next_ours) and not any(next_others)):
+                more.append(name)
+        if not more:
+            return list(chain.values())
+        chain |= {name: others.pop(name) for name in more}
+
+
+def _continues(entry: Entry, before: Entry) -> bool:
+    """Return whether an entry begins where another one of the same log ends."""
+    return bool(
+        entry["key"] == before["key"]
+        and entry["start"] == before["bytes"]
+        # Entries of earlier versions do not record what they continue.
+        and entry.get("after", before["sha256"]) == before["sha256"]
+    )
+
+
 def hour_text(hour: int) -> str:
-    """An hour counted from 1970 as `2024-04-20 05`."""
+    """Format an hour counted from 1970 as `2024-04-20 05`."""
     return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=hour)).strftime(
         "%Y-%m-%d %H"
     )
@@ -686,8 +741,8 @@ def _lines_refused(fields: pa.Table, mapped: Mapped, block: bytes, first: int) -
         yield Refused(number, reason, line)
 
 
-def _unused(told: Ingested) -> bool:
-    return all(reason.startswith("path ") for reason in told.skipped)
+def _unused(result: Ingested) -> bool:
+    return all(reason.startswith("path ") for reason in result.skipped)
 
 
 def _fill(stream: Any, size: int) -> bytes:
@@ -700,7 +755,7 @@ def _fill(stream: Any, size: int) -> bytes:
 
 @contextmanager
 def _regular(path: Path | None) -> Iterator[Path]:
-    """A file that can be read twice: standard input and pipes are kept aside."""
+    """Yield a file that can be read twice: copy standard input and pipes to a temporary file."""
     if path is not None:
         with suppress(OSError):
             if not stat.S_ISREG(path.stat().st_mode):
@@ -721,12 +776,12 @@ def _kept(stream: Any) -> Iterator[Path]:
             file.flush()
         except OSError as error:
             why = os.strerror(error.errno or 0)
-            raise IngestError(f"{file.name}: {why}; make room, or set TMPDIR") from error
+            raise IngestError(f"{file.name}: {why}; free disk space, or set TMPDIR") from error
         yield Path(file.name)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """The regular files of a folder and those below it."""
+    """Yield the regular files of a folder and its subfolders."""
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)

@@ -1,4 +1,4 @@
-"""Bytes of a log as blocks of whole lines, whatever it is compressed with."""
+"""Read a log, compressed or not, in blocks of complete lines."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 
 
 def compression(path: Path) -> str | None:
-    """What a file is compressed with, by its first bytes; None if it is not."""
+    """Return the compression of a file by its first bytes, or None."""
     with path.open("rb") as file:
         head = file.read(4)
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
 
 
 class _Stream:
-    """A log's bytes, decompressed; what goes wrong while they are read is an `IngestError`."""
+    """A log's decompressed bytes; read errors become an `IngestError`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -37,18 +37,18 @@ class _Stream:
             self._stream = pa.CompressedInputStream(self._raw, kind) if kind else self._raw
 
     def read(self, size: int) -> bytes:
-        """The next bytes; none at the end."""
+        """Return the next bytes; empty at the end."""
         with self._errors():
             read: bytes = self._stream.read(size)
             return read
 
     def tell(self) -> int:
-        """How many bytes of the file itself were read."""
+        """Return how many bytes of the file itself were read."""
         place: int = self._raw.tell()
         return place
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._stream.close()
         self._raw.close()
 
@@ -59,7 +59,9 @@ class _Stream:
         except OSError as error:
             why = printable(os.strerror(error.errno) if error.errno else error)
             advice = (
-                "let it be read" if error.errno else "it breaks off or is damaged: fetch it again"
+                "check its permissions"
+                if error.errno
+                else "it is cut off or damaged: fetch it again"
             )
             raise IngestError(
                 f"{printable(self._path)}: {why}; {advice}", transient=bool(error.errno)
@@ -68,10 +70,10 @@ class _Stream:
 
 @contextmanager
 def opened(path: Path) -> Iterator[_Stream]:
-    """A log's bytes, decompressed.
+    """Open a log; yield its decompressed bytes.
 
     Raises:
-        IngestError: It cannot be read, or what is compressed breaks off.
+        IngestError: The file cannot be read, or its compressed data is cut off.
     """
     stream = _Stream(path)
     try:
@@ -85,15 +87,15 @@ class Lines:
     """Cuts a stream into blocks that end at a line's end; iterate once.
 
     Attributes:
-        stream: Where the bytes come from.
-        name: What to call it in messages.
-        whole: Whether the last line counts although no line end follows it.
-        block: About how many bytes a block has.
-        progress: Given the stream's place after each block.
-        digest: Hash of all blocks handed out.
-        length: Their bytes.
-        cut: Whether the last line handed out had no line end.
-        waiting: Bytes of a last line that was not handed out.
+        stream: The source of the bytes.
+        name: The stream's name, for messages.
+        whole: Whether to yield a last line without a line end.
+        block: Approximate number of bytes of a block.
+        progress: Called with the stream's position after each read.
+        digest: Hash of all yielded blocks.
+        length: Number of bytes of all yielded blocks.
+        cut: Whether the last yielded line had no line end.
+        waiting: Number of bytes of a last line that was not yielded.
     """
 
     stream: Any
@@ -122,7 +124,10 @@ class Lines:
             yield chunk
 
     def _too_long(self, length: int) -> IngestError:
-        return IngestError(f"{self.name}: a line is longer than {length} bytes: this is no log")
+        return IngestError(
+            f"{self.name}: a line is longer than {length} bytes: this is not a log; "
+            "ingest another file"
+        )
 
     def _count(self, block: bytes) -> bytes:
         self.digest.update(block)
@@ -131,21 +136,21 @@ class Lines:
 
 
 def read_exactly(stream: Any, count: int, use: Callable[[bytes], object] = lambda _: None) -> None:
-    """Read the first bytes of a stream, as many as there are, and use them."""
+    """Read up to `count` bytes of a stream, and pass them to `use`."""
     while count > 0 and (chunk := stream.read(min(count, BLOCK))):
         use(chunk)
         count -= len(chunk)
 
 
 def prefixes(stream: Any, lengths: list[int]) -> Iterator[tuple[int, str]]:
-    """The hash of each prefix of a stream that is long enough to have it.
+    """Hash prefixes of a stream; skip prefixes longer than the stream.
 
     Args:
         stream: The bytes.
-        lengths: Ascending.
+        lengths: The lengths of the prefixes, ascending.
 
     Yields:
-        The length, and the SHA-256 of so many first bytes.
+        The length of a prefix, and its SHA-256.
     """
     digest, done = hashlib.sha256(), 0
     for length in lengths:

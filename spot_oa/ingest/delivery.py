@@ -1,10 +1,10 @@
-"""Telemetry on its way to a cluster: files that an ingest has written go to the tables' folder.
+"""Deliver telemetry to a cluster: upload the files of an ingest to the tables' folder.
 
-The local folder is then a stage. What was delivered is remembered beside the manifest:
+The local folder is then only a stage. Delivered files are recorded next to the manifest:
 
-    .ingest/delivered-<target>/<entry>    the files of an entry that are there; as old as the entry
+    .ingest/delivered-<target>/<entry>    the delivered files of an entry, with the entry's mtime
 
-A delivery that dies is repeated by the next: names of files follow from the content of logs.
+If a delivery dies, the next one repeats it: names of files depend only on the content of logs.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from spot_oa.settings import Settings
 from spot_oa.warehouse import Hour, open_warehouse
 
 STAGE = "_ingest"
-"""Beside the pipelines' folders; Hive, Impala and Spark pass over what begins with `_` or `.`."""
+"""Folder next to the pipelines'; Hive, Impala and Spark ignore names with `_` or `.` in front."""
 _HOUR = re.compile(r"(?P<pipeline>[^/]+)/y=(\d+)/m=(\d+)/d=(\d+)/h=(\d+)/[^/]+")
 
 Hours = Mapping[str, Sequence[Hour]]
-"""By pipeline."""
+"""Pipeline -> hours."""
 
 
 @dataclass(slots=True)
 class Delivered:
-    """What a delivery has done.
+    """The result of a delivery.
 
     Attributes:
-        files: Pipeline -> how many files were brought.
-        removed: Pipeline -> how many were taken away, being no longer of any log.
-        hours: Pipeline -> the hours they are of.
+        files: Pipeline -> number of uploaded files.
+        removed: Pipeline -> number of removed files, which no longer belong to any log.
+        hours: Pipeline -> the hours of all these files.
     """
 
     files: Counter[str] = field(default_factory=Counter)
@@ -53,11 +53,11 @@ class Delivered:
     hours: dict[str, set[Hour]] = field(default_factory=dict)
 
     def note(self, file: str) -> str:
-        """Remember the hour of a file; the pipeline it is of."""
+        """Record the hour of a file; return its pipeline."""
         found = _HOUR.fullmatch(file)
         if found is None:
             raise IngestError(
-                f"{printable(file)} in the manifest is no telemetry; report this as a defect"
+                f"{printable(file)} in the manifest is not a telemetry file; report this as a bug"
             )
         pipeline, *hour = found.groups()
         self.hours.setdefault(pipeline, set()).add(Hour(*map(int, hour)))
@@ -65,17 +65,17 @@ class Delivered:
 
 
 def deliver(settings: Settings) -> Delivered | None:
-    """Bring what is new to `SPOT_OA_INGEST_URI`, and take away what is no longer of any log.
+    """Upload new files to `SPOT_OA_INGEST_URI`, and remove files that belong to no log any more.
 
-    A file appears whole, under its name, and the engine is told of the hours whose files have
-    changed. The local copies of what was delivered are removed.
+    A file gets its name only when complete. The engine's metadata is refreshed for the hours whose
+    files changed. Local copies of delivered files are removed.
 
     Returns:
-        What was done; None if telemetry is to stay where it is.
+        The result; None if no delivery is configured.
 
     Raises:
-        IngestError: A file cannot be brought there.
-        WarehouseError: The engine cannot be told. It is told again by the next delivery.
+        IngestError: A file cannot be uploaded.
+        WarehouseError: The engine cannot be refreshed; the next delivery tries again.
     """
     if not settings.ingest_uri:
         return None
@@ -104,9 +104,9 @@ def _reachable(uri: str) -> Any:
         if isinstance(error, IngestError):
             raise
         raise IngestError(
-            f"SPOT_OA_INGEST_URI={printable(without_userinfo(uri))}: telemetry cannot be brought "
-            f"there ({printable(error)[:300]}); allow or correct that folder, what was ingested "
-            "is kept and goes with the next ingest",
+            f"SPOT_OA_INGEST_URI={printable(without_userinfo(uri))}: telemetry cannot be delivered "
+            f"({printable(error)[:300]}); allow writing to that folder, or correct it; the next "
+            "ingest delivers the files",
             transient=isinstance(error, (OSError, RuntimeError)),
         ) from error
 
@@ -135,7 +135,7 @@ class _Place:
         old = {path.name for path in self.markers.iterdir()} - names
         for name in old:
             gone.update(self._brought(name))
-        # A name is of one log only, so no other entry has a file that is gone.
+        # File names are unique to a log, so no other entry needs a removed file.
         gone -= {file for _, files in fresh.values() for file in files}
         for _, files in fresh.values():
             for file in files:
@@ -165,7 +165,7 @@ class _Place:
         return found
 
     def _put(self, file: str) -> bool:
-        """Bring a file; False if a delivery that died had removed the local copy already."""
+        """Upload a file; False if a delivery that died has already uploaded it."""
         local, there = self.store.root / file, f"{self.root}/{file}"
         if not local.exists():
             if self.system.exists(there):

@@ -1,7 +1,7 @@
-"""Blocks of lines in, typed fields out: one reader per way in which logs are written.
+"""Parse blocks of lines into typed fields, with one reader per log format.
 
-Arrow splits a block that is plain. If there is any doubt, our own rules split it line by line:
-slower, with the same rows.
+Arrow splits plain blocks. In case of doubt our own rules split the block line by line: slower, with
+the same rows.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ from spot_oa.warehouse.mapper import FIELD_TYPES, Mapper, Plan
 PLAIN = True
 """Whether Arrow splits plain blocks; tests turn it off."""
 ZONE = "#zone"
-"""The place of the zone that a comment names."""
-_LOCAL_TIME = r"^\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?$"
+"""The place name of a time zone that a comment contains."""
+_GLUED = re.compile(r"\d{4}-\d\d-\d\d |\d{1,3}(?:\.\d{1,3}){3}")
+"""What a header with data behind it contains: a date-time or an IPv4 address."""
+_LOCAL_TIME = r"^\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(\.\d*)?$"
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A line that was not taken, and why."""
+    """A refused line, with the reason."""
 
     line_no: int
     reason: str
@@ -44,16 +46,24 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Lines of one log: `line_no` and the log's fields; and per number field what was bad."""
+    """Lines of one log.
+
+    Attributes:
+        log: The log.
+        fields: `line_no`, and the log's fields.
+        bad: Number field -> which of its values are bad.
+        gap: Which lines have a time in an hour that the zone skips; None if no line has.
+    """
 
     log: str
     fields: pa.Table
     bad: Mapping[str, pa.Array]
+    gap: pa.Array | None = None
 
 
 @dataclass(slots=True)
 class Parsed:
-    """What was found in a block; every line of it is in exactly one place."""
+    """The parsed lines of a block; every line is counted exactly once."""
 
     lines: int = 0
     parts: list[Part] = field(default_factory=list)
@@ -62,38 +72,38 @@ class Parsed:
     comments: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     ambiguous: int = 0
-    """Text times that are there twice, in the hour that a zone repeats: the first was taken."""
+    """Number of times in an hour that the zone repeats; they are read as the first of the two."""
 
 
 class Reader(Protocol):
-    """Reads one log from its start, or from where an earlier reader of it has stopped."""
+    """Reads one log from its start, or from where an earlier reader of the log has stopped."""
 
     @property
     def state(self) -> dict[str, Any]:
-        """What a reader of the rest of the file has to know; JSON can hold it."""
+        """Return the state, in JSON types, that a reader needs to continue from here."""
         ...
 
     def read(self, block: bytes, first: int) -> Parsed:
-        """Read whole lines.
+        """Read complete lines.
 
         Args:
-            block: The lines; only the last of the file may lack its line end.
-            first: Number of the first of them, 1-based.
+            block: The lines; only the file's last line may lack its line end.
+            first: Number of the block's first line, 1-based.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every reader needs.
+    """The inputs of every reader.
 
     Attributes:
         source: The description.
-        plans: The plan of each log of it.
+        plans: The plan of each log of the description.
         mapper: Reads JSON.
-        log: The log that the file's name, or the user, says it is; None if nobody does.
-        zone: The zone of text times that name none; None if it is not known.
-        name: What to call the file in messages.
+        log: The log of the file, by its name or the user's option; None if not known.
+        zone: The zone of text times without a zone; None if not known.
+        name: The file's name, for messages.
     """
 
     source: Source
@@ -105,12 +115,12 @@ class Context:
 
 
 def open_reader(context: Context, head: bytes, state: Mapping[str, Any] | None) -> Reader:
-    """The reader for a file.
+    """Return the reader for a file.
 
     Args:
-        context: What it needs.
+        context: The reader's inputs.
         head: The file's first bytes.
-        state: What an earlier reader left, if the rest of a file is to be read.
+        state: The state of an earlier reader, to read the rest of a file.
     """
     kind = context.source.reader
     if kind == "zeek":
@@ -134,7 +144,7 @@ def _count(block: bytes) -> int:
 
 
 def _begun(block: bytes, first: int) -> tuple[Parsed, bytes]:
-    """Count the lines of a block; a byte order mark at the start of the file is dropped."""
+    """Count the lines of a block; drop a byte order mark at the start of the file."""
     block = block.removeprefix(codecs.BOM_UTF8) if first == 1 else block
     return Parsed(lines=_count(block)), block
 
@@ -166,9 +176,9 @@ def _typed(
     log: str,
     context: Context,
 ) -> None:
-    """Type the fields, and add them to `parsed`."""
+    """Convert the fields to their types, and add them to `parsed`."""
     columns: dict[str, pa.Array] = {"line_no": pa.array(line_no)}
-    bad = {}
+    bad, gap = {}, None
     for name, place in plan.log.fields.items():
         column = texts[name]
         if place.type in ("int", "bigint", "double"):
@@ -177,8 +187,10 @@ def _typed(
                 bad[name] = wrong
         elif place.type in ("instant", "local"):
             if place.type == "local":
-                column, twice = _local(column, context)
+                column, twice, never = _local(column, context)
                 parsed.ambiguous += twice
+                if name == plan.log.when and pc.any(never).as_py():
+                    gap = never
             columns[name] = context.mapper.instants(column)
         else:
             columns[name] = column
@@ -186,11 +198,11 @@ def _typed(
         [("line_no", pa.int64())]
         + [(name, FIELD_TYPES[place.type]) for name, place in plan.log.fields.items()]
     )
-    parsed.parts.append(Part(log, pa.table(columns, schema), bad))
+    parsed.parts.append(Part(log, pa.table(columns, schema), bad, gap))
 
 
 def number(column: pa.Array, place: LogField) -> tuple[pa.Array, pa.Array]:
-    """Numbers by the grammar of `spot_oa.numbers`, and which values are bad, as with blanks."""
+    """Parse numbers as `spot_oa.numbers` does; values with blanks around them are bad, too."""
     kind: Type = place.type  # type: ignore[assignment]
     if not any(pc.any(pc.match_substring(column, x)).as_py() for x in "xX"):
         with suppress(pa.ArrowInvalid):
@@ -200,29 +212,37 @@ def number(column: pa.Array, place: LogField) -> tuple[pa.Array, pa.Array]:
     return pc.if_else(spaced, None, numbers), pc.or_(wrong, spaced)
 
 
-def _local(column: pa.Array, context: Context) -> tuple[pa.Array, int]:
-    """Convert text times of the zone to UTC; leave other text as it is."""
+def _local(column: pa.Array, context: Context) -> tuple[pa.Array, int, pa.Array]:
+    """Convert text times of the zone to UTC; leave other text as it is.
+
+    Returns:
+        The times, NULL if not a time of the zone; how many the zone has twice; and which are in an
+        hour that the zone skips.
+    """
     column = pc.utf8_trim_whitespace(column)
     found = pc.fill_null(pc.match_substring_regex(column, _LOCAL_TIME), False)  # noqa: FBT003
     if not pc.any(found).as_py():
-        return column, 0
+        return column, 0, found
     if context.zone is None:
         first = column.filter(found)[0].as_py()
         raise IngestError(
-            f"{context.name}: the time {first!r} names no zone: give that of the machine that "
-            "wrote it with --timezone, as in --timezone Europe/Berlin or --timezone UTC"
+            f"{context.name}: the time {first!r} has no zone; give the zone of the machine that "
+            "wrote it, as in --timezone Europe/Berlin or --timezone UTC"
         )
     texts = pc.replace_substring(pc.if_else(found, column, None), "/", "-")
-    # Fractions beyond microseconds are cut off.
-    texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+$", r"\1")
+    # Cut fractions to microseconds, and remove a point without a fraction.
+    texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+$|\.$", r"\1")
     times = _times(texts)
     local = [
         pc.assume_timezone(times, context.zone, ambiguous=which, nonexistent="earliest")
         for which in ("earliest", "latest")
     ]
+    # A time that the zone skips is moved to the end of the gap.
+    never = pc.fill_null(pc.not_equal(pc.local_timestamp(local[0]), times), False)  # noqa: FBT003
     first, last = (pc.cast(pc.cast(part, pa.timestamp("us", "UTC")), pa.string()) for part in local)
     twice = pc.sum(pc.not_equal(first, last)).as_py() or 0
-    return pc.if_else(pc.and_(found, first.is_valid()), first, column), twice
+    # An invalid time (30 February) becomes NULL, and must not be read as UTC instead.
+    return pc.if_else(found, pc.if_else(never, None, first), column), twice, never
 
 
 def _times(texts: pa.Array) -> pa.Array:
@@ -244,7 +264,7 @@ def _time(text: str | None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """How a delimited log is written."""
+    """The format of a delimited log."""
 
     directive: Callable[[Delimited, bytes, Parsed, int], None]
     marks: Sequence[bytes] = ()
@@ -253,7 +273,7 @@ class _Rules:
 
 
 class Delimited:
-    """Lines of fields between delimiters, under a header that names them."""
+    """Lines of delimited fields below a header that names the fields."""
 
     def __init__(self, context: Context, rules: _Rules) -> None:
         self.context = context
@@ -265,7 +285,6 @@ class Delimited:
         self.set_separator = ","
         self.log = context.log
         self.zone: str | None = None
-        self.header = ""
         self.missing = ""
         self.footer = 0
         prefix = context.source.prefix
@@ -274,11 +293,11 @@ class Delimited:
     @property
     def state(self) -> dict[str, Any]:
         """See `Reader.state`."""
-        kept = ("names", "delimiter", "unset", "empty", "set_separator", "log", "zone", "header")
+        kept = ("names", "delimiter", "unset", "empty", "set_separator", "log", "zone")
         return {name: getattr(self, name) for name in (*kept, "missing", "footer")}
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on where another reader has stopped."""
+        """Continue where another reader has stopped."""
         for name, value in state.items():
             setattr(self, name, value)
 
@@ -296,20 +315,23 @@ class Delimited:
                 self.data(piece, line_no, parsed)
             line_no += _count(piece)
             place = end
-        assert place == len(block)  # noqa: S101 - all of it was looked at
+        assert place == len(block)  # noqa: S101 - every byte was read
         return parsed
 
     def _pieces(self, block: bytes) -> Iterator[tuple[bool, int, int]]:
-        """Special lines one by one, and what lies between them."""
-        place, found = 0, dict[bytes, int]()
+        """Yield special lines one by one, and the data between them."""
+        place, header, found = 0, -1, dict[bytes, int]()
         while place < len(block):
             if self.footer or (self.rules.header_first and self.names is None):
                 yield True, place, self._end(block, place)
                 place = self._end(block, place)
                 continue
-            marks = [*self.rules.marks, *([self.header.encode()] if self._repeats else [])]
             special = len(block)
-            for mark in marks:
+            if self.rules.header_first:
+                if header < place:
+                    header = self._next_header(block, place)
+                special = header
+            for mark in self.rules.marks:
                 if found.get(mark, -1) < place:
                     at = 0 if place == 0 and block.startswith(mark) else -1
                     if at < 0:
@@ -323,31 +345,61 @@ class Delimited:
                 yield True, place, self._end(block, place)
                 place = self._end(block, place)
 
-    @property
-    def _repeats(self) -> bool:
-        return self.rules.header_first and bool(self.header)
+    def _next_header(self, block: bytes, place: int) -> int:
+        """Return where the next line that is a header begins, or the block's end."""
+        found = len(block)
+        for name in next(self._needed(), ()):
+            at = place
+            while (hit := block.find(name.encode(), at, found)) >= 0:
+                start, at = max(block.rfind(b"\n", 0, hit) + 1, place), self._end(block, hit)
+                if self.heads(block[start:at].decode("utf-8", "backslashreplace").rstrip("\r\n")):
+                    found = start
+                    break
+        return found
+
+    def heads(self, line: str) -> bool:
+        """Return whether a line names every field without which all lines would be refused."""
+        names, needed = set(self.names_of(line)), list(self._needed())
+        return bool(needed) and all(names & set(places) for places in needed)
+
+    def names_of(self, header: str) -> list[str]:
+        """Split a header."""
+        return [name.strip() for name in header.split(self.context.source.delimiter)]
 
     @staticmethod
     def _end(block: bytes, place: int) -> int:
         return block.find(b"\n", place) + 1 or len(block)
 
     def name_fields(self, names: list[str]) -> None:
-        """Take the header; what the log needs and it does not name makes its lines unusable."""
+        """Store the header; if it lacks a field that the log needs, the lines are refused."""
         self.names = names
         if self.log is None and len(self.context.source.logs) == 1:
             self.log = next(iter(self.context.source.logs))
-        self.missing = ""
+        self.missing = self._lacking(names)
+
+    def _lacking(self, names: Sequence[str]) -> str:
+        """Return why a header is not usable, or an empty text."""
+        for places in self._needed():
+            if not set(places) & {*names, ZONE}:
+                return f"the header has no {' or '.join(places)}"
+        if self.rules.header_first and any(map(_GLUED.search, names)):
+            return (
+                "the header and data are on one line, as early nfdump 1.7 prints them: write the "
+                "log again with line breaks, with a newer version"
+            )
+        return ""
+
+    def _needed(self) -> Iterator[Sequence[str]]:
+        """Yield the places of each field without which every line would be refused."""
         plan = self.context.plans.get(self.log or "")
         if plan is not None:
-            log = plan.log
-            needed = " ".join([log.when, *log.required.values()])
-            for name, place in log.fields.items():
-                if re.search(rf"\b{name}\b", needed) and not (set(place.places) & {*names, ZONE}):
-                    self.missing = f"the header has no {' or '.join(place.places)}"
-                    break
+            needed = " ".join([plan.log.when, *plan.log.required.values()])
+            for name, place in plan.log.fields.items():
+                if re.search(rf"\b{name}\b", needed):
+                    yield place.places
 
     def data(self, block: bytes, first: int, parsed: Parsed) -> None:
-        """Split lines that are all data."""
+        """Split data lines."""
         count = _count(block)
         plan = self.context.plans.get(self.log or "")
         if self.names is None or self.missing or plan is None:
@@ -376,9 +428,8 @@ class Delimited:
             if ZONE in place.places:
                 texts[name] = pa.array([self.zone] * len(numbers), pa.string())
             elif index is None:
-                texts[name] = pa.nulls(
-                    len(numbers), FIELD_TYPES[place.type] if place.type == "list" else pa.string()
-                )
+                kind = FIELD_TYPES[place.type] if place.type == "list" else pa.string()
+                texts[name] = pa.repeat(pa.scalar(place.absent, kind), len(numbers))
             else:
                 texts[name] = self._values(columns[index], place)
         _typed(plan, texts, numbers, parsed, log=str(self.log), context=self.context)
@@ -409,7 +460,7 @@ class Delimited:
         return [self.names.index(name) for name in dict.fromkeys(self.names) if name in places]
 
     def _plain(self, block: bytes) -> Mapping[int, pa.Array] | None:
-        """Split a block without anything odd in it; None if there is any doubt."""
+        """Split a plain block with Arrow; None in case of doubt."""
         assert self.names is not None  # noqa: S101
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
@@ -441,13 +492,13 @@ class Delimited:
                 ),
             )
         except pa.ArrowInvalid:
-            return None  # Another number of fields, bytes that are not UTF-8, a huge line.
+            return None  # A wrong number of fields, bytes that are not UTF-8, or a huge line.
         if table.num_rows != _count(block):
             return None
         return {int(name): table[name].combine_chunks() for name in used}
 
     def _well_quoted(self, block: bytes, quote: str) -> bool:
-        """Whether quotes stand around whole fields only."""
+        """Return whether quotes enclose complete fields only."""
         q, d = re.escape(quote.encode()), re.escape(self.delimiter.encode())
         inner = rb"(?:[^" + q + rb"\n]|" + q + q + rb")*"
         whole = (
@@ -458,7 +509,7 @@ class Delimited:
     def _slow(
         self, block: bytes, numbers: np.ndarray, parsed: Parsed
     ) -> tuple[Mapping[int, pa.Array], np.ndarray]:
-        """Split any block; refuse lines of another width."""
+        """Split any block; refuse lines with a wrong number of fields."""
         assert self.names is not None  # noqa: S101
         lines, _ = split_lines(block)
         blank = _empty(lines)
@@ -494,7 +545,7 @@ class Delimited:
 
 
 def split_quoted(line: str, delimiter: str, quote: str) -> list[str] | None:
-    """The fields of a line, some of them in quotes; None if a quote is not closed."""
+    """Split a line with quoted fields; None if a quote is not closed."""
     q, d = re.escape(quote), re.escape(delimiter)
     fields, place = [], 0
     while True:
@@ -518,7 +569,7 @@ _ESCAPE = re.compile(r"\\\\|(?:\\x[0-9a-fA-F]{2})+")
 
 
 def unescaped(column: pa.Array) -> pa.Array:
-    r"""Texts with Zeek's escapes undone: `\xNN` is a byte of UTF-8, `\\` a backslash."""
+    r"""Decode Zeek's escapes: `\xNN` is a byte of UTF-8, `\\` a backslash."""
     odd = pc.fill_null(pc.match_substring(column, "\\"), False)  # noqa: FBT003
     if not pc.any(odd).as_py():
         return column
@@ -534,7 +585,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _zeek_directive(reader: Delimited, line: bytes, parsed: Parsed, _line_no: int) -> None:
-    """`#fields` names the fields, `#separator`, `#path` and others say how to read them."""
+    """Read a directive: `#fields` names the fields; `#separator`, `#path` etc. set the format."""
     parsed.comments += 1
     text = line.decode("utf-8", "backslashreplace")
     if text.startswith("#separator"):
@@ -558,7 +609,7 @@ def _zeek_directive(reader: Delimited, line: bytes, parsed: Parsed, _line_no: in
 
 
 def _csv_directive(reader: Delimited, line: bytes, parsed: Parsed, line_no: int) -> None:
-    """A header, a comment, or a line of the summary at the end."""
+    """Read a header, a comment, or a line of the summary at the end."""
     source = reader.context.source
     text = line.decode("utf-8", "backslashreplace")
     if reader.footer:
@@ -566,7 +617,6 @@ def _csv_directive(reader: Delimited, line: bytes, parsed: Parsed, line_no: int)
     elif source.header:
         if text.startswith(source.header):
             names = text.removeprefix(source.header).strip(" ").split(source.delimiter)
-            reader.header = text
             reader.name_fields([name for name in names if name or source.delimiter != " "])
         elif source.zone and (match := re.search(source.zone, text)):
             reader.zone = match[1]
@@ -574,17 +624,16 @@ def _csv_directive(reader: Delimited, line: bytes, parsed: Parsed, line_no: int)
         reader.footer = source.footer_lines
     elif reader.names is None and text.startswith(source.comment):
         pass
-    elif reader.names is None:
+    elif reader.names is None or reader.heads(text):
         if not text.strip():
             parsed.blank += 1
             return
-        reader.header = text
-        reader.name_fields([name.strip() for name in text.split(source.delimiter)])
+        reader.name_fields(reader.names_of(text))
         if reader.missing:
             parsed.refused.append(Refused(line_no, reader.missing, text))
             return
-    elif text != reader.header and not (source.comment and text.startswith(source.comment)):
-        # It only begins like the header or the summary.
+    elif not (source.comment and text.startswith(source.comment)):
+        # A data line that only begins like the summary.
         reader.data(line + b"\n", line_no, parsed)
         return
     parsed.comments += 1
@@ -623,13 +672,13 @@ class _Json:
     def read(self, block: bytes, first: int) -> Parsed:
         """See `Reader.read`."""
         parsed, block = _begun(block, first)
-        lines, mended = split_lines(block)
+        lines, escaped = split_lines(block)
         numbers = _numbers(first, len(lines))
-        if mended.any():
-            # Its escapes would be others than JSON's.
-            odd = pa.array(mended)
-            parsed.refused.extend(_refuse(lines.filter(odd), numbers[mended], "not UTF-8"))
-            lines, numbers = lines.filter(pa.array(~mended)), numbers[~mended]
+        if escaped.any():
+            # The escapes of bytes that are not UTF-8 would be mistaken for JSON's.
+            odd = pa.array(escaped)
+            parsed.refused.extend(_refuse(lines.filter(odd), numbers[escaped], "not UTF-8"))
+            lines, numbers = lines.filter(pa.array(~escaped)), numbers[~escaped]
         blank = _blank(lines)
         if blank.any():
             parsed.blank += int(blank.sum())
@@ -637,7 +686,7 @@ class _Json:
         context = self._context
         by = context.source.by
         if self._last and len(lines):
-            # Most likely all lines are of the log that those before them were of.
+            # Most likely all lines belong to the same log as the block before.
             plan = context.plans[self._last]
             fields = context.mapper.json_fields(lines, plan, block, by, self._last)
             if fields is not None:
@@ -659,8 +708,8 @@ class _Json:
         only = next(iter(context.plans)) if len(context.plans) == 1 else ""
         logs = pc.fill_null(logs, context.log or only)
         distinct = pc.unique(logs).to_pylist()
-        said = by and len(distinct) == 1 and distinct[0] in context.plans
-        self._last = distinct[0] if said else ""
+        uniform = by and len(distinct) == 1 and distinct[0] in context.plans
+        self._last = distinct[0] if uniform else ""
         for log in distinct:
             mine = pc.equal(logs, log) if len(distinct) > 1 else None
             some = lines if mine is None else lines.filter(mine)
@@ -673,7 +722,9 @@ class _Json:
             elif log:
                 parsed.skipped[f"{by[0].lstrip('_')} {printable(log)[:60]}"] += len(some)
             else:
-                parsed.refused.extend(_refuse(some, which, f"no {' or '.join(by)} in it"))
+                known = "|".join(context.plans)
+                reason = f"no {' or '.join(by)} in it: say which log with --log {known}"
+                parsed.refused.extend(_refuse(some, which, reason))
         return parsed
 
 
@@ -681,7 +732,7 @@ class _Json:
 
 
 class _Pattern:
-    """Lines that look like a pattern, whose groups are the fields."""
+    """Lines that match a pattern, whose groups are the fields."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -714,7 +765,7 @@ class _Pattern:
             right = found.is_valid().to_numpy(zero_copy_only=False)
             if not right.any():
                 continue
-            # The next block is most likely of the same log.
+            # The next block most likely belongs to the same log.
             self._order.remove(name)
             self._order.insert(0, name)
             taken = found.filter(pa.array(right))
@@ -727,6 +778,6 @@ class _Pattern:
                 texts[field_] = column
             _typed(plan, texts, numbers[right], parsed, log=name, context=self._context)
             lines, numbers = lines.filter(pa.array(~right)), numbers[~right]
-        reason = f"no line of a {self._context.source.title} log"
+        reason = f"not a line of a {self._context.source.title} log"
         parsed.refused.extend(_refuse(lines, numbers, reason))
         return parsed

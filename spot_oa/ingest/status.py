@@ -1,4 +1,4 @@
-"""How far the logs reach: per source and sensor, from the manifest of what was taken."""
+"""Ingest status per source and sensor, from the manifest of ingested logs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DAY = dt.timedelta(days=1)
 
 @dataclass(slots=True)
 class Sensor:
-    """What has come of a sensor.
+    """The ingest status of a sensor.
 
     Attributes:
-        source: Which program writes its logs.
-        sensor: Its name.
-        newest: Pipeline -> its newest event (UTC).
-        files: How many files were taken.
+        source: The program that writes its logs.
+        sensor: The sensor's name.
+        newest: Pipeline -> the sensor's newest event (UTC).
+        files: Number of ingested files.
         rows: Rows of telemetry.
         lines: Lines read in the last day.
         refused: Lines refused in the last day.
@@ -39,12 +39,12 @@ class Sensor:
 
     @property
     def name(self) -> str:
-        """Source and sensor."""
+        """Return `source/sensor`."""
         return f"{self.source}/{self.sensor}"
 
 
 def sensors(settings: Settings, now: dt.datetime | None = None) -> list[Sensor]:
-    """Every sensor of which something was taken."""
+    """Return every sensor that has ingested logs."""
     entries = Store(telemetry_root(settings)).all_entries()
     return _by_sensor(entries, now or dt.datetime.now(dt.UTC))
 
@@ -54,7 +54,8 @@ def _by_sensor(entries: Iterable[Entry], now: dt.datetime) -> list[Sensor]:
     for entry in entries:
         key = entry["source"], entry["sensor"]
         sensor = found.setdefault(key, Sensor(*key, newest={}))
-        sensor.files += 1
+        # A log that grew has more entries, which begin behind the first.
+        sensor.files += entry.get("start", 0) == 0
         sensor.rows += sum(entry["rows"].values())
         taken = dt.datetime.fromisoformat(entry["taken"])
         if now - taken < DAY:
@@ -67,19 +68,19 @@ def _by_sensor(entries: Iterable[Entry], now: dt.datetime) -> list[Sensor]:
 
 
 def taken_of(settings: Settings, pipeline: str, date: dt.date) -> dict[str, Any] | None:
-    """What of a day's telemetry ingest has taken.
+    """Summarise the ingested logs of a day's telemetry.
 
     Args:
         settings: The configuration.
-        pipeline: Whose telemetry.
+        pipeline: The pipeline of the telemetry.
         date: The day (UTC).
 
     Returns:
-        How many logs have rows of the day, their sensors (`zeek/s1`), and how many of their lines
-        were refused; None if no log has any, as when something else writes the telemetry.
+        The number of logs with rows of the day, their sensors (`zeek/s1`), and the number of their
+        refused lines; None without such logs, as when another program writes the telemetry.
     """
     start = dt.datetime.combine(date, dt.time(), dt.UTC)
-    # What is of the day was logged after it began.
+    # Logs with rows of the day were ingested after the day began.
     entries = [
         entry
         for entry in Store(telemetry_root(settings)).all_entries(start.timestamp())
@@ -105,13 +106,13 @@ def _is_of(file: str, pipeline: str, date: dt.date) -> bool:
 def ended_early(
     settings: Settings, pipeline: str, date: dt.date, now: dt.datetime | None = None
 ) -> Iterator[str]:
-    """Sensors whose newest event is older than the end of a day that has just ended.
+    """Find sensors whose newest event is older than the end of the day that has just ended.
 
     Args:
         settings: The configuration.
-        pipeline: Whose telemetry.
-        date: The day; of days further back nobody expects more to come.
-        now: The present.
+        pipeline: The pipeline of the telemetry.
+        date: The day; earlier days return nothing, as no more of their logs are expected.
+        now: The current time.
 
     Yields:
         `zeek/s1 ends 2016-07-08 22:41`.

@@ -1,13 +1,13 @@
-"""Telemetry on its way to its place: staged aside, renamed in, and remembered by content.
+"""Store telemetry: stage files, rename them into place, and record the ingested logs by content.
 
-Below `<raw>/.ingest`, which no reader looks into:
+Files below `<raw>/.ingest`, which readers of telemetry ignore:
 
-    files/<key>.<bytes>.json   what was taken of a log: the manifest entry
-    rejects/<name>.parquet     lines that were not taken
-    seen/<path>.json           size and time of change of files taken, to skip them unread
-    stage-<id>/                being written; its owner holds `stage-<id>/owner`
-    journal-<id>.json          renames that must all happen
-    lock                       held while files are renamed, not while logs are read
+    files/<key>.<bytes>.<hash>.json   the manifest entry of an ingested part of a log
+    rejects/<name>.parquet            refused lines
+    seen/<path>.json                  size and mtime of ingested files: unchanged ones are not read
+    stage-<id>/                       files being written; the writer locks `stage-<id>/owner`
+    journal-<id>.json                 renames that must all be completed
+    lock                              held while files are renamed, not while logs are read
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ Entry = dict[str, Any]
 
 @contextmanager
 def writable(root: Path) -> Iterator[None]:
-    """Make an error of the file system below `root` one of ours."""
+    """Convert file system errors below `root` to `IngestError`."""
     try:
         yield
     except OSError as error:
         where = printable(error.filename or root)
         why = os.strerror(error.errno) if error.errno else printable(error)
         raise IngestError(
-            f"telemetry cannot be written: {where}: {why}; nothing of this log has landed, make "
-            "room or let this user write there",
+            f"telemetry cannot be written: {where}: {why}; this log was not ingested; free disk "
+            "space, or let this user write there",
             transient=True,
         ) from error
 
 
 @dataclass(slots=True)
 class Stage:
-    """Rows of one log on their way, in a folder of their own.
+    """Staged rows of one log, in their own folder.
 
     Attributes:
-        folder: Where they are.
-        digits: Pipeline -> least number of digits of a month, day and hour in paths.
-        rows: (pipeline, hour) -> how many rows; the hour is counted from 1970 (UTC).
+        folder: The folder of the staged files.
+        digits: Pipeline -> minimum number of digits of a month, day and hour in paths.
+        rows: (pipeline, hour) -> number of rows; the hour is counted from 1970 (UTC).
     """
 
     folder: Path
@@ -75,13 +75,13 @@ class Stage:
     _rejects: pq.ParquetWriter | None = None
 
     def add(self, pipeline: str, digits: int, rows: pa.Table, when: pa.Array) -> None:
-        """Hold rows, by the hour; write the largest heaps when there are too many.
+        """Buffer rows by hour; write the largest buffers when they exceed the limit.
 
         Args:
-            pipeline: Whose telemetry.
-            digits: Least number of digits of its partitions.
+            pipeline: The pipeline of the telemetry.
+            digits: Minimum number of digits of its partition values.
             rows: The telemetry.
-            when: Microseconds since 1970 (UTC) of each.
+            when: Microseconds since 1970 (UTC) of each row.
         """
         self.digits[pipeline] = digits
         if rows.num_rows == 0:
@@ -100,7 +100,7 @@ class Stage:
             self._write(max(self._sizes, key=self._sizes.__getitem__))
 
     def reject(self, rows: pa.Table) -> None:
-        """Keep lines that were not taken."""
+        """Store refused lines."""
         if rows.num_rows == 0:
             return
         if self._rejects is None:
@@ -124,10 +124,10 @@ class Stage:
         writer.write_table(held)
 
     def finish(self, name: str) -> dict[str, str]:
-        """Write what is held, and give every file its name.
+        """Write the buffered rows, and name every file.
 
         Args:
-            name: What all names begin with.
+            name: Prefix of all names.
 
         Returns:
             File in the stage -> path below the root.
@@ -151,7 +151,7 @@ class Stage:
         return moves
 
     def drop(self) -> None:
-        """Throw everything away."""
+        """Delete the stage."""
         for writer in (*self._writers.values(), self._rejects):
             if writer is not None:
                 with suppress(OSError, pa.ArrowException):
@@ -162,7 +162,7 @@ class Stage:
 
 
 def hour_folder(pipeline: str, hour: int, digits: int) -> str:
-    """The folder of an hour below the root, as Spot writes it."""
+    """Return the folder of an hour below the root, named as Apache Spot does."""
     when = np.datetime64(hour, "h").item()
     parts = (("y", when.year), ("m", when.month), ("d", when.day), ("h", when.hour))
     return "/".join([pipeline, *(f"{key}={value:0{digits}}" for key, value in parts)])
@@ -170,19 +170,19 @@ def hour_folder(pipeline: str, hour: int, digits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Telemetry below a local folder, and what is known of the logs it came from."""
+    """Telemetry below a local folder, with the manifest of its logs."""
 
     root: Path
     compression: str = "zstd"
 
     @property
     def folder(self) -> Path:
-        """The folder of everything but telemetry."""
+        """Return the folder of everything but telemetry."""
         return self.root / FOLDER
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep all others from renaming files."""
+        """Hold the lock without which no process renames files."""
         with writable(self.root):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / "lock")
@@ -195,54 +195,54 @@ class Store:
     # -- What is known --------------------------------------------------------------------------
 
     def entries(self, key: str) -> list[Entry]:
-        """What was taken of logs that begin with the same line, shortest first."""
+        """Return the entries of logs that begin with the same line, shortest first."""
         found = []
         with suppress(FileNotFoundError):
             for path in (self.folder / "files").iterdir():
                 if path.name.startswith(f"{key}.") and path.suffix == ".json":
                     with suppress(FileNotFoundError):  # Another process may replace it.
-                        found.append(_read(path))
+                        found.append(_entry(path))
         return sorted(found, key=lambda entry: entry["bytes"])
 
     def all_entries(self, since: float = 0) -> list[Entry]:
-        """Everything that was taken, oldest first.
+        """Return all entries, oldest first.
 
         Args:
-            since: Seconds since 1970: only what was taken after that.
+            since: Seconds since 1970; return only entries written after that.
         """
         found = []
         with suppress(FileNotFoundError):
             for path in (self.folder / "files").glob("*.json"):
                 with suppress(FileNotFoundError):
                     if path.stat().st_mtime >= since:
-                        found.append(_read(path))
+                        found.append(_entry(path))
         return sorted(found, key=lambda entry: str(entry["taken"]))
 
     def seen(self, what: str, path: Path) -> bool:
-        """Whether the file is as it was when it was last taken, by its size and time of change."""
+        """Return whether a file is unchanged since its last ingest, by size, mtime and inode."""
         try:
             return bool(_read(self.seen_file(what, path)) == _mark(path))
         except (OSError, ValueError):
             return False
 
     def remember(self, what: str, path: Path, mark: Mapping[str, int]) -> None:
-        """Note that a file was taken as it was at this mark."""
+        """Record that a file was ingested in the state of this mark."""
         with writable(self.root):
             _write(self.seen_file(what, path), mark, sync=False)
 
     def forget_seen(self) -> None:
-        """Look into every file again."""
+        """Make the next ingest read every file again."""
         shutil.rmtree(self.folder / "seen", ignore_errors=True)
 
     def seen_file(self, what: str, path: Path) -> Path:
-        """Where it is noted how a file was when it was taken."""
+        """Return the path where the mark of an ingested file is recorded."""
         digest = hashlib.sha256(f"{what}\0{path.absolute()}".encode("utf-8", "surrogateescape"))
         return self.folder / "seen" / f"{digest.hexdigest()[:32]}.json"
 
     # -- Staging and committing -----------------------------------------------------------------
 
     def stage(self) -> Stage:
-        """A folder for rows on their way; nobody clears it while this process lives."""
+        """Create a stage; no process clears it while this process lives."""
         with self.locked(), writable(self.root):
             folder = self.folder / f"stage-{uuid.uuid4().hex[:12]}"
             folder.mkdir()
@@ -253,13 +253,13 @@ class Store:
     def commit(
         self, stage: Stage, moves: Mapping[str, str], entry: Entry, replaced: Sequence[Entry]
     ) -> None:
-        """Put staged files in their place and remember the log; call it with the lock held.
+        """Move staged files into place and record the log; the caller must hold the lock.
 
         Args:
-            stage: Where they are.
-            moves: What `Stage.finish` gave.
-            entry: What to remember.
-            replaced: Entries that this one takes the place of, with their files.
+            stage: The stage of the files.
+            moves: The result of `Stage.finish`.
+            entry: The manifest entry to write.
+            replaced: Entries that this one replaces, with their files.
         """
         kept = set(moves.values())
         gone = [file for old in replaced for file in old["files"] if file not in kept]
@@ -276,7 +276,7 @@ class Store:
         stage.drop()
 
     def forget(self, entries: Sequence[Entry]) -> None:
-        """Remove what logs have brought; call it with the lock held."""
+        """Remove entries and their files; the caller must hold the lock."""
         self._carry_out(
             {
                 "stage": "",
@@ -307,7 +307,7 @@ class Store:
             if not (stage / staged).exists() and not (self.root / file).exists()
         ]
         if lost:
-            # Somebody has cleared the stage: what is left of this log is worse than nothing.
+            # The stage has been cleared: remove the incomplete rest of this log.
             for file in journal["moves"].values():
                 (self.root / file).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
@@ -315,12 +315,12 @@ class Store:
         for staged, file in journal["moves"].items():
             target = self.root / file
             target.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):  # It was moved before the crash.
+            with suppress(FileNotFoundError):  # Already moved before the crash.
                 (stage / staged).replace(target)
             folders.add(target.parent)
         for file in journal["remove"]:
             (self.root / file).unlink(missing_ok=True)
-            with suppress(OSError):  # Others are in it.
+            with suppress(OSError):  # Not empty.
                 (self.root / file).parent.rmdir()
         for folder in folders:
             _sync(folder)
@@ -331,10 +331,10 @@ class Store:
         path.unlink(missing_ok=True)
 
     def recover(self, *, clear: bool = True) -> None:
-        """Finish what a process that died has begun to commit.
+        """Complete commits of processes that died.
 
         Args:
-            clear: Also clear what such a process had staged.
+            clear: Also clear the stages of such processes.
         """
         if not self.folder.is_dir():
             return
@@ -353,18 +353,19 @@ class Store:
                 try:
                     owner.acquire(timeout=0)
                 except Timeout:
-                    continue  # It is being written.
+                    continue  # Still being written.
                 owner.release()
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def entry_name(entry: Mapping[str, Any]) -> str:
-    """The name of an entry's file."""
-    return f"{entry['key']}.{entry['bytes']}.json"
+    """Return the name of an entry's file."""
+    name: str = entry.get("name") or f"{entry['key']}.{entry['bytes']}.{entry['sha256'][:16]}.json"
+    return name
 
 
 def mark(path: Path) -> dict[str, int]:
-    """A file's size and time of change."""
+    """Return a file's size, modification time and inode."""
     return _mark(path)
 
 
@@ -377,8 +378,14 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
+def _entry(path: Path) -> Entry:
+    """Read an entry; its file may have the shorter name of earlier versions."""
+    entry: Entry = _read(path)
+    return entry | {"name": path.name}
+
+
 def _write(path: Path, value: Any, *, sync: bool = True) -> None:
-    """Write JSON so that it is there whole, or as it was; `sync` makes it outlast a crash."""
+    """Write JSON atomically; `sync` makes it survive a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
     try:

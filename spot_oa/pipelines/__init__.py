@@ -1,8 +1,8 @@
-"""What a pipeline is: one YAML file per pipeline beside this module, read into `Pipeline`.
+"""Pipelines: one YAML file per pipeline next to this module, read into `Pipeline`.
 
-All that differs between flow, proxy and dns outside the SQL models is in those files; a file
-of the same name in `SPOT_OA_PIPELINES_DIR` replaces the one here, so another scorer's columns or
-a fourth pipeline need no code.
+These files contain all differences between flow, proxy and dns outside the SQL models; a file of
+the same name in `SPOT_OA_PIPELINES_DIR` replaces the built-in one, so another scorer's columns or a
+fourth pipeline need no code.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from spot_oa.descriptions import read_description
 from spot_oa.errors import ConfigError, UsageError, printable
 
 Type = Literal["string", "int", "bigint", "float", "double", "timestamp"]
-"""Portable column types: what tables.yml, the descriptions and every engine speak."""
+"""Portable column types, which the descriptions and every engine use."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""A name that is safe in a path and in SQL as it is."""
+"""A name that is safe in a path and in SQL without quoting."""
 
 TAKEN = ("reports", "docs")
-"""Folders beside those of the published pipelines: no pipeline is called so."""
+"""Folders next to those of the published pipelines; a pipeline must not have these names."""
 
 IndicatorType = Literal["address", "name", "uri"]
 
@@ -35,9 +35,9 @@ class _Model(BaseModel):
 class ResultField(_Model):
     """One column of the landed results.
 
-    `index` is its place in the scorer's line, 0-based. A field without an index is one that the
-    scorer does not write: the column is there and NULL. A line whose `required` field is missing
-    or unusable is rejected.
+    `index` is its position in the scorer's line, 0-based. A field without an index is not written
+    by the scorer: the column exists and is NULL. A line whose `required` field is missing or
+    unusable is rejected.
     """
 
     type: Type
@@ -65,16 +65,16 @@ class Results(_Model):
             if field.required and field.index is None:
                 raise ValueError(f"required field {name!r} has no index")
             if field.type == "timestamp":
-                raise ValueError(f"field {name!r}: results hold no timestamp type, take string")
+                raise ValueError(f"field {name!r}: results do not support timestamp; use string")
         return self
 
 
 class Telemetry(_Model):
     """The raw events of a day, partitioned by y, m, d, h.
 
-    `digits` is the least number of digits of m, d and h in the paths of what ingest writes.
-    Telemetry without a column of `needed` is refused: rows are matched or counted by it. One of
-    `unused` is missed by nobody. A warning names what else is missing.
+    `digits` is the minimum number of digits of m, d and h in the paths that ingest writes.
+    Telemetry without a column of `needed` is refused, because rows are matched or counted by it.
+    Columns of `unused` can be missing; a warning names any other missing column.
     """
 
     columns: dict[Name, Type]
@@ -88,17 +88,17 @@ class Telemetry(_Model):
     def _described(self) -> Self:
         for name in (*self.needed, *self.unused):
             if name not in self.columns:
-                raise ValueError(f"{name!r} is needed or unused, but no telemetry column")
+                raise ValueError(f"{name!r} is needed or unused, but not a telemetry column")
         if both := set(self.needed) & set(self.unused):
             raise ValueError(f"{min(both)!r} is needed and unused")
         return self
 
 
 class Related(_Model):
-    """Indicators of the raw events behind the results, which the results themselves lack.
+    """Indicators of raw events behind the results that are not in the results themselves.
 
-    They are the values of the telemetry's `column` in the date's events that have the value of
-    `shares` in common with a result; a column that is looked up as a name compares as names do.
+    They are the values of the telemetry's `column` in the date's events that have the same value of
+    `shares` as a result; columns looked up as names compare like names.
     """
 
     column: Name
@@ -107,65 +107,81 @@ class Related(_Model):
 
 
 class Published(_Model):
-    """How a mart is written: rows in the order of `order_by`, then of all columns."""
+    """A published mart: its rows are sorted by `order_by`, then by all columns."""
 
     order_by: tuple[Name, ...] = ()
 
 
 Comparison = Literal["address", "port", "name", "suffix", "text"]
-"""How an analyst's value is compared with a column: addresses by value, or inside a network
-(`a/b`); names without case and a final dot, a suffix by whole labels; text byte by byte."""
+"""How an analyst's value is compared with a column: addresses by value or by network (`a/b`); names
+without case and final dot, suffixes by complete labels; text byte by byte."""
 
 
 class Match(_Model):
-    """One way to name rows: all values of `by` that are given hold.
+    """One kind of selector: it selects rows that match all given values of `by`.
 
-    A value is looked for in the column of its name, or in any of those that `within` lists.
+    A value is compared with the column of its name, or with any column that `within` lists.
     """
 
     by: dict[Name, Comparison] = Field(min_length=1)
     within: dict[Name, tuple[Name, ...]] = {}
     targets: tuple[Name, ...] = ()
-    """What of the row is labelled; the first of the pipeline's targets if empty."""
+    """The labelled parts of the row; the first of the pipeline's targets if empty."""
     some: bool = False
-    """Values may be left out, all but one."""
+    """Whether values can be omitted, except one."""
     typed: bool = False
-    """The values are typed and not chosen: blanks around them mean nothing."""
+    """Whether values are typed rather than chosen, so that blanks around them are ignored."""
 
     def columns(self, value: str) -> tuple[str, ...]:
-        """The columns in which a value is looked for."""
+        """Return the columns with which a value is compared."""
         return self.within.get(value, (value,))
 
 
+class Stories(_Model):
+    """Tables made from a day's telemetry only if the day has a story."""
+
+    peers: Name | None = None
+    """The model whose column `peer` has addresses to look up in local files, if any."""
+    tables: dict[Name, Published] = Field(min_length=1)
+    """Tables for the day's triage folder; `<pipeline>_storyboard` needs no telemetry."""
+
+
 class Triage(_Model):
-    """What analysts can say of the rows of `<pipeline>_scores`; columns have their names there."""
+    """How analysts can label rows of `<pipeline>_scores`; columns are named as in that table."""
 
     key: tuple[Name, ...] = Field(min_length=1)
-    """What makes a row the same after a rerun: neither score, nor rank, nor what was looked up."""
+    """Columns that identify a row after a rerun: not score, rank or looked up values."""
     landed: dict[Name, Name] = {}
-    """Column -> the results field that it is, where that has another name."""
+    """Column -> its results field, if that has another name."""
     targets: dict[Name, Name] = {"row": "severity"}
-    """What of a row bears a severity -> its column of the triage table. The first one decides
-    whether the row is open; the row's severity is that of the first one that has any."""
+    """Part of a row with a severity -> its column of the triage table. The first target decides
+    whether the row is open; the row's severity is that of the first target that has one."""
     fields: dict[Name, Comparison] = {}
     matches: dict[Name, Match] = {}
-    """Kinds of selectors, beside `rows` and `fields`."""
+    """Kinds of selectors, besides `rows` and `fields`."""
     anchors: dict[Name, tuple[Name, ...]] = {}
-    """What can be investigated where a row is scored High: kind -> its columns."""
+    """Kind of anchor -> its columns; anchors of rows scored High can be investigated."""
     ruled: tuple[Name, ...] = ()
-    """Columns that standing rules may speak of; they come with the results."""
+    """Results columns that standing rules can use."""
     tables: dict[Name, Published] = {}
-    """The tables that go to the day's triage folder."""
+    """Tables for the day's triage folder."""
+    stories: Stories | None = None
+    """More tables on days with a story, if any."""
+
+    @property
+    def all_tables(self) -> dict[str, Published]:
+        """Return the tables of every day and those of days with a story."""
+        return {**self.tables, **(self.stories.tables if self.stories else {})}
 
     @property
     def kinds(self) -> dict[str, Match]:
-        """Every kind of selector that compares values."""
+        """Return every kind of selector that compares values."""
         fields = {"fields": Match(by=self.fields, some=True)} if self.fields else {}
         return {**fields, **self.matches}
 
     @property
     def compared(self) -> dict[str, Comparison]:
-        """The columns that analysts' values are compared with, and how."""
+        """Return the columns that are compared with analysts' values, and how."""
         return {
             column: comparison
             for match in self.kinds.values()
@@ -175,32 +191,32 @@ class Triage(_Model):
 
     @property
     def main_target(self) -> str:
-        """The target that decides whether a row is open."""
+        """Return the target that decides whether a row is open."""
         return next(iter(self.targets))
 
     def target_of(self, column: str) -> str:
-        """The target that a choice of a column's values labels."""
+        """Return the target that is labelled when values of a column are chosen."""
         alone = (match for match in self.matches.values() if list(match.by) == [column])
         targets = next((match.targets for match in alone if match.targets), ())
         return targets[0] if targets else self.main_target
 
 
 class Scoring(_Model):
-    """What the built-in scorer knows of a pipeline: the columns of its model of results.
+    """The built-in scorer's description of a pipeline: the columns of its model of results.
 
-    Those of the results file bear the names of its fields there.
+    Columns of the results file have the names of the file's fields.
     """
 
     reasons: tuple[Name, ...] = Field(min_length=1)
-    """Each has its number in a column of the name, and its bits in one with `b_` before it."""
+    """Reasons; each has its number in a column of its name, and its bits in `b_<name>`."""
     labelled: tuple[Name, ...] = ()
-    """Columns of the scores that tell which group a labelled row belongs to."""
+    """Columns of the scores that determine the group of a labelled row."""
     facts: tuple[Name, ...] = ()
-    """What the texts of the reasons tell of the events behind a row."""
+    """Columns with facts of the events for the texts of the reasons."""
 
 
 class Pipeline(_Model):
-    """One kind of telemetry: what its scorer writes, what is looked up, what is published."""
+    """One kind of telemetry: its results, enrichment and published tables."""
 
     name: Name
     title: str
@@ -212,17 +228,17 @@ class Pipeline(_Model):
     """Enrichment step -> further indicators, from the telemetry."""
     tables: dict[Name, Published]
     docs: dict[Name, Name] = {}
-    """Column of results or telemetry -> dbt's doc block of it, where that has another name."""
+    """Column of results or telemetry -> its dbt doc block, if that has another name."""
     triage: Triage | None = None
-    """What analysts can say of its rows; nothing if it is not described."""
+    """How analysts can label its rows; without it they cannot."""
     scoring: Scoring | None = None
-    """How the built-in scorer's results are read; it does not score it if it is not described."""
+    """The built-in scorer's description; without it the scorer does not support the pipeline."""
 
     @field_validator("name")
     @classmethod
     def _no_folder_of_ours(cls, name: str) -> str:
         if name in TAKEN:
-            raise ValueError(f"{name!r} is a folder beside the published pipelines: take another")
+            raise ValueError(f"{name!r} is a folder next to the published pipelines: use another")
         return name
 
     @model_validator(mode="after")
@@ -233,11 +249,11 @@ class Pipeline(_Model):
             for column in getattr(self.triage, entry):
                 if self.triage.landed.get(column, column) not in self.results.fields:
                     raise ValueError(
-                        f"triage.{entry}: {column!r} is no results field, nor is it in landed"
+                        f"triage.{entry}: {column!r} is not a results field, nor is it in landed"
                     )
         for kind, match in self.triage.matches.items():
             if unknown := set(match.targets) - set(self.triage.targets):
-                raise ValueError(f"triage.matches.{kind}: {min(unknown)!r} is no target")
+                raise ValueError(f"triage.matches.{kind}: {min(unknown)!r} is not a target")
         return self
 
     @model_validator(mode="after")
@@ -248,41 +264,41 @@ class Pipeline(_Model):
         for step, columns in self.enrich.items():
             for column in columns:
                 if column not in self.results.fields:
-                    raise ValueError(f"enrich.{step}: {column!r} is no results field")
+                    raise ValueError(f"enrich.{step}: {column!r} is not a results field")
         for step, related in self.related.items():
             if step not in self.enrich:
-                raise ValueError(f"related.{step}: there is no such step under enrich")
+                raise ValueError(f"related.{step}: enrich has no such step")
             if related.shares not in self.results.fields:
-                raise ValueError(f"related.{step}: {related.shares!r} is no results field")
+                raise ValueError(f"related.{step}: {related.shares!r} is not a results field")
             for column in (related.column, related.shares):
                 if column not in self.telemetry.columns:
-                    raise ValueError(f"related.{step}: {column!r} is no telemetry column")
+                    raise ValueError(f"related.{step}: {column!r} is not a telemetry column")
         return self
 
     def is_name(self, column: str) -> bool:
-        """Whether the results column holds DNS names, which compare without case and final dot."""
+        """Return whether a results column has DNS names, compared without case and final dot."""
         return any(columns.get(column) == "name" for columns in self.enrich.values())
 
     @property
     def results_table(self) -> str:
-        """The landed results, in schema raw."""
+        """Return the table of the landed results, in schema raw."""
         return f"{self.name}_results"
 
     def results_uri(self, ml_uri: str, part: Slice) -> str:
-        """Where the scorer leaves the results of a day below `ml_uri`."""
+        """Return the URI of the scorer's results of a day below `ml_uri`."""
         return f"{self.results_root(ml_uri)}/{part.compact}/scores/{self.results.file}"
 
     @property
     def reasons_table(self) -> str:
-        """Why the built-in scorer has put each result where it is, in schema oa."""
+        """Return the table of the built-in scorer's reasons, in schema oa."""
         return f"{self.name}_reasons"
 
     def reasons_uri(self, ml_uri: str, part: Slice) -> str:
-        """Where the built-in scorer leaves the reasons of a day's results."""
+        """Return the URI of the built-in scorer's reasons of a day."""
         return f"{self.results_root(ml_uri)}/{part.compact}/scores/{self.reasons_table}.jsonl"
 
     def results_root(self, ml_uri: str) -> str:
-        """The folder in which the scorer makes a folder per day."""
+        """Return the parent of the scorer's folders of days."""
         return f"{ml_uri.rstrip('/')}/{self.name}/scored_results"
 
 
@@ -290,7 +306,7 @@ def load_pipelines(extra: Path | None = None) -> dict[str, Pipeline]:
     """Read every pipeline description.
 
     Args:
-        extra: A folder of further `<name>.yml`; one of the same name replaces a built-in.
+        extra: A folder of further `<name>.yml`; one of the same name replaces a built-in one.
 
     Returns:
         Pipelines by name, built-in ones first.
@@ -310,7 +326,7 @@ def get_pipeline(name: str, extra: Path | None = None) -> Pipeline:
     """Find a pipeline by name.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is no pipeline of that name.
         ConfigError: A description is not usable.
     """
     pipelines = load_pipelines(extra)

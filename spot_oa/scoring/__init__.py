@@ -1,4 +1,4 @@
-"""The built-in scorer's Python ends: results and reasons as files, reasons in words, their table.
+"""The built-in scorer's Python part: results and reasons as files, texts of reasons, their table.
 
-What is between them are dbt models (models/scoring).
+The scoring itself is in dbt models (models/scoring).
 """

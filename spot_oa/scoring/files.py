@@ -1,4 +1,4 @@
-"""The scorer's results as the file that a run lands, and their reasons as a file beside it."""
+"""Write the scorer's results as the file that a run lands, with a second file of their reasons."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from spot_oa.whole_files import WRITE_ERRORS, read_whole, write_whole
 _BREAKS = re.compile(r"[\t\r\n]+")
 NULL = "null"
 SCHEMA = "oa_scoring"
-"""Where dbt builds the scorer's models."""
+"""The schema of the scorer's dbt models."""
 
 
 def scoring_of(pipeline: Pipeline) -> Scoring:
-    """What the scorer knows of a pipeline.
+    """Return the scorer's description of a pipeline.
 
     Raises:
-        ConfigError: It knows nothing.
+        ConfigError: The pipeline has none.
     """
     if pipeline.scoring is None:
         raise ConfigError(
-            f"the built-in scorer does not know the pipeline {pipeline.name}: have another scorer "
-            "write its results"
+            f"the built-in scorer does not support the pipeline {pipeline.name}; have another "
+            "scorer write its results"
         )
     return pipeline.scoring
 
 
 def rows_table(pipeline: Pipeline) -> Table:
-    """The model of the results, as far as it is read here."""
+    """Return the columns of the model of results that are read here."""
     scoring = scoring_of(pipeline)
     bits = [f"b_{name}" for name in scoring.reasons]
     columns: dict[str, Type] = {
@@ -49,18 +49,31 @@ def rows_table(pipeline: Pipeline) -> Table:
         **dict.fromkeys(scoring.reasons, "int"),
         "feedback": "double",
         **dict.fromkeys(("label_of_group", "label_of_service", "label_of_habit"), "int"),
+        "is_known_bad": "int",
+        **dict.fromkeys(("day_events", "day_memory", "day_scored", "day_is_answered"), "bigint"),
         **dict.fromkeys(scoring.facts, "string"),
     }
     return Table(SCHEMA, f"score_{pipeline.name}_rows", columns)
 
 
-def profile_table(pipeline: Pipeline) -> Table:
-    """The model that has rows of every date that the scorer remembers."""
-    return Table(SCHEMA, f"score_{pipeline.name}_profile", dict(YMD))
+def state_tables(pipeline: Pipeline) -> tuple[Table, Table]:
+    """Return the state models for later dates: what each client has used, and reasons' frequencies.
+
+    The second has rows for every date whose state is stored.
+    """
+    name = pipeline.name
+    seen: dict[str, Type] = {"kind": "string", "way": "string", "e": "bigint", "item": "bigint"}
+    profile: dict[str, Type] = {"way": "string", "reason": "string", "v": "int"}
+    counts: dict[str, Type] = {"share": "bigint", "entities": "bigint"}
+    flags: dict[str, Type] = {"is_of_memory": "int", "has_memory": "int"}
+    return (
+        Table(SCHEMA, f"score_{name}_seen", {**seen, "days": "bigint", **YMD}),
+        Table(SCHEMA, f"score_{name}_profile", {**profile, **counts, **flags, **YMD}),
+    )
 
 
 def reasons_table(pipeline: Pipeline) -> Table:
-    """Why each landed result is where it is: written by Python, published beside the day."""
+    """Return the table of each landed result's reasons, written by Python and published."""
     scoring = scoring_of(pipeline)
     bits = {f"bits_{name}": f"Bits of the reason {name}." for name in scoring.reasons}
     columns: dict[str, Type] = {
@@ -75,13 +88,13 @@ def reasons_table(pipeline: Pipeline) -> Table:
         **YMD,
     }
     docs = {
-        "row_key": "Hash of the row's key columns, which labels stick to.",
-        "bits": "How surprising the row is, the scorer's bits in all. Rows that a limit has pushed "
-        "behind the others keep theirs.",
-        "events": "How many events of the date are like it: the same client, peer and service.",
-        "reason": "The strongest reasons in words, each with its bits.",
-        "label": "Which label of an earlier date acted on it. Empty if none did.",
-        "feedback": "Bits that labels have added or taken.",
+        "row_key": "Hash of the row's key columns, by which labels refer to rows.",
+        "bits": "How surprising the row is, in total bits. A limit that moves a row behind others "
+        "does not change them.",
+        "events": "Number of the date's events with the same client, peer and service.",
+        "reason": "The strongest reasons as text, each with its bits.",
+        "label": "The label of an earlier date that applied to the row. Empty if there is none.",
+        "feedback": "Bits added or subtracted by labels.",
         **bits,
     }
     return Table(
@@ -94,7 +107,7 @@ def reasons_table(pipeline: Pipeline) -> Table:
 
 
 def fields_of(pipeline: Pipeline) -> dict[str, Any]:
-    """The fields of the results file, in their order."""
+    """Return the fields of the results file, in order."""
     fields = {
         name: field for name, field in pipeline.results.fields.items() if field.index is not None
     }
@@ -102,11 +115,11 @@ def fields_of(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def results_text(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The results file, as spot-ml would have written it: tab separated, without quotes.
+    """Return the results file as spot-ml would write it: tab separated, without quotes.
 
     Args:
         pipeline: Describes the file.
-        rows: Rows of the scorer's model, in their order.
+        rows: Rows of the scorer's model, in order.
     """
     return "".join(_lines(pipeline, rows)).encode()
 
@@ -122,7 +135,7 @@ def _lines(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]]) -> Iterator[st
 
 
 def as_text(value: Any) -> str:
-    """A value as it stands in the file; what would break its line or columns is a blank."""
+    """Format a value for the file; replace tabs and line ends by blanks."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return NULL
     return _BREAKS.sub(" ", str(value))
@@ -138,17 +151,17 @@ def write(
     """Write results and reasons of a date, the results last.
 
     Returns:
-        Where the results are.
+        The URI of the results.
 
     Raises:
-        LandingError: One of them cannot be written; the old results stand.
+        LandingError: A file cannot be written; the old results are unchanged.
     """
     uri = pipeline.results_uri(ml_uri, part)
     digest = hashlib.sha256()
     lines = []
     for row, line in zip(reasons, results.splitlines(keepends=True), strict=True):
         digest.update(line)
-        # What landing has read, should it end with this line: other results have other reasons.
+        # The hash that landing computes if it stops after this line; it ties reasons to results.
         marked = {**row, "sha256": digest.hexdigest()}
         lines.append(json.dumps(marked, ensure_ascii=False) + "\n")
     try:
@@ -165,17 +178,17 @@ def write(
 def read_reasons(
     pipeline: Pipeline, part: Slice, ml_uri: str, sha256: str, landed: int
 ) -> pa.Table:
-    """The reasons of landed results, as rows of `reasons_table` without the slice.
+    """Read the reasons of landed results, as rows of `reasons_table` without the slice columns.
 
     Args:
-        pipeline: Has a description of its scoring.
+        pipeline: A pipeline with a description of its scoring.
         part: The day.
         ml_uri: Where the results were read.
-        sha256: Of the results that were landed: reasons of others are not theirs.
-        landed: How many results were landed.
+        sha256: Hash of the landed results; reasons of other results are ignored.
+        landed: Number of landed results.
 
     Returns:
-        No rows if there are no reasons of these results.
+        The rows; none if the file has no reasons of these results.
 
     Raises:
         LandingError: The file cannot be read.
@@ -199,26 +212,28 @@ def read_reasons(
 
 
 def labels_table(pipeline: Pipeline) -> Table:
-    """Labelled rows of earlier dates, as a date's scoring reads them."""
+    """Return the table of labelled rows of earlier dates, which scoring reads."""
     scoring = scoring_of(pipeline)
     named = {name: name for name in pipeline.results.fields}
     if pipeline.triage is not None:
         named |= pipeline.triage.landed
     docs = {
         "label_no": "Number of the label, in the order in which labels were given.",
-        "severity": "1 High, 2 Medium, 3 Low.",
+        "severity": "1 High, 2 Medium, 3 Low; 0 is not a label, but a reputation verdict.",
         "author": "Who gave the label.",
-        "weight": "What the label still weighs on the date, in millionths.",
-        "row_age": "Days from the labelled row's date to the scored one.",
-        "is_new_service": "1 if the row was surprising for a service new to its client.",
-        "is_new_peer": "1 if the row was surprising for a peer new to its client.",
-        "is_new_to_network": "1 if the row was surprising for a peer new to the network.",
+        "weight": "Weight of the label on the date, in millionths.",
+        "row_age": "Number of remembered dates from the labelled row's date on.",
+        "is_new_service": "1 if the row was surprising because the service was new to its client.",
+        "is_new_peer": "1 if the row was surprising because the peer was new to its client.",
+        "is_new_to_network": "1 if the row was surprising because the peer was new to the network.",
+        "known_bad": "The client or peer that a reputation service rated high, if severity is 0.",
         **{name: f"The row's {name}." for name in scoring.labelled},
     }
     columns: dict[str, Type] = {
         **dict.fromkeys(docs, "int"),
         "author": "string",
         "weight": "bigint",
+        "known_bad": "string",
         **{name: pipeline.results.fields[named[name]].type for name in scoring.labelled},
         **YMD,
     }
@@ -226,6 +241,7 @@ def labels_table(pipeline: Pipeline) -> Table:
         "raw",
         f"{pipeline.name}_score_labels",
         columns,
-        "One row per author and labelled row of an earlier date, for the scorer.",
+        "One row per author and labelled row of an earlier date, and per row and endpoint of an "
+        "earlier date that a reputation service rated high, for the scorer.",
         docs,
     )

@@ -1,4 +1,4 @@
-"""Reasons in words, with the numbers of the events behind them."""
+"""Texts of the scorer's reasons, with numbers from the events."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from spot_oa.errors import printable
 
 LEAST = 0.5
-"""Reasons of fewer bits are not told."""
+"""Reasons with fewer bits are not shown."""
 MOST = 3
-"""So many reasons are told."""
+"""Maximum number of reasons in a text."""
 LONGEST = 80
-"""Characters of a name from traffic that a text shows."""
+"""Maximum number of characters of a name from traffic."""
 REGULAR = 4
-"""From this number on gaps deviate by less than half their mean."""
+"""From this value on, gaps deviate by less than half their mean."""
 FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(("up", "long", "sublen", "frame", "urilen"), "much"),
     **dict.fromkeys(("beacon", "fan", "ports", "miss", "names", "nx"), "often"),
 }
-"""Of these only the strongest of a family counts; all other reasons add up."""
+"""Reason -> its family; only the strongest reason of a family counts, all others add up."""
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _KIBI = 1024
 _HOUR, _MINUTE = 3600, 60
@@ -29,13 +29,13 @@ Row = Mapping[str, Any]
 
 
 def counted(row: Row, reasons: tuple[str, ...], much: float, inbound: float) -> dict[str, float]:
-    """The bits that each reason has brought its row, the most first; those of 0 are left out.
+    """Return the bits of each reason of a row, most first, without reasons of 0 bits.
 
     Args:
         row: A row of the scorer's model: `b_<reason>` and `way`.
         reasons: Names of the pipeline's reasons.
-        much: The weight of how much was sent.
-        inbound: The weight of what comes in from outside.
+        much: Weight of the family `much`.
+        inbound: Weight of inbound connections.
     """
     weight = inbound if row["way"] == "in" else 1.0
     found: dict[str, float] = {}
@@ -49,31 +49,31 @@ def counted(row: Row, reasons: tuple[str, ...], much: float, inbound: float) -> 
             best[family] = bits, name
     for family, (bits, name) in best.items():
         found[name] = bits * weight * (much if family == "much" else 1.0)
-    kept = {name: bits for name, bits in found.items() if bits > 0}
-    return dict(sorted(kept.items(), key=lambda item: (-item[1], reasons.index(item[0]))))
+    positive = {name: bits for name, bits in found.items() if bits > 0}
+    return dict(sorted(positive.items(), key=lambda item: (-item[1], reasons.index(item[0]))))
 
 
-def told(row: Row, bits: Mapping[str, float], service: str, days: int) -> str:
-    """The strongest reasons of a row: `tcp/1177 used by 1 of 21 clients in 2 days (+5.9); ...`.
+def reason_text(row: Row, bits: Mapping[str, float], service: str, days: int) -> str:
+    """Describe a row's strongest reasons: `tcp/1177 used by 1 of 21 clients in 2 days (+5.9); ...`.
 
     Args:
         row: A row of the scorer's model.
-        bits: What `counted` gives for it.
-        service: What the row's service is called.
-        days: Days that are compared, with that of the row.
+        bits: The result of `counted` for the row.
+        service: Display name of the row's service.
+        days: Number of compared days, including the row's day.
 
     Returns:
-        At most `MOST` reasons of `LEAST` bits or more; empty if there is none.
+        At most `MOST` reasons of `LEAST` bits or more; empty without such reasons.
     """
     shown = [name for name, value in bits.items() if value >= LEAST][:MOST]
-    peer = _name(row["p_text"])
+    peer, service = _name(row["p_text"]), _name(service)
     return "; ".join(
         f"{_TEXTS[name](row, service, peer, days)} (+{bits[name]:.1f})" for name in shown
     )
 
 
 def size(count: float) -> str:
-    """A number of bytes: `4.7 GiB`."""
+    """Format a number of bytes: `4.7 GiB`."""
     unit = 0
     while count >= _KIBI and unit < len(_UNITS) - 1:
         count /= _KIBI
@@ -82,7 +82,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time: `12 s`, `4.5 min`, `0.9 h` from half an hour on."""
+    """Format a duration: `12 s`, `4.5 min`, `0.9 h` from half an hour on."""
     if seconds < 2 * _MINUTE:
         return f"{seconds:.0f} s"
     if seconds < _HOUR / 2:
@@ -91,7 +91,8 @@ def duration(seconds: float) -> str:
 
 
 def _name(text: object) -> str:
-    shown = printable(text)
+    # Semicolons separate reasons, so replace those in text from traffic.
+    shown = printable(text).replace(";", ",")
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
 
 
@@ -105,13 +106,13 @@ def _of_clients(row: Row, column: str, days: int) -> str:
 
 
 def _times(sent: float, usual_bin: int) -> str:
-    """How many times the usual: the middle of the median's bin, to one digit."""
+    """Format the ratio to the usual amount, the middle of the median's bin, to one digit."""
     factor = sent / (0.75 * 2.0**usual_bin)
     digits = 10 ** max(len(str(int(factor))) - 1, 0)
     return f"{int(factor / digits + 0.5) * digits:,}"
 
 
-def _up(row: Row, service: str, peer: str, days: int) -> str:  # noqa: ARG001 - one shape for all
+def _up(row: Row, service: str, peer: str, days: int) -> str:  # noqa: ARG001 - common signature
     sent = float(row["bytes_up"])
     usual = int(row["usual_up"] or 0)
     if not usual:

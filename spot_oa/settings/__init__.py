@@ -1,6 +1,6 @@
 """Configuration: a class per stage, joined in `Settings`.
 
-What needs the settings of one stage only takes that stage's class.
+Code that needs the settings of one stage only takes the class of that stage.
 """
 
 from __future__ import annotations
@@ -60,32 +60,32 @@ SECRET = ("services", "proxy", "maxmind_license_key", "impala_password", "spark_
 
 
 def _project_dir() -> Path:
-    """The top of a checkout, or what a wheel carries of it."""
+    """Return the dbt project: the root of a checkout, or the copy in a wheel."""
     package = Path(__file__).resolve().parent.parent
-    carried = package / "project"
-    return carried if carried.is_dir() else package.parent
+    bundled = package / "project"
+    return bundled if bundled.is_dir() else package.parent
 
 
 class RunSettings(Stage):
-    """A run: what it reads, takes and publishes."""
+    """A run: its input, limits and output."""
 
     home: Path = Path("spot-oa-home")
-    """Everything below, unless set apart; `$HOME` in this page."""
+    """The folder of all files without their own setting; `$HOME` in this page."""
     ml_uri: str = ""
     """ML results, any fsspec URL: a path, `webhdfs://`, `hdfs://`, `s3://` ... (`$HOME/ml`)."""
     limit: int = Field(default=500, ge=0)
-    """How many results a run takes."""
+    """Maximum number of results that a run lands."""
     data_dir: Path = Path()
-    """The published files (`$HOME/data`)."""
+    """The folder of the published files (`$HOME/data`)."""
     reports: bool = True
     """Whether a run writes the report of its day, `<data>/reports/<YYYYMMDD>.html`."""
     retry_delays: NumberList = (10, 60, 300)
-    """Seconds before each retry of a step that failed for a passing reason (Prefect only)."""
+    """Seconds before each retry of a step that failed with a transient error (Prefect only)."""
     pipelines_dir: Path | None = None
-    """A folder of pipeline descriptions that replace or join the built-in ones of the same
-    name."""
+    """A folder of pipeline descriptions, in addition to the built-in ones; one of the same name
+    replaces the built-in one."""
     project_dir: Path = Field(default_factory=_project_dir)
-    """The folder that holds dbt_project.yml: the checkout, or what the wheel carries, if unset."""
+    """The folder of dbt_project.yml; the checkout, or the copy in the wheel, if unset."""
 
     @model_validator(mode="before")
     @classmethod
@@ -106,17 +106,17 @@ class RunSettings(Stage):
 
     @property
     def cache_dir(self) -> Path:
-        """Where answers, feeds and budgets are kept between runs."""
+        """Return the folder of answers, feeds and budgets, which are stored between runs."""
         return self.home / "cache"
 
     @property
     def spill_dir(self) -> Path:
-        """Where the embedded engine puts what exceeds its memory limit, for as long as it runs."""
+        """Return the folder to which DuckDB spills data beyond its memory limit."""
         return self.home / "spill"
 
     @property
     def target_dir(self) -> Path:
-        """Where dbt keeps what it compiles and remembers."""
+        """Return dbt's target folder, for compiled SQL and artifacts."""
         return self.home / "dbt"
 
 
@@ -152,23 +152,23 @@ class Settings(
     NameSettings,
     AnalystSettings,
 ):
-    """All stages: read once at the edge and handed in. Paths left unset lie below `home`."""
+    """All stages, read once at program start and passed on. Unset paths are below `home`."""
 
     _misspelt: tuple[str, ...] = PrivateAttr(default=())
 
     def model_post_init(self, context: Any) -> None:
-        """Look for variables that are not settings, when the others are read."""
+        """Also find variables that are not settings."""
         super().model_post_init(context)
         self._misspelt = tuple(misspelt(type(self)))
 
     @property
     def misspelt(self) -> Sequence[str]:
-        """Variables that look like settings and are none, a line each."""
+        """Return a warning line for each variable that looks like a setting but is not one."""
         return self._misspelt
 
     @property
     def lock(self) -> Path:
-        """What the lock of a run stands beside; it is this machine's."""
+        """Return the path to which the name of the run's lock file is appended; always local."""
         return self.warehouse if self.target == "duckdb" else self.home / self.target
 
 
@@ -182,7 +182,7 @@ def load_settings(**overrides: Any) -> Settings:
         The frozen settings.
 
     Raises:
-        ConfigError: A value is not usable. The message names the variable.
+        ConfigError: A value is not usable; the message names the variable.
     """
     try:
         return Settings(**overrides)
@@ -202,14 +202,14 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def home_is_set() -> bool:
-    """Whether somebody said where home is, in the environment or in `.env`."""
+    """Return whether SPOT_OA_HOME is set, in the environment or in `.env`."""
     return "spot_oa_home" in variables(Settings)
 
 
 def handed_on(settings: Settings) -> dict[str, str]:
-    """The environment in which a program in another folder reads these settings.
+    """Return an environment in which a program in another folder reads these settings.
 
-    It is this process's, with the variables of `.env`, and every path absolute.
+    It is this process's environment, plus the variables of `.env`, with absolute paths.
     """
     plain: dict[str, str] = {}
     for name in type(settings).model_fields:

@@ -1,4 +1,4 @@
-"""Settings of what analysts do to published days."""
+"""Settings of labels, triage, notebooks and feedback."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ class AnalystSettings(Stage):
     """Labels: the analysts' store, the triage folders, feedback to the scorer."""
 
     analyst_db: Path = Path()
-    """The store of what analysts did, a local file that only grows (`$HOME/analyst.sqlite`)."""
+    """The store of analysts' actions, a local append-only file (`$HOME/analyst.sqlite`)."""
     analyst_journal: Literal["wal", "delete"] = "wal"
-    """SQLite's journal; `delete` where the store has to be on a network file system."""
+    """SQLite's journal mode; `delete` if the store has to be on a network file system."""
     triage_dir: Path = Path()
-    """What analysts made of the published days (`$HOME/triage`)."""
+    """The folder of analysts' labels and stories by published day (`$HOME/triage`)."""
     rules_dir: Path = Path()
-    """Standing rules, a `<pipeline>.yml` each (`$HOME/context/rules`; below the context)."""
+    """The folder of standing rules, one `<pipeline>.yml` per pipeline (`$HOME/context/rules`; below
+    the context)."""
     notebooks_dir: Path = Path()
-    """The notebooks of each day, `<pipeline>/<YYYYMMDD>/` (`$HOME/ipynb`)."""
+    """The folder of each day's notebooks, `<pipeline>/<YYYYMMDD>/` (`$HOME/ipynb`)."""
     templates_dir: Path | None = None
-    """A folder of notebook templates, `<pipeline>/<Name>_master.py` or `.ipynb`, that replace or
-    join the built-in ones of the same name."""
+    """A folder of notebook templates, `<pipeline>/<Name>_master.py` or `.ipynb`, in addition to the
+    built-in ones; one of the same name replaces the built-in one."""
     author: str = Field(default="", max_length=64)
-    """Whose actions these are; the user of the operating system if empty."""
+    """Author of the recorded actions; the operating system's user if empty."""
     feedback_uri: str = ""
-    """Where the scorer reads feedback, as an fsspec URL: spot-ml's folder above the pipelines'."""
+    """Where the scorer reads feedback, an fsspec URL: spot-ml's folder above the pipelines'."""
     feedback_pipelines: WordList = ("proxy", "dns")
-    """Pipelines whose feedback goes to the scorer."""
+    """Pipelines whose feedback is written for the scorer."""
     feedback_days: int = Field(default=7, ge=0)
-    """Rows of so many earlier days go to the scorer with those of the day."""
+    """Number of earlier days whose rows are written with those of the day."""
     feedback_rows: int = Field(default=5000, ge=1)
-    """The most rows that go to the scorer at a time."""
+    """Maximum number of rows written at a time."""
 
     @property
     def who(self) -> str:
-        """Whose actions these are."""
+        """Return the author of actions."""
         if self.author.strip():
             return self.author.strip()
         try:

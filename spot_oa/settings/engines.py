@@ -1,4 +1,4 @@
-"""Where the tables are: the embedded engine, or a cluster."""
+"""Settings of the warehouse: DuckDB, Impala or Spark, and telemetry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMAS = (
     "oa_compat",
     "main",
 )
-"""Schema names in the warehouse: its file's stem must be none of them."""
+"""Schema names in the warehouse; the file's stem must not be one of them."""
 
 
 class WarehouseSettings(Stage):
@@ -29,29 +29,28 @@ class WarehouseSettings(Stage):
     target: Literal["duckdb", "impala", "spark"] = "duckdb"
     """The engine, a target of profiles.yml."""
     warehouse: Path = Path()
-    """The file of the embedded engine (`$HOME/warehouse.duckdb`)."""
+    """DuckDB's database file (`$HOME/warehouse.duckdb`)."""
     memory_limit: str = Field(default="80%", pattern=r"^[0-9]+(\.[0-9]+)?\s*(%|[KMGT]i?B)$")
-    """The most memory that the embedded engine takes, a share or a size (`4GB`); it spills the rest
-    to `$HOME/spill`."""
+    """Maximum memory of DuckDB, a share or a size (`4GB`); data beyond it is spilled to
+    `$HOME/spill`."""
     threads: int = Field(default=2, ge=1)
-    """How many models dbt builds at a time."""
+    """Number of models that dbt builds at a time."""
     lock_timeout: float = Field(default=3600, ge=0)
     """Seconds to wait for another run to release the warehouse."""
     schema_prefix: SqlName = ""
-    """Put before the name of every database that the project makes, as in `spot_oa_` (not on
-    duckdb)."""
+    """Prefix of all databases that the project creates, such as `spot_oa_` (not on duckdb)."""
 
     @model_validator(mode="after")
     def _warehouse_is_no_schema(self) -> Self:
         if self.warehouse.stem.lower() in SCHEMAS:
             raise ValueError(
-                f"SPOT_OA_WAREHOUSE={self.warehouse}: the file may not be named like a schema "
-                f"({', '.join(SCHEMAS)}), because DuckDB could not tell them apart"
+                f"SPOT_OA_WAREHOUSE={self.warehouse}: the file must not be named like a schema "
+                f"({', '.join(SCHEMAS)}), because DuckDB confuses the two; use another name"
             )
         return self
 
     def database(self, schema: str) -> str:
-        """What a schema of the project is called on the target."""
+        """Return the name of a schema of the project on the target."""
         return f"{self.schema_prefix}{schema}"
 
 
@@ -59,15 +58,15 @@ class TelemetrySettings(WarehouseSettings):
     """Telemetry."""
 
     raw_uri: str = ""
-    """Telemetry as Parquet, `<uri>/<pipeline>/y=/m=/d=/h=/`, on duckdb and spark (`$HOME/raw`): a
-    local folder, on spark any fsspec URL that the cluster reads too."""
+    """Folder of telemetry as Parquet, `<uri>/<pipeline>/y=/m=/d=/h=/`, on duckdb and spark
+    (`$HOME/raw`): a local folder; on spark any fsspec URL that the cluster can read."""
     telemetry_schema: SqlName = ""
     """The database of the telemetry tables; the project's own `raw` if empty (not on duckdb)."""
     telemetry_tables: dict[SqlName, SqlName] = Field(default={})
-    """Pipeline -> its telemetry table, where it has another name:
+    """Pipeline -> its telemetry table, if it has another name:
     `SPOT_OA_TELEMETRY_TABLES__<PIPELINE>` (not on duckdb)."""
     telemetry_refresh: bool = True
-    """Refresh the telemetry table before a day is run, because others may have written to it (not
+    """Refresh the telemetry table before a run, because another program may have written to it (not
     on duckdb)."""
 
     @model_validator(mode="after")
@@ -81,7 +80,7 @@ class TelemetrySettings(WarehouseSettings):
         return self
 
     def telemetry_table(self, pipeline: str) -> str:
-        """The table with a pipeline's raw events, with its database."""
+        """Return the qualified name of the table of a pipeline's raw events."""
         database = self.telemetry_schema or self.database("raw")
         return f"{database}.{self.telemetry_tables.get(pipeline, pipeline)}"
 
@@ -104,19 +103,18 @@ class ImpalaSettings(Stage):
     impala_tls: bool = False
     """Use TLS; the certificate is always checked."""
     impala_ca: FilePath | None = None
-    """Certificates to trust, PEM; those that the system trusts if unset."""
+    """Trusted certificates, PEM; the system's if unset."""
     impala_http: bool = False
-    """Use HTTP as transport, as through Knox or another proxy."""
+    """Use HTTP as transport, for example through Knox or another proxy."""
     impala_http_path: str = "cliservice"
-    """The path, over HTTP."""
+    """The URL path, over HTTP."""
     impala_timeout: float = Field(default=600, gt=0)
     """Seconds to wait for the daemon's next bytes (not over HTTP)."""
     impala_options: dict[str, str] = Field(default={})
-    """Query options of every session, dbt's too: `SPOT_OA_IMPALA_OPTIONS__<OPTION>`, as
-    `SYNC_DDL=true` behind a load balancer, `REQUEST_POOL` for admission control."""
+    """Query options of every session, also dbt's: `SPOT_OA_IMPALA_OPTIONS__<OPTION>`, for example
+    `SYNC_DDL=true` behind a load balancer, or `REQUEST_POOL` for admission control."""
     impala_staging_uri: str = ""
-    """A folder, as an fsspec URL, for rows on their way into tables; they go in SQL text if
-    empty."""
+    """A folder to stage rows in, an fsspec URL; if empty, rows are sent in SQL text."""
     impala_staging_location: str = ""
     """The same folder as Impala names it, if that does not follow from the URL."""
 
@@ -140,10 +138,10 @@ class SparkSettings(Stage):
     spark_port: int = Field(default=10000, ge=1, le=65535)
     """The thrift server's port."""
     spark_auth: Literal["nosasl", "plain", "ldap", "gssapi"] = "plain"
-    """How to log in: `plain` where the server asks nobody (NONE) or by a class of its own (CUSTOM);
-    `gssapi` is Kerberos and needs the package `kerberos` and a ticket."""
+    """How to log in: `plain` for a server with authentication NONE or CUSTOM; `gssapi` is Kerberos
+    and needs the package `kerberos` and a ticket."""
     spark_user: str = ""
-    """The user; that of the operating system if empty."""
+    """The user; the operating system's user if empty."""
     spark_password: SecretStr | None = None
     """The user's password."""
     spark_kerberos_service: str = "spark"
@@ -151,19 +149,18 @@ class SparkSettings(Stage):
     spark_tls: bool = False
     """Use TLS; the certificate is always checked."""
     spark_ca: FilePath | None = None
-    """Certificates to trust, PEM; those that the system trusts if unset."""
+    """Trusted certificates, PEM; the system's if unset."""
     spark_http: bool = False
-    """Use HTTP as transport, as through Knox or another proxy."""
+    """Use HTTP as transport, for example through Knox or another proxy."""
     spark_http_path: str = "cliservice"
-    """The path, over HTTP."""
+    """The URL path, over HTTP."""
     spark_timeout: float = Field(default=600, gt=0)
     """Seconds to wait for the thrift server's next bytes (not over HTTP)."""
     spark_options: dict[str, str] = Field(default={})
-    """Spark properties of every session, dbt's too, as JSON:
+    """Spark properties of every session, also dbt's, as JSON:
     `{"spark.sql.shuffle.partitions": "400"}`."""
     spark_staging_uri: str = ""
-    """A folder, as an fsspec URL, for rows on their way into tables; they go in SQL text if
-    empty."""
+    """A folder to stage rows in, an fsspec URL; if empty, rows are sent in SQL text."""
     spark_staging_location: str = ""
     """The same folder as Spark names it, if that does not follow from the URL."""
 

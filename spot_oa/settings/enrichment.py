@@ -1,4 +1,4 @@
-"""What is looked up, where, and how long that may take."""
+"""Settings of enrichment: sources, services, and time limits."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class ContextSettings(Stage):
     """The folder of `iploc.csv`, `ipranges.csv`, `networkcontext.csv` and `reputation/*.csv`, all
     optional (`$HOME/context`)."""
     internal_domains: WordList = ()
-    """Names under these domains are never sent to a service."""
+    """Domains whose names are never sent to a service."""
 
 
 class GeoSettings(Stage):
     """Geo databases."""
 
     geo_db: PathList = ()
-    """`.mmdb` files, separated by commas: City, ASN, ISP, Domain, or flat ones; for each field
-    `iploc.csv` counts first, then the files in this order."""
+    """`.mmdb` files, separated by commas: City, ASN, ISP, Domain, or flat ones. Each field comes
+    from `iploc.csv` if present there, else from the first file that has it."""
     dbip_url: str = "https://download.db-ip.com/free"
-    """Where `spot-oa geo fetch` finds DB-IP's databases."""
+    """Base URL of DB-IP's databases for `spot-oa geo fetch`."""
     maxmind_url: str = "https://download.maxmind.com/geoip/databases"
-    """Where `spot-oa geo fetch` finds MaxMind's databases."""
+    """Base URL of MaxMind's databases for `spot-oa geo fetch`."""
     maxmind_account_id: str = ""
-    """Your account at MaxMind."""
+    """Your MaxMind account ID."""
     maxmind_license_key: SecretStr | None = None
-    """Your licence key of that account."""
+    """Your licence key for that account."""
     maxmind_editions: WordList = ("GeoLite2-City", "GeoLite2-ASN")
-    """Which of MaxMind's databases to fetch."""
+    """MaxMind databases to fetch."""
 
 
 class ReputationSettings(Stage):
@@ -44,17 +44,17 @@ class ReputationSettings(Stage):
 
     services: dict[str, dict[str, Any]] = Field(default={})
     """Services in use and their options: `SPOT_OA_SERVICES__<NAME>__<OPTION>`, or
-    `SPOT_OA_SERVICES__<NAME>=on` if a service needs none."""
+    `SPOT_OA_SERVICES__<NAME>=on` for a service without options."""
     service_seconds: float = Field(default=120, gt=0)
-    """How long one service may take in a run; what is not asked by then is reported so."""
+    """Time limit of a service in a run, in seconds; the run reports lookups that it skips then."""
     service_threads: int = Field(default=4, ge=1, le=16)
-    """How many requests to one service run at a time."""
+    """Maximum number of parallel requests to a service."""
     ttl_suspicious: float = Field(default=24, ge=0)
-    """Hours for which a verdict of severity 2 or 3 is not asked for again."""
+    """Hours for which a verdict of severity 2 or 3 is cached."""
     ttl_harmless: float = Field(default=72, ge=0)
-    """Hours for which any other verdict is not asked for again."""
+    """Hours for which any other verdict is cached."""
     ttl_not_found: float = Field(default=24, ge=0)
-    """Hours for which an indicator that a service does not know is not asked for again."""
+    """Hours for which the answer that a service does not know an indicator is cached."""
 
     @field_validator("services", mode="before")
     @classmethod
@@ -81,24 +81,24 @@ class HttpSettings(Stage):
     http_timeout: float = Field(default=20, gt=0)
     """Seconds to wait for a server's next bytes."""
     http_attempts: int = Field(default=3, ge=1)
-    """How often a request is made that fails with 429, 5xx or no answer."""
+    """Maximum number of attempts of a request that fails with 429, 5xx or no answer."""
     retry_after_max: float = Field(default=30, ge=0)
-    """The longest Retry-After, in seconds, that is waited for."""
+    """Maximum Retry-After, in seconds, that a request waits."""
     proxy: SecretStr | None = None
     """URL of the proxy."""
     ca_bundle: FilePath | None = None
-    """Certificates to trust instead of the ones that come with requests."""
+    """Trusted certificates, instead of those of requests."""
 
 
 class NameSettings(Stage):
     """Names of addresses by reverse DNS."""
 
     dns_resolver: str = ""
-    """Address (`a`, `a:port`, `[a]:port`) of the resolver that names internal addresses; none is
-    asked if empty."""
+    """Address (`a`, `a:port`, `[a]:port`) of the resolver for names of internal addresses; none is
+    used if empty."""
     dns_public: bool = False
-    """Also ask for names of addresses that are not internal: their owners can see it."""
+    """Also look up names of addresses that are not internal; their owners can see this."""
     dns_budget: int = Field(default=500, ge=0)
-    """How many addresses the resolver is asked for in a run."""
+    """Maximum number of addresses to look up in a run."""
     dns_seconds: float = Field(default=30, gt=0)
-    """How long the resolver may take in a run."""
+    """Time limit of reverse DNS in a run, in seconds."""

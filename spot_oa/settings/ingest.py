@@ -1,4 +1,4 @@
-"""Logs that become telemetry."""
+"""Settings of ingest."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from spot_oa.settings.sources import Stage, WordList
 
 
 class IngestInput(BaseModel):
-    """Logs that the deployment takes: `SPOT_OA_INGEST__<NAME>__<OPTION>`.
+    """Logs that the deployment ingests: `SPOT_OA_INGEST__<NAME>__<OPTION>`.
 
-    `paths` are files, folders and patterns as a shell has them; `open` says whether files may still
-    grow, `drop_query` that queries of URIs are left out.
+    `paths` are files, folders and shell patterns; with `open` files may still grow; `drop_query`
+    drops the queries of URIs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,12 +31,12 @@ class IngestSettings(Stage):
     """Ingest."""
 
     ingest: dict[str, IngestInput] = Field(default_factory=dict)
-    """Logs that `ingest/hourly` takes: `SPOT_OA_INGEST__<NAME>__SOURCE` and `__PATHS` of each, and
-    `__SENSOR`, `__TIMEZONE`, `__LOG`, `__OPEN`, `__DROP_QUERY` if need be ([ingest](ingest.md))."""
+    """Logs that `ingest/hourly` ingests: `SPOT_OA_INGEST__<NAME>__SOURCE` and `__PATHS` of each,
+    optionally `__SENSOR`, `__TIMEZONE`, `__LOG`, `__OPEN`, `__DROP_QUERY` ([ingest](ingest.md))."""
     ingest_uri: str = ""
-    """Where ingest brings telemetry, for an engine on a cluster: the folder above those of the
-    tables `raw.<pipeline>`, any fsspec URL ([ingest](ingest.md)). Without it telemetry stays in
+    """Where ingest delivers telemetry for an engine on a cluster: the folder above those of the
+    tables `raw.<pipeline>`, any fsspec URL ([ingest](ingest.md)). If empty, telemetry stays in
     `SPOT_OA_RAW_URI`."""
     sources_dir: Path | None = None
-    """A folder of descriptions of log sources that replace or join the built-in ones of the same
-    name."""
+    """A folder of descriptions of log sources, in addition to the built-in ones; one of the same
+    name replaces the built-in one."""

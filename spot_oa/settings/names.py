@@ -1,4 +1,4 @@
-"""Find variables that look like settings and are not: they would have no effect, unnoticed."""
+"""Find variables that look like settings but are not: without a warning a typo has no effect."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from spot_oa.errors import printable
 from spot_oa.settings.sources import Stage, variables
 
 ELSEWHERE = ("reference_dir", "bin")
-"""What the tests read: names, or beginnings of names."""
+"""Names, or beginnings of names, of variables that only the tests read."""
 
 
 def misspelt(settings: type[Stage]) -> Iterator[str]:
-    """Name each variable of the environment and `.env` that is not a setting, and the nearest one.
+    """Report variables of the environment and `.env` that are not settings, with the nearest one.
 
     Args:
-        settings: The class that has all settings.
+        settings: The class of all settings.
 
     Yields:
-        One line each.
+        One line per variable.
     """
     nested = {name for name, f in settings.model_fields.items() if get_origin(f.annotation) is dict}
     prefix = str(settings.model_config["env_prefix"])
@@ -30,18 +30,20 @@ def misspelt(settings: type[Stage]) -> Iterator[str]:
         known = field in nested if dots else field in settings.model_fields
         if not known and not name.startswith(ELSEWHERE):
             near = _nearest(name, settings.model_fields, nested)
-            advice = f"did you mean {prefix}{near.upper()}?" if near else "docs/settings.md has all"
+            advice = (
+                f"did you mean {prefix}{near.upper()}?" if near else "see docs/settings.md for all"
+            )
             shown = printable(f"{prefix}{name.upper()}")
             yield f"{shown} is not a setting and has no effect; {advice}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that is most like this one; nothing if none is."""
+    """Return the known word that is most similar, or an empty string."""
     return next(iter(get_close_matches(word, list(known), 1)), "")
 
 
 def _nearest(name: str, known: Iterable[str], nested: Iterable[str]) -> str:
-    """The same for a setting, whose options follow `__`."""
+    """Return the most similar setting; its options follow `__`."""
     for field in nested:
         if name.startswith(f"{field}_") and not name.startswith(f"{field}__"):
             return f"{field}__{name.removeprefix(f'{field}_')}"

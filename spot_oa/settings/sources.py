@@ -1,4 +1,4 @@
-"""Read values from the environment and `.env`. Nothing else reads the environment."""
+"""Read values from the environment and `.env`; no other module reads the environment."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ NumberList = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_split_numbe
 WordList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
 PathList = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)]
 SqlName = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]*)?$")]
-"""A name that is safe in SQL as it is, or none."""
+"""A name that is safe in SQL without quoting, or empty."""
 
 
 def is_word(value: str | None, word: str) -> bool:
-    """Whether a variable holds this word, in any case."""
+    """Return whether a variable's value is this word, in any case."""
     return value is not None and value.strip().lower() == word
 
 
 def secret(value: Any) -> Any:
-    """An option of a service, whatever its type, as SecretStr; names in lower case."""
+    """Convert an option of a service, of any type, to SecretStr; names to lower case."""
     if isinstance(value, dict):
         return {str(name).lower(): secret(option) for name, option in value.items()}
     if isinstance(value, SecretStr):
@@ -56,7 +56,7 @@ def secret(value: Any) -> Any:
 
 
 class _AsWritten(EnvSettingsSource):
-    """Leaves the values of options as they are: a key like `12e45` is not a number."""
+    """Leaves the values of options unchanged: a key like `12e45` is not a number."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
         return super().decode_complex_value(field_name, field, value) if field else value
@@ -64,7 +64,7 @@ class _AsWritten(EnvSettingsSource):
     def explode_env_vars(
         self, field_name: str, field: FieldInfo, env_vars: Mapping[str, str | None]
     ) -> dict[str, Any]:
-        """Nest the variables of a field; `on` gives way to options, options give way to `off`."""
+        """Nest the variables of a field; options override `on`, and `off` overrides options."""
         if field_name != "services":
             return super().explode_env_vars(field_name, field, env_vars)
         prefix = f"{self.env_prefix}{field_name}".lower()
@@ -110,7 +110,7 @@ class Stage(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Where values come from, the first that has one wins."""
+        """Return the sources of values; the first that has a value wins."""
         return (
             init_settings,
             _AsWritten(settings_cls),
@@ -120,7 +120,7 @@ class Stage(BaseSettings):
 
 
 def variables(settings: type[Stage]) -> list[str]:
-    """The names, in lower case, of all variables with the prefix of settings."""
+    """Return the lower-case names of all variables with the prefix of settings."""
     sources = (_AsWritten(settings), _AsWrittenInFile(settings))
     prefix = str(settings.model_config["env_prefix"]).lower()
     names = {name for source in sources for name in source.env_vars}
@@ -128,7 +128,7 @@ def variables(settings: type[Stage]) -> list[str]:
 
 
 def handed_on_with(settings: type[Stage], values: Mapping[str, str]) -> dict[str, str]:
-    """The environment with the variables of `.env`, and with these values of settings."""
+    """Return the environment with the variables of `.env` and these values of settings."""
     prefix = str(settings.model_config["env_prefix"]).lower()
     found = _AsWrittenInFile(settings).env_vars
     written = {

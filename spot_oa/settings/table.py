@@ -1,4 +1,4 @@
-"""`python -m spot_oa.settings.table > docs/settings.md`: the settings as a page."""
+"""Write the page of settings: `python -m spot_oa.settings.table > docs/settings.md`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from spot_oa.settings.sources import Stage
 HEAD = """# Settings
 
 Environment variables, or lines of a `.env` file in the working directory. Lists are separated by
-commas. `$HOME` stands for `SPOT_OA_HOME`. Never shown: {secrets}.
+commas. `$HOME` is the value of `SPOT_OA_HOME`. Never shown: {secrets}.
 
-This page is made from the classes in `spot_oa/settings`: `python -m spot_oa.settings.table`.
+This page is generated from the classes in `spot_oa/settings`: `python -m spot_oa.settings.table`.
 """
 
 BELOW_HOME = re.compile(r" \((`\$HOME[^`]*`)(?:; [^)]*)?\)")
-"""How a description names a default that lies below SPOT_OA_HOME."""
+"""Matches a default below SPOT_OA_HOME in a description."""
 
 
 def page() -> Iterator[str]:
-    """The page, line by line: a table per stage."""
+    """Yield the lines of the page: a table per stage."""
     secrets = ", ".join(f"`SPOT_OA_{name.upper()}`" for name in SECRET)
     yield HEAD.format(secrets=secrets)
     for stage in STAGES:
@@ -46,7 +46,7 @@ def page() -> Iterator[str]:
 
 
 def descriptions(stage: type[Stage]) -> Mapping[str, str]:
-    """What the docstring below each of the stage's own fields says, on one line."""
+    """Return the docstring below each of the stage's own fields, on one line."""
     (tree,) = ast.parse(inspect.getsource(stage)).body
     found = {}
     for field, below in pairwise(tree.body if isinstance(tree, ast.ClassDef) else []):

@@ -1,8 +1,8 @@
-"""What a source of logs is: one YAML file per source beside this module, read into `Source`.
+"""Sources of logs: one YAML file per source next to this module, read into `Source`.
 
-A description says how the lines of a log are read into fields, and which SQL expression over these
-fields gives each column of a pipeline's telemetry. A file of the same name in
-`SPOT_OA_SOURCES_DIR` replaces the one here, so another format needs no code.
+A description defines how the lines of a log are parsed into fields, and the SQL expression over
+these fields for each column of a pipeline's telemetry. A file of the same name in
+`SPOT_OA_SOURCES_DIR` replaces the built-in one, so another format needs no code.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from spot_oa.pipelines import Name
 MACROS = Path(__file__).parent / "macros.sql"
 
 FieldType = Literal["text", "int", "bigint", "double", "list", "instant", "local"]
-"""`list` is several texts; numbers are read by the grammar of `spot_oa.numbers`.
+"""`list` is several texts; numbers are parsed as in `spot_oa.numbers`.
 
-`instant` is a time: epoch seconds or milliseconds, or ISO 8601, in UTC if it names no zone. `local`
-is the same, but a time that names no zone is of the machine that wrote it.
+`instant` is a time: epoch seconds or milliseconds, or ISO 8601, in UTC if it has no zone. `local`
+is the same, but a time without a zone is in the zone of the machine that wrote it.
 """
 
 TIMES: Mapping[str, str] = {
@@ -42,7 +42,7 @@ TIMES: Mapping[str, str] = {
     "p_date": "date_text(when_)",
     "p_time": "clock_text(when_)",
 }
-"""The columns of telemetry that say when; a description need not name them."""
+"""The time columns of telemetry -> their expressions; descriptions can omit them."""
 
 
 def _several(value: Any) -> Any:
@@ -63,29 +63,30 @@ class _Model(BaseModel):
 
 
 class LogField(_Model):
-    """Where a field stands: the first of the places that is there.
+    """Where to find a field: the first existing place.
 
     A place is the name of a column, of a group of the pattern, or of a JSON key; `$.a.b` is a
-    path into JSON.
+    path into JSON. Without any of them, every line of a delimited log has the value `absent`.
     """
 
     places: Words = Field(alias="from", min_length=1)
     type: FieldType = "text"
+    absent: str | None = None
 
 
 class Log(_Model):
-    """One kind of line, and what becomes of it.
+    """One kind of log line, and its mapping to telemetry.
 
     Attributes:
-        pipeline: Whose telemetry it becomes.
+        pipeline: The pipeline of the telemetry.
         files: Pattern of the names of its files, for folders.
-        pattern: What a line looks like, with a named group per field (reader `pattern`).
-        fields: Our name -> where it stands.
+        pattern: Pattern of a line, with a named group per field (reader `pattern`).
+        fields: Our name -> where to find the field.
         let: Names for expressions that several columns share, in order.
-        when: The event's start, a timestamp in UTC: `when_` in what follows.
-        where: Reason -> condition of lines that are left out, and counted.
-        required: What must be there -> its expression; a line without it is refused.
-        columns: Column of the telemetry -> its expression. Columns not named are NULL.
+        when: The event's start, a timestamp in UTC; the expressions below refer to it as `when_`.
+        where: Reason -> condition of lines that are skipped, and counted.
+        required: Name -> expression that must have a value; a line without it is refused.
+        columns: Column of the telemetry -> its expression. Other columns are NULL.
     """
 
     pipeline: Name
@@ -103,24 +104,25 @@ class Source(_Model):
     """A program that writes logs.
 
     Attributes:
-        name: What it is called on the command line.
-        title: What it is called in prose.
-        reader: How its lines are read.
+        name: Name on the command line.
+        title: Name in prose.
+        reader: The format of its lines.
         logs: Its logs by name.
-        by: JSON keys that say which log a line belongs to, the first that is there.
-        timezone: The zone of text times that name none; without it the user has to say.
-        delimiter: What stands between fields (csv).
-        quote: What stands around fields, doubled inside them (csv).
-        unset: Texts that mean that there is no value (csv).
-        header: What the line with the names of the fields begins with; if empty it is the first
-            line (csv).
-        zone: Pattern of a comment that names the zone of the times, in its group (csv).
-        prefix: Pattern of what a relay may have put before each line, beginning with `^` (csv).
-        comment: What other comment lines begin with (csv, pattern).
-        footer: The line that begins the summary at the end of a file (csv).
-        footer_lines: How many lines the summary has after that.
-        hint: What to do about a file that has no usable header.
-        drop_query: Whether queries of URIs, which may hold secrets, are left out.
+        by: JSON keys that name the log of a line; the first existing key counts.
+        timezone: The zone of text times without a zone; if missing, the user has to give it.
+        delimiter: Delimiter of fields (csv).
+        quote: Quote character of fields, doubled inside them (csv).
+        unset: Texts for a missing value (csv).
+        header: Beginning of the line with the names of the fields; if empty, that is the first line
+            (csv).
+        zone: Pattern of a comment with the zone of the times in its group; without one,
+            the zone is UTC (csv).
+        prefix: Pattern of a relay's prefix of each line, beginning with `^` (csv).
+        comment: Beginnings of other comment lines (csv, pattern).
+        footer: The first line of the summary at the end of a file (csv).
+        footer_lines: Number of further lines of the summary.
+        hint: Advice for a file that fails as a whole.
+        drop_query: Whether to drop queries of URIs, which may contain secrets.
     """
 
     name: Name
@@ -154,29 +156,36 @@ class Source(_Model):
                     raise ValueError(f"logs.{name}.{what}: {error}") from error
                 groups = set(compiled.groupindex)
             if (self.reader == "pattern") != (log.pattern is not None):
-                raise ValueError(f"logs.{name}.pattern: it goes with reader pattern, and only that")
+                raise ValueError(f"logs.{name}.pattern: reader pattern needs it, others reject it")
             for field, place in log.fields.items():
+                if place.absent is not None and (
+                    self.reader not in ("csv", "zeek") or place.type == "list"
+                ):
+                    raise ValueError(
+                        f"logs.{name}.fields.{field}.absent: only single values of readers csv and "
+                        "zeek can have it"
+                    )
                 missing = set(place.places) - groups
                 if log.pattern is not None and missing:
                     raise ValueError(
                         f"logs.{name}.fields.{field}: the pattern has no group {min(missing)!r}"
                     )
         if self.reader == "ndjson" and len(self.logs) > 1 and not self.by:
-            raise ValueError("by: several logs need a key that says which a line belongs to")
+            raise ValueError("by: with several logs, give a key that names the log of a line")
         return self
 
     @property
     def version(self) -> str:
-        """A mark of the description, which changes with it."""
-        told = self.model_dump_json().encode() + MACROS.read_bytes()
-        return hashlib.sha256(told).hexdigest()[:12]
+        """Return a hash of the description and the macros."""
+        content = self.model_dump_json().encode() + MACROS.read_bytes()
+        return hashlib.sha256(content).hexdigest()[:12]
 
 
 def check_zone(name: str) -> str:
-    """Make sure that a time zone is known.
+    """Check that a time zone exists.
 
     Raises:
-        UsageError: It is not.
+        UsageError: The time zone is unknown.
     """
     try:
         ZoneInfo(name)
@@ -191,7 +200,7 @@ def load_sources(extra: Path | None = None) -> dict[str, tuple[Source, Path]]:
     """Read every description of a source.
 
     Args:
-        extra: A folder of further `<name>.yml`; one of the same name replaces a built-in.
+        extra: A folder of further `<name>.yml`; one of the same name replaces a built-in one.
 
     Returns:
         Sources and their files by name, built-in ones first.
@@ -211,7 +220,7 @@ def get_source(name: str, extra: Path | None = None) -> tuple[Source, Path]:
     """Find a source by name, and the file that describes it.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is no source of that name.
         ConfigError: A description is not usable.
     """
     sources = load_sources(extra)

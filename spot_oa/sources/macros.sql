@@ -9,8 +9,8 @@ create macro instant(x) as coalesce(
         when regexp_full_match(x, '[+-]?\d+(\.\d*)?([eE][+-]?\d+)?') then try_cast(x as decimal(28, 9))
     end),
     timezone('UTC', case
-        when regexp_full_match(x, '\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(\.\d*)? ?(Z|[+-]\d\d(:?\d\d)?)?')
-        then try_cast(x as timestamptz)
+        when regexp_full_match(x, '\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(\.\d*)? ?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?')
+        then try_cast(regexp_replace(x, ' ([Z+-])', '\1') as timestamptz)
     end)
 );
 create macro second_text(t) as strftime(t, '%Y-%m-%d %H:%M:%S');
@@ -59,8 +59,16 @@ create macro extension_of(path) as or_dash(regexp_extract(path, '\.([A-Za-z0-9]+
 -- As spot-ingest builds it.
 create macro full_uri(host, path, query) as host
     || case when length(path) > 1 then path else '' end || case when length(query) > 1 then query else '' end;
--- Digits only: what is no number of a port is none.
-create macro number_of(x) as case when regexp_full_match(trim(x), '[0-9]{1,9}') then cast(trim(x) as bigint) end;
+create macro trimmed(x) as trim(x, concat(' ', chr(9)));
+-- What no column holds: it becomes NULL there, and is counted.
+create macro unfit() as 9223372036854775807;
+-- A number in a text field, as spot_oa.numbers reads it.
+create macro number_of(x) as case
+    when trimmed(x) <> '' then coalesce(case
+        when regexp_full_match(trimmed(x), '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?')
+        then try_cast(trunc(try_cast(trimmed(x) as double)) as bigint)
+    end, unfit())
+end;
 create macro port_number(x) as case
-    when regexp_full_match(x, '0x[0-9a-fA-F]{1,8}') then hex(x) else number_of(x)
+    when regexp_full_match(x, '0x[0-9a-fA-F]{1,8}') then coalesce(hex(x), unfit()) else number_of(x)
 end;

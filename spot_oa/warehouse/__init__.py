@@ -1,6 +1,6 @@
-"""The warehouse: the only room that opens connections to an engine.
+"""The warehouse: the only package that opens connections to an engine.
 
-`open_warehouse` hands out the engine that the settings name; everybody else speaks `Warehouse`.
+`open_warehouse` returns the engine that the settings name; other packages use only `Warehouse`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from spot_oa.warehouse.tables import Table
 
 
 class SliceWriter(Protocol):
-    """Collects the new rows of a slice; they replace the old ones when the block ends well."""
+    """Collects the new rows of a slice; they replace the old ones when the block succeeds."""
 
     def append(self, table: Table, rows: pa.Table) -> None:
         """Add rows by column name, without the slice columns; missing columns are NULL."""
         ...
 
     def fill(self, table: Table, **values: object) -> None:
-        """Set columns of all rows of the slice, those appended already and those to come."""
+        """Set columns of all rows of the slice, appended before or after this call."""
         ...
 
 
@@ -44,22 +44,22 @@ class Hour(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """What was made of the telemetry of some dates."""
+    """Result of `Warehouse.expose_telemetry`."""
 
     without: Sequence[dt.date]
-    """The dates for which there is none."""
+    """The dates without telemetry."""
     warnings: Sequence[str] = ()
-    """What is left out, is missing or does not fit, a line each."""
+    """Files left out, missing columns and values that do not fit, one line each."""
 
 
 class Warehouse(Protocol):
-    """What the steps need of an engine. Each call opens and closes its own connection."""
+    """Engine operations that the steps use. Each call opens and closes its own connection."""
 
     def exists(self) -> bool:
-        """Whether an earlier run has made it.
+        """Return whether an earlier run has created the warehouse.
 
         Raises:
-            WarehouseError: It cannot be reached, or there is none and none can be made.
+            WarehouseError: It cannot be reached, or it is missing and cannot be created.
         """
         ...
 
@@ -75,96 +75,95 @@ class Warehouse(Protocol):
         """Make `raw.<pipeline>` show the telemetry of these dates, in place.
 
         Raises:
-            ConfigError: There is no place for it, or it lacks a column that the pipeline needs.
-            WarehouseError: It cannot be read.
+            ConfigError: Its folder or table is missing, or lacks a column that the pipeline needs.
+            WarehouseError: The telemetry cannot be read.
         """
         ...
 
     def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
-        """Have the engine see the files of these hours, which others have written.
+        """Make the engine see files of these hours that another process has written.
 
         Raises:
-            WarehouseError: It refuses.
+            WarehouseError: The engine rejects the statement.
         """
         ...
 
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
-        """The newest day of which there is telemetry; None if there is none.
+        """Return the newest day with telemetry, or None.
 
         Raises:
-            SpotOaError: There is no place for it, or it cannot be read.
+            SpotOaError: The folder or table of the telemetry is missing or cannot be read.
         """
         ...
 
     def telemetry_columns(self, pipeline: Pipeline, date: dt.date) -> Sequence[str]:
-        """The described columns that the newest file of a day with telemetry has.
+        """Return the described columns that the newest file of a day with telemetry has.
 
         Raises:
-            SpotOaError: It cannot be read.
+            SpotOaError: The telemetry cannot be read.
         """
         ...
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
-        """Something that JSON can hold and that changes when the day's telemetry does.
+        """Return a JSON-serialisable value that changes when the day's telemetry changes.
 
-        None if that is not known: then the day counts as changed.
+        None if the state is unknown: then the day counts as changed.
         """
         ...
 
     def replacing(self, part: Slice, *tables: Table) -> AbstractContextManager[SliceWriter]:
         """Replace the slice in all these tables.
 
-        On DuckDB at once or not at all. An engine without transactions replaces table by table,
-        each at once; dying between two of them leaves an old slice beside a new one, which the
-        rerun replaces.
+        DuckDB replaces all tables in one transaction. An engine without transactions replaces each
+        table atomically; a crash between two tables leaves some with the old slice until the rerun.
 
         Raises:
-            WarehouseError: It could not be written.
+            WarehouseError: The rows could not be written.
         """
         ...
 
     def add(self, table: Table, rows: pa.Table) -> None:
-        """Add rows for good: all or none of them, beside whatever is there.
+        """Append rows to those of the table, all or none of them.
 
         Args:
-            table: One that no run clears.
-            rows: Its columns by name, those of the slice too; missing columns are NULL.
+            table: A table that no run clears.
+            rows: Columns by name, including the slice columns; missing columns are NULL.
 
         Raises:
-            WarehouseError: They could not be written.
+            WarehouseError: The rows could not be written.
         """
         ...
 
     def latest(
         self, table: Table, by: str, count: int, pipeline: str | None = None
     ) -> list[dict[str, Any]]:
-        """The rows with the highest values of a column, highest first.
+        """Return the rows with the highest values of a column, highest first.
 
         Args:
-            table: Any that Python writes.
+            table: Any table that Python writes.
             by: The column.
             count: Maximum number of rows.
-            pipeline: Only rows of this one, if given.
+            pipeline: Only rows of this pipeline, if given.
 
         Raises:
-            WarehouseError: They could not be read.
+            WarehouseError: The rows could not be read.
         """
         ...
 
-    def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
-        """The distinct values of a text column in the slice, by rank, without NULL."""
+    def distinct(self, table: Table, column: str, part: Slice, by: str = "rank") -> list[str]:
+        """Return the distinct non-NULL values of a text column of a slice, by their least `by`."""
         ...
 
     def rows(self, table: Table, columns: Sequence[str], part: Slice) -> list[tuple[Any, ...]]:
-        """Some columns of the rows of a slice, by rank."""
+        """Return columns of the rows of a slice, ordered by rank."""
         ...
 
     def dates(self, table: Table) -> list[dt.date]:
-        """The dates of which a table has rows, in order; none if the table is missing."""
+        """Return the dates that a table has rows of, in order; none if the table is missing."""
         ...
 
     def related(self, pipeline: Pipeline, related: Related, part: Slice) -> list[str]:
-        """The distinct values of `Related` in the slice, in alphabetical order, without NULL."""
+        """Return the distinct non-NULL values of `Related` in the slice, in alphabetical order."""
         ...
 
     def export(
@@ -186,7 +185,7 @@ class Warehouse(Protocol):
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse of the configured target; nothing is opened before it is used."""
+    """Return the warehouse of the configured target; it connects on first use."""
     if settings.target == "duckdb":
         from spot_oa.warehouse.duckdb.warehouse import DuckDBWarehouse  # noqa: PLC0415 - one engine per run
 
@@ -202,18 +201,18 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
         return HiveServer2Warehouse(settings, Spark(settings))
     raise ConfigError(
-        f"SPOT_OA_TARGET={settings.target}: there is no such engine; take duckdb, impala or spark"
+        f"SPOT_OA_TARGET={settings.target}: unknown engine; use duckdb, impala or spark"
     )
 
 
 def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[SpotOaError]]:
-    """Have dbt, in this process, log in as we do while the block runs.
+    """While the block runs, make dbt's connections in this process through our own login code.
 
-    dbt-impala and dbt-spark check no certificates, and take TLS and HTTP with some ways to log in
-    only.
+    dbt-impala and dbt-spark do not check certificates, and support TLS and HTTP only with some
+    authentication methods.
 
     Yields:
-        The errors that dbt's connections have raised so far: dbt itself keeps only their text.
+        The errors that dbt's connections have raised so far: dbt itself preserves only their text.
     """
     if settings.target == "impala":
         from spot_oa.warehouse.hiveserver2.impala import connections_of_dbt  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""Fields of log lines in, rows of telemetry out: DuckDB in memory, without a warehouse file.
+"""Map fields of log lines to rows of telemetry with an in-memory DuckDB.
 
-The SQL is made of a source's description only. Text from logs is data in Arrow tables, and the
-connection can read nothing else.
+The SQL comes only from a source's description. Text from logs is passed as data in Arrow tables,
+and the connection has no external access.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ AHEAD = dt.timedelta(days=1)
 IMPLAUSIBLE = "time is not plausible"
 _DECIMAL = pa.decimal128(28, 9)
 _MILLISECONDS = 9_200_000_000_000_000_000
-"""Nanoseconds that the lower word of a decimal holds; what is more may be epoch milliseconds."""
+"""Nanoseconds that the lower word of a decimal holds; larger values may be epoch milliseconds."""
 _CODES = {"dns_type": "dns_types.csv", "dns_rcode": "dns_rcodes.csv"}
 _FORBIDDEN = re.compile(
     r"\bselect\b|\bfrom\s+\w+\s*\(|;|--|/\*"
@@ -60,12 +60,12 @@ WITHOUT_QUERY = {
     "fulluri": "regexp_replace({}, '[?].*', '', 's')",
     "referer": "regexp_replace({}, '[?].*', '', 's')",
 }
-"""How columns leave queries of URIs out."""
+"""Column -> SQL that removes the query from its URI."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the lines of a log are mapped: checked SQL, and the columns that come out."""
+    """The checked SQL that maps the lines of a log, and the columns of its result."""
 
     log: Log
     pipeline: Pipeline
@@ -73,22 +73,22 @@ class Plan:
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns of the telemetry."""
+        """Return the columns of the telemetry."""
         columns = self.pipeline.telemetry.columns.items()
         return pa.schema([(name, ARROW_TYPES[kind]) for name, kind in columns])
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of lines.
+    """The result of mapping lines.
 
     Attributes:
         rows: The telemetry, in the order of the lines.
         line_no: The line of each row.
         when: The start of each row's event, microseconds since 1970 (UTC).
-        skipped: Reason of every line left out; NULL elsewhere. One per line.
-        refused: Reason of every line refused; NULL elsewhere. One per line.
-        unfit: Column -> how many values did not fit its type, and are NULL.
+        skipped: Per line, why it was skipped, or NULL.
+        refused: Per line, why it was refused, or NULL.
+        unfit: Column -> number of values that did not fit its type and became NULL.
     """
 
     rows: pa.Table
@@ -100,7 +100,7 @@ class Mapped:
 
 
 class Mapper:
-    """The connection, and what descriptions may use in it. One per process, for one thread."""
+    """The connection with the macros that descriptions may use. One per process and thread."""
 
     def __init__(self, seeds: Path, threads: int = 1, memory_limit: str = "80%") -> None:
         self._connection = duckdb.connect(
@@ -118,16 +118,16 @@ class Mapper:
     def plan(
         self, source: Source, name: str, path: Path, pipelines: Mapping[str, Pipeline]
     ) -> Plan:
-        """Check a log of a description, and make its SQL.
+        """Check a log of a description, and build its SQL.
 
         Args:
             source: The description.
             name: The log.
             path: The description's file, for messages.
-            pipelines: All there are.
+            pipelines: All pipelines by name.
 
         Raises:
-            ConfigError: An entry is not usable. The message names it.
+            ConfigError: An entry is not usable; the message names the entry.
         """
         log = source.logs[name]
         where = f"source description {path}: logs.{name}"
@@ -143,7 +143,7 @@ class Mapper:
         reserved = self._reserved()
         for field in (*log.fields, *log.let):
             if field in reserved or field in ("line_no", "when_"):
-                raise ConfigError(f"{where}: the name {field!r} is reserved; take another")
+                raise ConfigError(f"{where}: the name {field!r} is reserved; use another")
         columns = {name: log.columns.get(name, TIMES.get(name)) for name in wanted}
         given = {name: sql for name, sql in columns.items() if sql is not None}
         if source.drop_query:
@@ -162,15 +162,15 @@ class Mapper:
         for entry, sql in entries:
             if _FORBIDDEN.search(re.sub(r"'(?:[^']|'')*'", "''", sql)):
                 raise ConfigError(
-                    f"{where}.{entry}: {printable(sql)} is not allowed: an expression over the "
-                    "fields, without queries and without files"
+                    f"{where}.{entry}: {printable(sql)} is not allowed; write an expression over "
+                    "the fields, without queries and without files"
                 )
         block = pa.table({name: pa.nulls(0, kind) for name, kind in self._fields(log).items()})
         self._connection.register("block", block)
         kinds = self._check(log, where, entries)
         if not kinds["when"].startswith("timestamp"):
             raise ConfigError(
-                f"{where}.when: {printable(log.when)} is {kinds['when']}, no timestamp"
+                f"{where}.when: {printable(log.when)} is {kinds['when']}, not a timestamp"
             )
         for column, sql in given.items():
             kind = kinds[f"columns.{column}"].partition("(")[0]
@@ -179,7 +179,7 @@ class Mapper:
                     f"{where}.columns.{column}: {printable(sql)} is {kind}, the column "
                     f"is {wanted[column]}"
                 )
-        # An expression that fails for a row, as by an overflow, gives NULL there.
+        # An expression that fails for a row, for example by an overflow, returns NULL there.
         outputs = ", ".join(f'try({sql}) as "out_{name}"' for name, sql in given.items())
         sql = (
             f"{_prologue(log)} select line_no, when_, {_skipping(log)} as skipped_, "  # noqa: S608
@@ -199,7 +199,7 @@ class Mapper:
         return {row[0] for row in found.fetchall()}
 
     def _check(self, log: Log, where: str, entries: Sequence[tuple[str, str]]) -> Mapping[str, str]:
-        """The type of every entry; the first that does not bind is the one to blame."""
+        """Return the type of every entry; report the first entry that does not bind."""
         names = [entry for entry, _ in entries]
         listed = ", ".join(f'({sql}) as "{place}"' for place, (_, sql) in enumerate(entries))
         try:
@@ -228,11 +228,11 @@ class Mapper:
                 raise ConfigError(f"{where}.{entry}: {reason(error)}") from error
 
     def instants(self, column: pa.Array) -> pa.Array:
-        """Times as `instant()` reads them, nearly all without SQL; NULL where it is none."""
+        """Parse times as `instant()` does, without SQL in most cases; NULL if not a time."""
         try:
             decimal = pc.cast(column, _DECIMAL)
         except pa.ArrowInvalid:
-            pass  # No epoch, or an odd one.
+            pass  # Not an epoch time, or an unusual one.
         else:
             words = np.frombuffer(decimal.buffers()[1], np.int64).reshape(-1, 2)
             low, high = words[decimal.offset : decimal.offset + len(decimal)].T
@@ -245,24 +245,24 @@ class Mapper:
         return found["x"].combine_chunks()
 
     def json(self, lines: pa.Array, by: Sequence[str]) -> tuple[pa.Array, pa.Array]:
-        """Which lines are JSON objects, and what log each belongs to.
+        """Check that lines are JSON objects, and find the log of each.
 
         Args:
-            lines: They.
-            by: The keys that say which log.
+            lines: The lines.
+            by: The keys whose value names the log.
 
         Returns:
-            Why a line is none, NULL if it is; and the text of the first of the keys that is there,
-            NULL if none is.
+            Per line, why it is not a JSON object, or NULL; and the text of the first key that it
+            has, or NULL.
         """
         paths = ", ".join(text(json_path(key)) for key in by) or "'$'"
         firsts = ", ".join(f"found[{n + 1}]" for n in range(len(by))) or "null"
-        # What is no JSON is an error; DuckDB then tries line by line, and gives NULL for it.
+        # Invalid JSON is an error; DuckDB then retries line by line, and returns NULL for it.
         found = self._run(
             pa.table({"line": lines}),
             f"with parsed as (select line, try(json_extract_string(line, [{paths}])) as found "  # noqa: S608
-            "from block) select case when found is null then 'no JSON' "
-            "when not starts_with(ltrim(line, concat(' ', chr(9))), '{') then 'no JSON object' end "
+            "from block) select case when found is null then 'not JSON' when not "
+            "starts_with(ltrim(line, concat(' ', chr(9))), '{') then 'not a JSON object' end "
             f"as wrong, cast(coalesce({firsts}, null) as varchar) as by from parsed",
         )
         return found["wrong"].combine_chunks(), found["by"].combine_chunks()
@@ -270,34 +270,34 @@ class Mapper:
     def json_fields(
         self, lines: pa.Array, plan: Plan, block: bytes, by: Sequence[str] = (), log: str = ""
     ) -> Mapping[str, pa.Array] | None:
-        """The fields of JSON objects, as texts and lists of texts.
+        """Return the fields of JSON objects, as texts and lists of texts.
 
         Args:
-            lines: They.
-            plan: What to look for.
-            block: Where they stand: a key that is not in it is not looked for.
-            by: The keys that say which log a line belongs to, if that is not sure.
-            log: The one that all of them should belong to.
+            lines: The lines.
+            plan: The log with the fields to look for.
+            block: The bytes of the lines; keys that do not occur in it are skipped.
+            by: The keys whose value names the log of a line, if the log is not certain.
+            log: The log that all lines should belong to.
 
         Returns:
-            None if one of them is not an object, or does not say that it belongs to the log.
+            None if a line is not an object, or does not name the log as its own.
         """
         paths: list[str] = [json_path(key) for key in by]
         lists: dict[str, str] = {}
         places: dict[str, list[int]] = {}
         found_in: dict[bytes, bool] = {}
-        escaped = b"\\u00" in block  # Maybe a letter of a key.
+        escaped = b"\\u00" in block  # May be an escaped letter of a key.
         for name, field in plan.log.fields.items():
             there = [json_path(place) for place in field.places]
             if len(there) > 1:
-                # To look for a few bytes takes less time than to look for a key in every line.
+                # Searching for a few bytes is faster than looking up a key in every line.
                 heads = [_head(place) for place in field.places]
                 for head in set(heads) - set(found_in):
                     found_in[head] = escaped or head in block
                 there = [path for path, head in zip(there, heads, strict=True) if found_in[head]]
             if field.type == "list":
                 found = [text(path if "[*]" in path else f"{path}[*]") for path in there]
-                # A path that is not there gives an empty list.
+                # A missing path returns an empty list.
                 each = [f"nullif(try(json_extract_string(line, {path})), [])" for path in found]
                 lists[name] = f"coalesce({', '.join(each)})" if each else "cast(null as varchar[])"
             else:
@@ -315,9 +315,9 @@ class Mapper:
         firsts = np.arange(0, len(flat), width)
         columns = [flat.take(pa.array(firsts + place)) for place in range(width)]
         if by:
-            told = pc.coalesce(*columns[: len(by)])
-            # What is an object begins with a brace, and no other JSON can have a key.
-            if not pc.all(pc.fill_null(pc.equal(told, log), False)).as_py():  # noqa: FBT003
+            named_log = pc.coalesce(*columns[: len(by)])
+            # A line with such a key is a JSON object; other JSON values have no keys.
+            if not pc.all(pc.fill_null(pc.equal(named_log, log), False)).as_py():  # noqa: FBT003
                 return None
         fields = {name: table[name].combine_chunks() for name in lists}
         for name, which in places.items():
@@ -335,10 +335,10 @@ class Mapper:
         """Map fields to telemetry.
 
         Args:
-            plan: How.
+            plan: The plan of the log.
             fields: `line_no`, and the log's fields in their types.
-            latest: A later time is not plausible; None if any is.
-            oldest: An earlier time is not plausible; None if any is.
+            latest: Latest plausible time; None for no limit.
+            oldest: Earliest plausible time; None for no limit.
         """
         found = self._run(fields, plan.sql)
         when, skipped, refused = found["when_"], found["skipped_"], found["refused_"]
@@ -380,15 +380,15 @@ class Mapper:
                 return self._connection.sql(sql).to_arrow_table()
             except duckdb.Error as error:
                 raise IngestError(
-                    f"lines cannot be mapped ({reason(error)}); correct the expressions of the "
-                    "source's description, or report this as a defect"
+                    f"lines cannot be mapped ({reason(error)}); correct the expressions in the "
+                    "source's description, or report this as a bug"
                 ) from error
             finally:
                 self._connection.unregister("block")
 
 
 def json_path(place: str) -> str:
-    """A place as DuckDB's JSON functions name it."""
+    """Convert a place to a path of DuckDB's JSON functions."""
     if place.startswith("$"):
         return place
     escaped = place.replace("\\", "\\\\").replace('"', '\\"')
@@ -396,13 +396,13 @@ def json_path(place: str) -> str:
 
 
 def _as_written(times: pa.Array, places: Sequence[str], lines: pa.Array, block: bytes) -> pa.Array:
-    """Epoch times with all their digits: as a double the end of a second may become the next."""
+    """Restore all digits of epoch times: as a double, x.9999999 may round to the next second."""
     for place in places:
         key = re.escape(place.rpartition(".")[2])
         pattern = rf'"{key}"\s*:\s*(?P<time>\d+\.\d{{7,}})'
         if re.search(pattern.encode(), block):
             raw = pc.struct_field(pc.extract_regex(lines, pattern), ["time"])
-            # The key may be that of another object, too.
+            # The match may be the same key of another object.
             as_read = pc.if_else(raw.is_valid(), times, None)
             same = pc.equal(
                 pc.cast(raw, pa.float64()),
@@ -416,7 +416,7 @@ def _as_written(times: pa.Array, places: Sequence[str], lines: pa.Array, block: 
 
 
 def _head(place: str) -> bytes:
-    """The value in JSON text, if the place is there."""
+    """Return bytes that occur in the JSON text if the place exists."""
     key = place.removeprefix("$").removeprefix(".")
     first = re.split(r"[.\[]", key)[0] + '"' if place.startswith("$") else key[:3]
     return f'"{first}'.encode()
@@ -448,7 +448,7 @@ def _refusal(log: Log, kinds: Mapping[str, str]) -> str:
 
 
 def _fit(column: pa.ChunkedArray, wanted: pa.DataType) -> tuple[pa.ChunkedArray, int]:
-    """Values as the column's type; those that do not fit it are NULL, and counted."""
+    """Cast values to the column's type; values that do not fit become NULL and are counted."""
     if column.type == wanted:
         return column, 0
     if pa.types.is_floating(wanted):
@@ -467,7 +467,7 @@ def _fit(column: pa.ChunkedArray, wanted: pa.DataType) -> tuple[pa.ChunkedArray,
 
 
 def _code_macros(seeds: Path) -> list[str]:
-    """`dns_type(name)`, `dns_rcode(name)` and `protocol(number)`, of the project's code lists."""
+    """Return the SQL of `dns_type`, `dns_rcode` and `protocol`, made from the code lists."""
     made = []
     try:
         for macro, file in _CODES.items():
@@ -492,7 +492,7 @@ def _code_macros(seeds: Path) -> list[str]:
         )
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"code lists {seeds}: {printable(error)}; SPOT_OA_PROJECT_DIR is to be the dbt project"
+            f"code lists {seeds}: {printable(error)}; SPOT_OA_PROJECT_DIR must be the dbt project"
         ) from error
     return made
 

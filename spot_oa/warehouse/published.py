@@ -1,4 +1,4 @@
-"""Published files, read back as rows."""
+"""Read published files."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import pyarrow.parquet as pq
 
 
 def read_rows(path: Path) -> list[dict[str, object]]:
-    """The rows of a published Parquet file, in its order, by column.
+    """Return the rows of a published Parquet file, in file order, as column -> value.
 
     Raises:
-        OSError: It is not there, or not readable.
+        OSError: The file is missing or not readable.
     """
     try:
         rows: list[dict[str, object]] = pq.ParquetFile(path).read().to_pylist()
     except pa.ArrowInvalid as error:
-        raise OSError(f"{path} is no Parquet file ({error})") from error
+        raise OSError(f"{path} is not a Parquet file ({error})") from error
     return rows
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """The same as a frame of plain Python values, None where there is none.
+    """Return the rows of a published Parquet file as plain Python values, None for NULL.
 
     Raises:
-        OSError: It is not there, or not readable.
+        OSError: The file is missing or not readable.
     """
     try:
         columns = pq.ParquetFile(path).read().to_pydict()
     except pa.ArrowInvalid as error:
-        raise OSError(f"{path} is no Parquet file ({error})") from error
-    # As they are: a missing integer would make floats of the others.
+        raise OSError(f"{path} is not a Parquet file ({error})") from error
+    # dtype=object: with a missing value pandas would turn integers into floats.
     return pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})

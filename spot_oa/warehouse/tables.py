@@ -1,7 +1,7 @@
-"""What a table is: portable types, with descriptions for dbt's docs. And the tables of every run.
+"""Table declarations: portable types, descriptions for dbt's docs, and the tables of every run.
 
 A step declares its own tables. Each ends with the columns of its slice: `pipeline` where
-several pipelines share it, then y, m, d. `flows/run/tables.py` has them all.
+several pipelines share it, then y, m, d. `flows/run/tables.py` lists all tables.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ARROW_TYPES: Mapping[Type, pa.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table in the warehouse: where it is, and its columns with portable types in order."""
+    """A table in the warehouse: its schema, name and ordered columns with portable types."""
 
     schema: str
     name: str
@@ -36,12 +36,12 @@ class Table:
     description: str = ""
     """Begins with the grain: `One row per ...`."""
     docs: Mapping[str, str] = field(default_factory=dict)
-    """Column -> what it means, where dbt has no doc block of the column's name."""
+    """Column -> description, where dbt has no doc block of the column's name."""
     key: Sequence[str] = ()
-    """What a slice has one row of."""
+    """Columns whose values are unique within a slice."""
 
     def described(self) -> Iterator[tuple[str, Type, str]]:
-        """Each column's name, type and description."""
+        """Yield each column's name, type and description."""
         for name, kind in self.columns.items():
             yield name, kind, self.docs.get(name, doc(name))
 
@@ -55,7 +55,7 @@ class Table:
 
 
 def doc(block: str) -> str:
-    """Refer to a doc block of models/*.md, as dbt reads it in a description."""
+    """Return a dbt reference to a doc block of models/*.md, for a description."""
     return f"{{{{ doc('{block}') }}}}"
 
 
@@ -69,12 +69,12 @@ def declared(
     """Declare a table that pipelines share.
 
     Args:
-        schema: Where it is.
-        name: What it is called there.
+        schema: The table's schema.
+        name: The table's name in the schema.
         description: Begins with the grain: `One row per ...`.
         columns: Column -> type, or type and description where dbt has no doc block of its name;
-            those of the slice follow.
-        key: What a slice has one row of.
+            the slice columns are appended.
+        key: Columns whose values are unique within a slice.
     """
     types, docs = _split(columns)
     return Table(schema, name, {**types, **_SHARED}, description, docs, key)
@@ -83,26 +83,26 @@ def declared(
 def _split(
     columns: Mapping[str, Type | tuple[Type, str]],
 ) -> tuple[Mapping[str, Type], Mapping[str, str]]:
-    """Types and descriptions of declared columns."""
+    """Split declared columns into types and descriptions."""
     split = {name: (c, "") if isinstance(c, str) else c for name, c in columns.items()}
     types = {name: kind for name, (kind, _) in split.items()}
     return types, {name: text for name, (_, text) in split.items() if text}
 
 
 def results_table(pipeline: Pipeline) -> Table:
-    """The landed results of a pipeline, one row per line taken."""
+    """Return the table of a pipeline's landed results, one row per accepted line."""
     fields = {name: field.type for name, field in pipeline.results.fields.items()}
     return Table(
         "raw",
         pipeline.results_table,
         {**fields, **_PROVENANCE, **YMD},
-        f"One row per line taken from {pipeline.results.file}.",
+        f"One row per accepted line of {pipeline.results.file}.",
         _docs(pipeline),
     )
 
 
 def telemetry_table(pipeline: Pipeline) -> Table:
-    """The raw events of a pipeline, which no run writes."""
+    """Return the table of a pipeline's raw events, which runs never write."""
     columns: Mapping[str, Type] = {**pipeline.telemetry.columns, **YMD, "h": "int"}
     return Table("raw", pipeline.name, columns, pipeline.telemetry.description, _docs(pipeline))
 
@@ -122,45 +122,45 @@ _PROVENANCE: Mapping[str, Type] = {
 REJECTS = declared(
     "raw",
     "results_rejects",
-    "One row per line of a results file that was not taken, with the reason.",
+    "One row per rejected line of a results file, with the reason.",
     {
         "line_no": "bigint",
-        "reason": ("string", "Why the line was not taken."),
-        "line": ("string", r"The line as it is in the file. Bytes that are not UTF-8 read `\xNN`."),
+        "reason": ("string", "Why the line was rejected."),
+        "line": ("string", r"The line as in the file. Bytes that are not UTF-8 appear as `\xNN`."),
     },
 )
 
-_NOT_SO_FAR = "NULL if the run did not come so far."
+_NOT_SO_FAR = "NULL if the run ended before this step."
 
 _TRIAGE: Mapping[str, tuple[str, Mapping[str, Type | tuple[Type, str]]]] = {
     "labels": (
-        "One row per action, row and target that it is about.",
+        "One row per action, row and target.",
         {
-            "rank": ("int", f"{doc('rank')} NULL if the day does not have the row now."),
-            "row_key": ("string", "Hash of the row's key columns; labels stick to it."),
-            "target": ("string", "What of the row is labelled, as in row, client or query."),
+            "rank": ("int", f"{doc('rank')} NULL if the day no longer has the row."),
+            "row_key": ("string", "Hash of the row's key columns; labels refer to rows by it."),
+            "target": ("string", "The labelled part of the row, such as row, client or query."),
             "action_id": "string",
             "action_seq": ("bigint", "Place of the action in the store's order."),
-            "kind": ("string", "What was done, label or clear for a judgement."),
+            "kind": ("string", "The action: label sets a judgement, clear removes it."),
             "severity": ("int", doc("severity_level")),
             "via": "string",
             "rule_id": "string",
             "match_kind": ("string", "How the rows were selected."),
-            "selector": ("string", "What was asked for, in JSON."),
+            "selector": ("string", "The selection that the analyst made, in JSON."),
             "note": "string",
             "author": ("string", doc("scored_by")),
-            "recorded_at": ("timestamp", "When it was done (UTC)."),
-            "alive": ("int", "1 if nothing has taken the action back."),
+            "recorded_at": ("timestamp", "When the action was recorded (UTC)."),
+            "alive": ("int", "1 if the action has not been undone."),
         },
     ),
     "rule_hits": (
-        "One row per landed result and rule that it meets.",
+        "One row per landed result and rule that it matches.",
         {
             "rank": "int",
             "rule_id": "string",
             "rule_version": ("string", "Version of the rule."),
             "severity": ("int", doc("severity_level")),
-            "reason": ("string", "Why, in words."),
+            "reason": ("string", "The rule's reason, as text."),
         },
     ),
     "suppressed": (
@@ -168,30 +168,30 @@ _TRIAGE: Mapping[str, tuple[str, Mapping[str, Type | tuple[Type, str]]]] = {
         {
             "rank": "int",
             "suppression_id": "string",
-            "reason": ("string", "Why, in words."),
+            "reason": ("string", "The suppression's reason, as text."),
             "author": ("string", doc("scored_by")),
         },
     ),
     "stories": (
-        "One row per story that was saved.",
+        "One row per saved story.",
         {
             "action_id": "string",
             "action_seq": ("bigint", "Place of the action in the store's order."),
-            "anchor_kind": ("string", "What the story is about, as in ip or uri."),
-            "anchor": ("string", "The address, name or URI that it is about."),
-            "title": ("string", "Its title."),
-            "text": ("string", "The story."),
-            "top_results": ("int", "How many peers are shown."),
+            "anchor_kind": ("string", "Kind of the story's subject, such as ip or uri."),
+            "anchor": ("string", doc("story_anchor")),
+            "title": ("string", doc("story_title")),
+            "text": ("string", doc("story_text")),
+            "top_results": ("int", "Maximum number of peers per direction, or of clients, shown."),
             "author": ("string", doc("scored_by")),
-            "recorded_at": ("timestamp", "When it was done (UTC)."),
-            "alive": ("int", "1 if nothing has taken the action back."),
+            "recorded_at": ("timestamp", "When the story was saved (UTC)."),
+            "alive": ("int", "1 if it is the current story of its anchor."),
         },
     ),
 }
 
 
 def triage_tables(pipeline: Pipeline) -> dict[str, Table]:
-    """What analysts did, resolved to the landed rows: labels, rule_hits, suppressed, stories."""
+    """Return the tables of analysts' actions on landed rows: labels, rule_hits and so on."""
     if pipeline.triage is None:
         return {}
     made = {}
@@ -205,27 +205,27 @@ def triage_tables(pipeline: Pipeline) -> dict[str, Table]:
 RUN_AUDIT = declared(
     "oa",
     "run_audit",
-    "One row per run, however it ended. Rows are added and never changed. A run that did not get "
-    "its turn at the warehouse has none.",
+    "One row per run, however it ended. Rows are added and never changed. A run that never got the "
+    "lock on the warehouse has no row.",
     {
         "run_id": ("string", "Identifies the run, as in manifest.json of the day it published."),
         "status": (
             "string",
             "`done`, `unchanged`, `refreshed`, `scored`, `failed`, `interrupted` or `died`. An "
-            "unchanged day was left alone, of a refreshed one only the triage is new, of a scored "
-            "one only the results file. Ctrl-C, SIGTERM and cancelling interrupt, a kill or a "
-            "machine that goes down let die.",
+            "`unchanged` run wrote nothing for the day, a `refreshed` run only the triage, a "
+            "`scored` run only the results file. Ctrl-C, SIGTERM and cancelling make a run "
+            "`interrupted`; a kill or a crash of the machine makes it `died`.",
         ),
         "reason": ("string", "The one-line error of a failed run. NULL for the others."),
-        "failed_step": ("string", "The step in which the run ended badly. NULL if there is none."),
+        "failed_step": ("string", "The step in which the run did not succeed, or NULL."),
         "started_at": (
             "timestamp",
-            "When the run was asked for, before it waited for its turn (UTC).",
+            "When the run was requested, before it waited for the lock (UTC).",
         ),
         "finished_at": ("timestamp", "When the run ended (UTC). NULL if it died."),
         "seconds": ("double", "From started_at to finished_at. NULL if the run died."),
-        "step_seconds": ("string", "JSON, seconds by step, of the steps that ended well."),
-        "user_name": ("string", "The user of the system that ran it."),
+        "step_seconds": ("string", "JSON, seconds by step, of the steps that succeeded."),
+        "user_name": ("string", "The operating system's user that ran it."),
         "host": ("string", "The machine that ran it."),
         "started_from": ("string", "`cli` or `prefect`."),
         "flow_run_id": (
@@ -237,11 +237,11 @@ RUN_AUDIT = declared(
             "string",
             "JSON, versions of Python, spot-oa, dbt and the engine's client by name.",
         ),
-        "results_limit": ("int", "Maximum number of results to take."),
-        "rows_landed": ("bigint", f"Results taken. {_NOT_SO_FAR}"),
-        "lines_rejected": ("bigint", f"Lines of the results file not taken. {_NOT_SO_FAR}"),
+        "results_limit": ("int", "Maximum number of results to land."),
+        "rows_landed": ("bigint", f"Results landed. {_NOT_SO_FAR}"),
+        "lines_rejected": ("bigint", f"Rejected lines of the results file. {_NOT_SO_FAR}"),
         "bad_values": ("bigint", f"Values that became NULL. {_NOT_SO_FAR}"),
-        "enrichment": ("string", "JSON, status, asked and found by step and source."),
+        "enrichment": ("string", "JSON: `status`, `asked` and `found` by step and source."),
         "models_built": ("int", f"Models and seeds built. {_NOT_SO_FAR}"),
         "tests_passed": ("int", f"Data tests that passed. {_NOT_SO_FAR}"),
         "tests_warned": ("int", f"Data tests that warned. {_NOT_SO_FAR}"),
@@ -249,16 +249,16 @@ RUN_AUDIT = declared(
             "string",
             "JSON, rows by published table. Empty if the run published nothing.",
         ),
-        "warnings": ("int", "How many warnings the run had."),
+        "warnings": ("int", "Number of warnings of the run."),
         "warning_texts": ("string", "JSON, the warnings as the run showed them."),
-        "fingerprint": ("string", "Hash of all that the run would read. NULL if it is not known."),
+        "fingerprint": ("string", "Hash of all inputs of the run. NULL if it is not known."),
     },
 )
 """One row per run, added when it ends and never cleared; lists and mappings are JSON."""
 
 
 def name_key(name: str) -> str:
-    """Write SQL for what equal DNS names have in common, as the macro `dns_name_key` does."""
+    """Return SQL for the normalised form of a DNS name, as the macro `dns_name_key` does."""
     return (
         f"case when {name} like '%_.' then lower(substr({name}, 1, length({name}) - 1)) "
         f"else lower({name}) end"

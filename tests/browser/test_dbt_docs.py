@@ -28,7 +28,7 @@ def test_the_site_shows_overview_columns_and_lineage(built: Settings, page: Page
     site = (built.target_dir / "target" / "static_index.html").as_uri()
 
     page.goto(f"{site}#!/overview")
-    page.get_by_text("The way the data goes").first.wait_for()
+    page.get_by_role("heading", name="Data flow").wait_for()
     text = page.inner_text("body")
     assert "spot-oa run flow --date 2016-07-08" in text
     assert "Read the scores" in text

@@ -57,7 +57,13 @@ def opened(lab: Lab, chromium: Browser) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_(part: Slice = FLOW, name: str = "Edge_Investigation", **given: object) -> Page:
+    def open_(
+        part: Slice = FLOW,
+        name: str = "Edge_Investigation",
+        *,
+        at: Lab = lab,
+        **given: object,
+    ) -> Page:
         context = chromium.new_context(viewport={"width": 1280, "height": 1000}, **given)
         contexts.append(context)
         page = context.new_page()
@@ -67,12 +73,12 @@ def opened(lab: Lab, chromium: Browser) -> Iterator[Open]:
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-        own = (lab.origin, lab.origin.replace("http", "ws"), "data:", "blob:")
+        own = (at.origin, at.origin.replace("http", "ws"), "data:", "blob:")
         page.on(
             "request",
             lambda request: None if request.url.startswith(own) else complaints.append(request.url),
         )
-        page.goto(lab.url(part, name))
+        page.goto(at.url(part, name))
         run_all(page)
         return page
 
@@ -141,7 +147,7 @@ def test_an_analyst_scores_saves_and_finds_it_again(opened: Open, home: Settings
     screenshot(page, "lab-scored")
 
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator(".soa-edge .said").last).to_contain_text("follow suit", timeout=READY)
+    expect(page.locator(".soa-edge .said").last).to_contain_text("up to date", timeout=READY)
     folder = home.triage_dir / "flow" / f"{DATE:%Y%m%d}"
     written = (folder / "ml_feedback.csv").read_text("utf-8").splitlines()
     assert len(written) == 1 + len([row for row in day.rows() if row.severity])
@@ -154,6 +160,35 @@ def test_an_analyst_scores_saves_and_finds_it_again(opened: Open, home: Settings
     expect(again.locator(".soa-triage .count")).to_contain_text(
         f"{sum(row.is_open for row in day.rows())} open"
     )
+
+
+def test_two_people_at_once_lose_nothing_and_hear_of_each_other(
+    opened: Open, home: Settings, day: Day, tmp_path: Path
+) -> None:
+    """Each has a JupyterLab and a browser of their own, and the same home."""
+    bobs = home.model_copy(update={"author": "bob"})
+    with jupyterlab(bobs, FLOW, tmp_path) as his_lab:
+        hers, his = opened(), opened(at=his_lab)
+        source = sources(hers)[0]
+        assert sources(his)[0] == source
+        for page, level in ((his, "Low"), (hers, "High")):
+            page.locator(SOURCES).select_option(source)
+            page.locator(".soa-edge").get_by_role("button", name=level).click()
+            page.get_by_role("button", name="Score", exact=True).click()
+            said = page.locator(".soa-edge .said").last
+            expect(said).to_contain_text(f"scored {level} (action")
+        # She had not seen that he was there first.
+        expect(hers.locator(".soa-edge .said").last).to_contain_text("bob scored them Low")
+        screenshot(hers, "lab-two-people")
+        first, last = done(day)
+        assert (first.author, first.severity, last.severity) == ("bob", 3, 1)
+        assert last.author != "bob"
+        row = next(row for row in day.rows() if row.row["srcip"] == source.replace("\xa0", ""))
+        assert row.severity == 1
+        his.get_by_role("button", name="Refresh", exact=True).click()
+        expect(his.locator(".soa-triage tbody tr", has_text="High").first).to_be_visible()
+        # Before its server is.
+        his.context.close()
 
 
 # -- keys ---------------------------------------------------------------------------------------
@@ -173,7 +208,7 @@ def test_keys_score_all_of_a_source_as_one_action(opened: Open, day: Day) -> Non
     assert json.loads(action.selector or "") == {"srcip": source}
     assert source not in sources(page)
     keys(page, "u")
-    expect(page.locator(".soa-triage > .said")).to_contain_text("Taken back")
+    expect(page.locator(".soa-triage > .said")).to_contain_text("Undone")
     expect(page.locator(f"{SOURCES} option")).to_have_count(len(before) + 1)
     assert not any(row.severity for row in day.rows())
     # Lab's own `a`, `x`, `1` would have made, cut or turned cells.
@@ -289,7 +324,7 @@ def test_a_story_is_found_out_and_written(opened: Open, home: Settings, day: Day
     page.get_by_placeholder("What you found").fill("Line one\nline 'two'")
     page.get_by_role("button", name="Save story").click()
     expect(page.locator(".soa-edge .said")).to_contain_text("Story saved")
-    (story,) = day.told()
+    (story,) = day.saved_stories()
     assert (story.anchor, story.title, story.text) == (
         address,
         "Exfiltration",

@@ -81,25 +81,25 @@ def test_rows_are_sorted_by_number_and_empty_ones_stay_last(
     page = opened(small(settings))
     head = page.locator(".panel[data-p=flow] th", has_text="bytes")
     head.click()
-    assert ranks(page) == ["2", "1", "4", "3"]
+    assert ranks(page) == ["1", "0", "3", "2"]
     assert head.get_attribute("aria-sort") == "descending"
     head.click()
-    assert ranks(page) == ["4", "1", "2", "3"]
+    assert ranks(page) == ["3", "0", "1", "2"]
     page.locator(".panel[data-p=flow] th", has_text="rank").click()
-    assert ranks(page) == ["1", "2", "3", "4"]
+    assert ranks(page) == ["0", "1", "2", "3"]
 
 
 def test_words_and_chips_filter_and_say_how_many_are_left(settings: Settings, opened: Open) -> None:
     page = opened(small(settings))
     page.keyboard.press("/")
     page.keyboard.type("10.3.0.34 -udp")
-    assert ranks(page) == ["2", "3"]
+    assert ranks(page) == ["1", "2"]
     assert page.locator(".panel[data-p=flow] output").inner_text() == "2 of 4 rows"
     chip = page.get_by_role("button", name="known bad 1")
     chip.click()
-    assert ranks(page) == ["2"]
+    assert ranks(page) == ["1"]
     page.keyboard.press("Escape")
-    assert ranks(page) == ["1", "2", "3", "4"]
+    assert ranks(page) == ["0", "1", "2", "3"]
     assert chip.get_attribute("aria-pressed") == "false"
 
 
@@ -108,12 +108,12 @@ def test_a_peer_of_a_picture_filters_all_tables_and_lights_up_everywhere(
 ) -> None:
     page = opened(small(settings))
     page.locator("svg.chord .mark[data-k='203.0.113.66'] text").first.click()
-    assert ranks(page) == ["2"]
+    assert ranks(page) == ["1"]
     assert page.locator("svg.network .mark.lit").get_attribute("data-k") == "203.0.113.66"
     assert page.locator("#pill").inner_text().startswith("Shown: 203.0.113.66 · 1 rows")
     page.keyboard.press("Escape")
     assert page.locator(".lit").count() == 0
-    assert ranks(page) == ["1", "2", "3", "4"]
+    assert ranks(page) == ["0", "1", "2", "3"]
 
 
 def test_a_row_opens_its_fields_and_the_raw_events_behind_it(
@@ -124,7 +124,11 @@ def test_a_row_opens_its_fields_and_the_raw_events_behind_it(
     more = page.locator("tr.more")
     assert "15 raw events behind this row" in more.inner_text()
     assert more.locator("tbody tr").count() == 15
-    assert "198.51.100.3" in more.locator("dl").inner_text()
+    assert "198.51.100.3" in more.locator("dl").first.inner_text()
+    assert "as dstip" in more.locator("dl.known").inner_text()
+    # What it says is for the command line, in its own words.
+    command = more.locator("code").inner_text()
+    assert command == f"spot-oa explain flow --date {DATE} --rank 3"
     page.locator(ROWS.format("flow")).nth(3).locator("td").nth(1).click()
     assert page.locator("tr.more").count() == 0
 
@@ -135,10 +139,10 @@ def test_the_keyboard_does_all_of_it(settings: Settings, opened: Open) -> None:
     first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert page.locator("tr.open td").first.inner_text() == "2"
+    assert page.locator("tr.open td").first.inner_text() == "1"
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    assert ranks(page) == ["1", "2", "3"]
+    assert ranks(page) == ["0", "1", "2"]
     page.keyboard.press("Escape")
     # A picture is one stop, its marks are reached by arrows.
     stops = page.locator("svg.soa, svg.soa *").evaluate_all(
@@ -218,6 +222,17 @@ def test_paper_has_all_tables_without_controls(settings: Settings, opened: Open)
     for control in ("nav", "input", "button", "select", "#pill"):
         assert page.locator(f"{control}:visible").count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    # A column too narrow for its words makes rows as high as they have letters.
+    pages = len(re.findall(rb"/Type /Page$", page.pdf(format="A4"), re.MULTILINE))
+    assert 3 < pages <= 20
+
+
+def test_pictures_are_as_large_on_a_narrow_page(settings: Settings, opened: Open) -> None:
+    page = opened(small(settings), 390)
+    for picture in page.locator("svg.soa").all():
+        given, box = picture.get_attribute("width"), picture.bounding_box()
+        assert box is not None
+        assert box["width"] == float(given or 0)
 
 
 def test_three_thousand_rows_are_sorted_and_filtered_at_once(

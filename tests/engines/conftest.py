@@ -13,7 +13,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.support.parsed import VARIABLE
 from tests.support.spark import Cluster
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _a_parse_per_home() -> Iterator[None]:
+    """The one that all tests share is of another target: dbt would look there and nowhere else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(VARIABLE, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,14 @@ from tests.support.published import digests
 from tests.support.warm import Process, Warm
 
 FIRST, SECOND = DEMO_DATES
-INTERRUPTED = "spot-oa: interrupted; no day is half published, run it again\n"
+INTERRUPTED = "spot-oa: interrupted; no day is partly published: run it again\n"
 AFTER = ("", "prepare", "land", "reputation", "dbt build", "publish")
 """Parts of a run by the step whose end they follow: dbt comes after reputation, say."""
 
 
-@pytest.mark.parametrize("pipeline", ["flow", "proxy", "dns"])
+@pytest.mark.parametrize(
+    "pipeline", ["flow", *(pytest.param(name, marks=pytest.mark.long) for name in ("proxy", "dns"))]
+)
 def test_whenever_a_run_ends_the_day_is_whole_and_a_rerun_makes_it_new(
     home: Path, runs: Warm, pipeline: str, moments: int, seed: int
 ) -> None:

@@ -93,6 +93,7 @@ def test_what_may_not_be_used_is_named(
     assert digests(day) == before
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests above ran")
 def test_root_without_its_privilege() -> None:
     if shutil.which("setpriv") is None:

@@ -121,5 +121,5 @@ def test_the_enricher_has_written_its_lookups(project: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_the_tests_that_such_changes_concern_pass_on_the_copy(project: Path) -> None:
-    printed = python(project, "-m", "pytest", "-n", "0", "-q", "--timeout", "900", *CONCERNED)
+    printed = python(project, "-m", "pytest", "-n", "0", "--timeout", "900", *CONCERNED)
     assert re.search(r"^\d+ passed", printed, flags=re.MULTILINE), printed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from analyst.store import open_store
+from spot_oa.errors import UsageError
 from spot_oa.lock import warehouse_lock
 from spot_oa.settings import load_settings
 from tests.support.labelled import day, publish, severities
@@ -66,7 +68,7 @@ def test_a_label_its_undo_and_the_undo_of_that(home: Path) -> None:
     # A typed address goes before what is chosen.
     done = spot_oa(home, "label", "flow", *DAY, "--severity", "1", "--ip", X, "--src", "10.0.0.5",
                    "--note", "o'brien; [red]")  # fmt: skip
-    assert "3 rows, 3 changed, 1 scored already (1 Low); action " in done.stdout
+    assert "3 rows, 3 changed, 1 already scored (1 Low); action " in done.stdout
     assert now(home) == [1, 1, 1, 0]
     done = spot_oa(home, "undo", "flow", *DAY)
     assert now(home) == [3, 0, 0, 0]
@@ -117,18 +119,24 @@ def test_proxy_uris_and_clients(home: Path) -> None:
         (["label", "flow", *DAY, "--ip", X], 2, "--severity"),
         (["label", "flow", *DAY, "--severity", "4", "--ip", X], 2, "severity '4' is unknown"),
         (["label", "flow", *DAY, "--severity", "1", "--ip", "abc"], 2, "'abc' is not an address"),
-        (["label", "flow", *DAY, "--severity", "1", "--sport", "65536"], 2, "is no port"),
-        (["label", "flow", *DAY, "--severity", "1", "--uri", "x"], 2, "--uri does not select"),
-        (["label", "proxy", *DAY, "--severity", "1", "--client", "::1"], 2, "alone select no rows"),
+        (["label", "flow", *DAY, "--severity", "1", "--sport", "65536"], 2, "is not a port"),
+        (["label", "flow", *DAY, "--severity", "1", "--uri", "x"], 2, "--uri cannot select"),
+        (["label", "proxy", *DAY, "--severity", "1", "--client", "::1"], 2, "alone cannot select"),
         (["label", "flow", *DAY, "--severity", "1", "--ranks", "3-1"], 2, "write it as 3,7-9"),
         (["label", "flow", *DAY, "--severity", "1", "--ranks", "99"], 2, "rank 99 is not in"),
-        (["label", "flow", *DAY, "--severity", "1", "--ranks", "1", "--ip", X], 2, "--ranks names"),
+        (["label", "flow", *DAY, "--severity", "1", "--ranks", "1", "--ip", X], 2, "ranks cannot"),
         (["label", "nosuch", *DAY, "--severity", "1", "--ip", X], 2, "is unknown"),
         (["label", "flow", "--date", "20160709", "--severity", "1", "--ip", X], 1,
-         "is not published: `spot-oa run flow --date 2016-07-09`"),
-        (["undo", "nosuch"], 2, "is no action"),
+         "is not published: run `spot-oa run flow --date 2016-07-09`"),
+        (["label", "dns", *DAY, "--severity", "1", "--client", "10.0.0.5", "--query", "", "--each"],
+         2, "dns_qry_name is empty"),
+        (["unlabel", "dns", *DAY, "--client", "10.0.0.5", "--query", "", "--each"],
+         2, "dns_qry_name is empty"),
+        (["label", "dns", *DAY, "--severity", "1", "--client", "10.0.0.5", "--name", "evil.com"],
+         2, "--name cannot be combined with other selectors"),
+        (["undo", "nosuch"], 2, "does not match any action"),
         (["undo", "flow", *DAY], 2, "has no action"),
-        (["labels", "show", "flow", *DAY, "--open", "--scored"], 2, "take one of them"),
+        (["labels", "show", "flow", *DAY, "--open", "--scored"], 2, "use only one of them"),
         (["labels", "import", "/nowhere/x"], 1, "/nowhere/x"),
     ],
 )  # fmt: skip
@@ -142,13 +150,28 @@ def test_what_is_refused_is_one_line_and_writes_nothing(
     assert list(open_store(load_settings(home=home)).export()) == []
 
 
+def test_a_suppression_is_not_undone_but_unsuppressed(warm: Warm, home: Path) -> None:
+    asked = ("--column", "dstip", "--exact", X, "--reason", "ours")
+    assert warm.run(home, "suppress", "flow", *asked)[0] == 0
+    store = open_store(load_settings(home=home))
+    (made,) = (each.short_id for each in store.undated("flow"))
+    says = f"action {made} (suppress) cannot be undone: use `spot-oa unsuppress`"
+    assert warm.run(home, "undo", made) == (2, "", f"spot-oa: {says}\n")
+    with pytest.raises(UsageError, match=re.escape(says)):
+        day(load_settings(home=home)).undo(made)
+    assert warm.run(home, "unsuppress", made)[0] == 0
+    back = store.undated("flow")[-1].short_id
+    code, _, errors = warm.run(home, "undo", back)
+    assert (code, "(unsuppress) cannot be undone: use `spot-oa suppress`" in errors) == (2, True)
+
+
 def test_no_match_and_dry_runs_are_no_error(warm: Warm, home: Path) -> None:
     code, output, _ = warm.run(home, "label", "flow", *DAY, "--severity", "1", "--ip", "192.0.2.9")
     assert (code, output) == (0, "flow 2016-07-08: 0 rows, 0 changed; no action\n")
     code, output, _ = warm.run(
         home, "label", "flow", *DAY, "--severity", "1", "--ip", X, "--dry-run"
     )
-    assert (code, "3 rows, 3 changed; nothing written" in output) == (0, True)
+    assert (code, "3 rows, 3 changed; dry run, nothing written" in output) == (0, True)
     assert list(open_store(load_settings(home=home)).export()) == []
 
 
@@ -176,7 +199,10 @@ def test_export_and_import(warm: Warm, home: Path, tmp_path: Path) -> None:
     assert warm.run(home, "labels", "export", "flow", str(file))[1].startswith("1 actions written")
     assert warm.run(home, "labels", "export", "all", str(file))[1].startswith("2 actions written")
     elsewhere = {"SPOT_OA_ANALYST_DB": str(tmp_path / "other.sqlite")}
-    for says in ("2 actions imported, 0 were known\n", "0 actions imported, 2 were known\n"):
+    for says in (
+        "2 actions imported, 0 already stored\n",
+        "0 actions imported, 2 already stored\n",
+    ):
         assert warm.run(home, "labels", "import", str(file), **elsewhere)[1] == says
     shown = warm.run(home, "labels", "show", "flow", *DAY, "--scored", "--json", **elsewhere)[1]
     assert json.loads(shown)["severity"] == 2
@@ -195,13 +221,16 @@ def test_rules_are_shown_and_applied(warm: Warm, home: Path) -> None:
     code, output, _ = warm.run(home, "rules", "flow", *DAY)
     assert code == 0
     assert output.splitlines() == [
-        "web 1 (off): 2 rows, 2 of them would be Low  \\x1b[1mweb",
-        "tls 1 (on): 2 rows, 0 of them would be High",
+        "web 1 (off): 2 rows, 2 would be scored Low  \\x1b[1mweb",
+        "tls 1 (on): 2 rows, 0 would be scored High",
     ]
     code, output, _ = warm.run(home, "rules", "flow", *DAY, "--json")
     assert json.loads(output.splitlines()[0]) == {
         "id": "web", "version": "1", "on": False, "rows": 2, "would_score": 2, "severity": "Low",
     }  # fmt: skip
+    assert not load_settings(home=home).analyst_db.exists()
+    code, output, errors = warm.run(home, "rules", "flow", *DAY, "--apply", "web", "--apply", "no")
+    assert (code, output, errors.count("\n")) == (2, "", 1)
     assert not load_settings(home=home).analyst_db.exists()
     code, output, _ = warm.run(home, "rules", "flow", *DAY, "--apply", "web")
     assert code == 0
@@ -212,17 +241,17 @@ def test_rules_are_shown_and_applied(warm: Warm, home: Path) -> None:
     file.write_text("- {id: web, when: [{field: nosuch, op: eq, value: 80}], severity: low}\n")
     code, _, errors = warm.run(home, "rules", "flow", *DAY)
     assert (code, errors.count("\n")) == (1, 1)
-    assert "'nosuch' is no column that rules may speak of" in errors
+    assert "rules cannot use the column 'nosuch'" in errors
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("flow",), 2, "give --date, or --pending"),
-        (("flow", *DAY, "--pending"), 2, "give --date, or --pending"),
+        (("flow",), 2, "refresh needs either --date, or --pending"),
+        (("flow", *DAY, "--pending"), 2, "refresh needs either --date, or --pending"),
         (("nosuch", *DAY), 2, "pipeline 'nosuch' is unknown"),
         (("flow", "--date", "2016-07-09"), 1, "flow 2016-07-09 is not published"),
-        (("--pending",), 0, "no day has actions that its triage lacks"),
+        (("--pending",), 0, "the triage of every day is up to date"),
     ],
 )
 def test_refresh_says_what_it_needs(
@@ -241,3 +270,30 @@ def test_a_label_does_not_wait_for_a_run(warm: Warm, home: Path) -> None:
     assert (code, errors) == (0, "")
     assert "3 rows, 3 changed" in output
     assert now(home) == [3, 3, 3, 0]
+
+
+def test_a_story_is_written_from_a_file_and_refused_otherwise(warm: Warm, home: Path) -> None:
+    file, write = home / "story.txt", ("story", "write", "flow", *DAY, "--anchor", X)
+    file.write_bytes("\N{BOM}it's\nlong; \N{RIGHT-TO-LEFT OVERRIDE}".encode())
+    code, out, _ = warm.run(home, *write, "--title", "t", "--text-file", str(file), "--json")
+    assert code == 0
+    assert json.loads(out)["anchor"] == X
+    (story,) = day(load_settings(home=home)).saved_stories()
+    assert story.text == "it's\nlong; \N{RIGHT-TO-LEFT OVERRIDE}"
+    code, out, _ = warm.run(home, "story", "list", "flow", *DAY)
+    assert (code, out.splitlines()[1:]) == (
+        0, ["    it's", r"    long; \u202e", "flow 2016-07-08: 1 story"],
+    )  # fmt: skip
+    (home / "latin").write_bytes(b"\xe4")
+    for arguments, said in (
+        (("--title", "t"), "give the story with either --text or --text-file"),
+        (("--title", "t", "--text", "x", "--text-file", str(file)), "give the story with"),
+        (("--title", "t", "--text-file", str(home / "gone")), "use a UTF-8 text file"),
+        (("--title", "t", "--text-file", str(home / "latin")), "use a UTF-8 text file"),
+        (("--title", " ", "--text", "x"), "title is blank"),
+        (("--title", "t" * 201, "--text", "x"), "200 are allowed"),
+        (("--title", "t", "--text", "x", "--top", "0"), "use 1 to 1000"),
+    ):
+        code, _, err = warm.run(home, *write, *arguments)
+        assert (code, said in err, err.count("\n")) == (2, True, 1), err
+    assert len(day(load_settings(home=home)).actions()) == 1

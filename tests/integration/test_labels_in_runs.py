@@ -29,7 +29,7 @@ from flows.run.labels import pending
 from flows.run.runner import refresh_day, run_day
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES, generate
-from spot_oa.errors import BuildError, ConfigError, StoreError
+from spot_oa.errors import BuildError, ConfigError, StoreError, WarehouseError
 from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse.published import read_rows
@@ -60,7 +60,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home in which every pipeline has run on one date, with nothing labelled."""
     home = tmp_path_factory.mktemp("labelled")
     generate(home, pipelines=tuple(load_pipelines()), rows_per_day=1000, suspicious=40)
-    settings = load_settings(home=home)
+    settings = load_settings(home=home, reports=False)
     for pipeline in PIPELINES:
         run_day(settings, pipeline, FIRST, Told())
     return settings
@@ -124,6 +124,20 @@ def test_a_fresh_day_is_open(home: Settings, pipeline: str) -> None:
     assert (folder(home, pipeline) / "actions.jsonl").read_text() == ""
     assert (folder(home, pipeline) / "ml_feedback.csv").read_text().count("\n") == 1
     assert not home.analyst_db.exists()
+
+
+def test_a_day_that_only_rules_label_has_feedback(home: Settings) -> None:
+    file = home.rules_dir / "flow.yml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        "- {id: all, when: [{field: dport, op: geq, value: 0}], severity: low, enabled: true}\n"
+    )
+    refresh_day(home, "flow", FIRST, Told())
+    feedback = (folder(home) / FILE).read_text("utf-8")
+    assert feedback == opened(home).feedback().text
+    assert feedback.count("\n") > 1
+    file.unlink()
+    refresh_day(home, "flow", FIRST, Told())
 
 
 def _label_flow(day: Day) -> None:
@@ -227,7 +241,7 @@ def test_a_store_that_cannot_be_read_leaves_the_triage_as_it_was(home: Settings)
     settings = home.model_copy(update={"analyst_db": broken})
     # Other results than the triage was made of: its tests are not of this run.
     summary = run_day(settings, "flow", FIRST, Told(), limit=7)
-    assert summary.warnings[0].startswith("THE TRIAGE IS AS IT WAS: store ")
+    assert summary.warnings[0].startswith("THE TRIAGE WAS NOT UPDATED: store ")
     assert "file is not a database" in summary.warnings[0]
     assert summary.tables["flow_scores"] == 7
     assert digests(folder(home)) == before
@@ -238,7 +252,7 @@ def test_a_store_that_cannot_be_read_leaves_the_triage_as_it_was(home: Settings)
     told = Told()
     # Its labels are tried again, and do not make an unchanged day fail.
     assert run_day(settings, "flow", FIRST, told, limit=7, skip_unchanged=True).unchanged
-    assert any("THE TRIAGE IS AS IT WAS" in note for note in told.notes)
+    assert any("THE TRIAGE WAS NOT UPDATED" in note for note in told.notes)
 
 
 def _spoil_a_label(settings: Settings) -> None:
@@ -286,7 +300,7 @@ def test_a_failing_triage_does_not_stop_the_day(
     spoil(settings)
     before = digests(folder(home)), manifest(home)
     summary = run_day(settings, "flow", FIRST, Told())
-    assert summary.warnings[0].startswith(f"THE TRIAGE IS AS IT WAS: {says}")
+    assert summary.warnings[0].startswith(f"THE TRIAGE WAS NOT UPDATED: {says}")
     assert (digests(folder(home)), manifest(home)) == before
     run = json.loads((home.data_dir / "flow" / "20160708" / "manifest.json").read_text())
     assert run["run_id"] == summary.run_id
@@ -312,6 +326,85 @@ def test_an_emptied_or_other_store_unlabels_nothing(home: Settings) -> None:
     refresh_day(other, "flow", FIRST, Told(), accept_store=True)
     assert {row["severity"] for row in table(home, "flow_triage")} == {0}
     refresh_day(home, "flow", FIRST, Told())
+    agree(home, "flow")
+
+
+class Killed(Told):
+    """Ends a run before one of its steps."""
+
+    def __init__(self, before: str) -> None:
+        super().__init__()
+        self.before = before
+
+    def started(self, step: str) -> None:
+        if step == self.before:
+            raise KeyboardInterrupt
+
+
+def _kill_a_run(settings: Settings, pipeline: str) -> None:
+    """The warehouse has the results of another run, which was never published."""
+    with pytest.raises(KeyboardInterrupt):
+        run_day(settings, pipeline, FIRST, Killed("publish"), limit=5)
+
+
+def _lose_the_day(settings: Settings, pipeline: str) -> None:
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        for schema, name in connection.execute(
+            "select schema_name, table_name from duckdb_tables() where schema_name <> 'main' "
+            "and starts_with(table_name, ?)",
+            [pipeline],
+        ).fetchall():
+            connection.execute(f"delete from {schema}.{name}")
+
+
+def _lose_the_warehouse(settings: Settings, pipeline: str) -> None:
+    settings.warehouse.unlink()
+
+
+@pytest.mark.parametrize("pipeline", ["flow", "dns"])
+@pytest.mark.parametrize("change", [_kill_a_run, _lose_the_day, _lose_the_warehouse])
+def test_a_refresh_refuses_a_warehouse_without_the_published_run(
+    home: Settings, pipeline: str, change: Callable[[Settings, str], None]
+) -> None:
+    before, old = digests(folder(home, pipeline)), manifest(home, pipeline)
+    kept = home.warehouse.read_bytes()
+    change(home, pipeline)
+    wanted = rf"does not hold the published run {old['scores_run_id']} of {pipeline} 2016-07-08: .*"
+    with pytest.raises(WarehouseError, match=wanted + rf"`spot-oa run {pipeline} --date"):
+        refresh_day(home, pipeline, FIRST, Told())
+    assert (digests(folder(home, pipeline)), manifest(home, pipeline)) == (before, old)
+    home.warehouse.write_bytes(kept)
+    refresh_day(home, pipeline, FIRST, Told())
+    assert digests(folder(home, pipeline)) == before
+
+
+def test_a_triage_of_other_connections_than_the_results_is_refused(home: Settings) -> None:
+    before, kept = digests(folder(home)), home.warehouse.read_bytes()
+    with duckdb.connect(str(home.warehouse)) as connection:
+        connection.execute("update oa.flow_scores set ibyt = ibyt + 1 where rank = 0")
+    with pytest.raises(BuildError, match="flow_triage"):
+        refresh_day(home, "flow", FIRST, Told())
+    assert digests(folder(home)) == before
+    home.warehouse.write_bytes(kept)
+
+
+def test_a_store_without_the_suppressions_of_a_day_opens_nothing(
+    home: Settings, tmp_path: Path
+) -> None:
+    """No action on the day, but a suppression: another store is refused just as well."""
+    mine = home.model_copy(update={"analyst_db": tmp_path / "mine.sqlite"})
+    store, flow = open_store(mine), get_pipeline("flow")
+    asked = {"column": "srcip", "exact": str(opened(home).published.rows[0]["srcip"])}
+    kept = suppression(flow, asked, reason="ours", today=FIRST)
+    suppress(store, flow, kept, reason="ours", author="ann", made_with="cli")
+    refresh_day(mine, "flow", FIRST, Told(), accept_store=True)
+    before, old = digests(folder(home)), manifest(home)
+    assert old["last_seq"] == 0 < old["suppressed"]
+    other = home.model_copy(update={"analyst_db": tmp_path / "other.sqlite"})
+    with pytest.raises(StoreError, match=r"is not the store of .* --accept-store"):
+        refresh_day(other, "flow", FIRST, Told())
+    assert (digests(folder(home)), manifest(home)) == (before, old)
+    refresh_day(home, "flow", FIRST, Told(), accept_store=True)
     agree(home, "flow")
 
 
@@ -416,7 +509,7 @@ def read_in(handle: int, name: str) -> bytes:
 
 def test_a_rule_file_holds_for_as_long_as_it_says_so(home: Settings) -> None:
     file = home.rules_dir / "flow.yml"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     text = "- {id: all, when: [{field: dport, op: geq, value: 0}], severity: low, enabled: true}\n"
     day = opened(home)
     assert any(each.is_open for each in day.rows())
@@ -432,10 +525,10 @@ def test_a_rule_file_holds_for_as_long_as_it_says_so(home: Settings) -> None:
     # An unknown field is refused before anything is replaced; a run publishes the day all the same.
     good = digests(folder(home))
     file.write_text(text.replace("dport", "nosuch"))
-    with pytest.raises(ConfigError, match="'nosuch' is no column"):
+    with pytest.raises(ConfigError, match="rules cannot use the column 'nosuch'"):
         refresh_day(home, "flow", FIRST, Told())
     summary = run_day(home, "flow", FIRST, Told())
-    assert "'nosuch' is no column" in summary.warnings[0]
+    assert "rules cannot use the column 'nosuch'" in summary.warnings[0]
     assert digests(folder(home)) == good
     file.write_text(text.replace("true", "false"))
     refresh_day(home, "flow", FIRST, Told())
@@ -511,7 +604,7 @@ def test_feedback_that_cannot_be_delivered_is_a_warning(home: Settings, tmp_path
     opened(home, "proxy").label_ranks([2], 3, note="undelivered")
     summary = refresh_day(settings, "proxy", FIRST, Told())
     (warning,) = summary.warnings
-    assert warning.startswith("the scorer has not got the feedback: ")
+    assert warning.startswith("the feedback was not delivered to the scorer: ")
     assert "correct SPOT_OA_FEEDBACK_URI" in warning
     agree(home, "proxy")
 
@@ -524,6 +617,26 @@ def test_pending_days_are_those_with_something_new(home: Settings) -> None:
     opened(home, "dns").label_ranks([0], 2)
     assert pending(home, wanted) == [Slice("dns", FIRST)]
     refresh_day(home, "dns", FIRST, Told())
+    assert pending(home, wanted) == []
+    # Another rule, another severity of it, none any more; not its title, nor one of another day.
+    file = home.rules_dir / "dns.yml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rule = "- {id: r, when: [{field: dns_qry_name, op: contains, value: a}], enabled: true, "
+    for rest, behind in (
+        ("severity: low}", True),
+        ("severity: low, title: t}", False),
+        ("severity: high}", True),
+        ("severity: nosuch}", True),
+        ("severity: high, valid_from: 2016-07-09}", True),
+        ("severity: low, valid_from: 2016-07-09}", False),
+    ):
+        file.write_text(f"{rule}{rest}\n")
+        assert pending(home, wanted) == [Slice("dns", FIRST)] * behind, rest
+        if behind and "nosuch" not in rest:
+            run_day(home, "dns", FIRST, Told(), skip_unchanged=True)
+            assert pending(home, wanted) == [], rest
+            agree(home, "dns")
+    file.unlink()
     assert pending(home, wanted) == []
     # Published again, and its triage was not.
     broken = home.model_copy(update={"analyst_db": home.home / "broken.sqlite"})

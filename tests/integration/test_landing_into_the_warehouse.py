@@ -418,7 +418,10 @@ GOOD = lines("a", "b")
             "looks like fields in quotes",
         ),
         (GOOD.replace("\t1.2E-7", "").encode(), r"\(line 1: 18 fields expected, found 17\)"),
-        (GOOD.replace("1.2E-7", "NaN").encode(), r"2 lines, none .*\(line 1: score is no number\)"),
+        (
+            GOOD.replace("1.2E-7", "NaN").encode(),
+            r"2 lines, none .*\(line 1: score is not a number\)",
+        ),
         (b"PK\x03\x04" + bytes(range(100)), "it looks like a zip archive"),
         pytest.param(
             # With an id: a gzip header holds the time, and names of tests must not change.
@@ -426,7 +429,7 @@ GOOD = lines("a", "b")
             "it looks like fields .* commas",
             id="gzip",
         ),
-        (b"\n", "1 lines, none can be taken"),
+        (b"\n", "1 lines, none is valid"),
     ],
 )
 @pytest.mark.parametrize("portion", [1, 1 << 28])

@@ -49,7 +49,7 @@ def spot_oa(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_notebooks_are_made_listed_and_renewed(home: Path) -> None:
     folder = home / "ipynb/flow/20160708"
     done = spot_oa(home, "notebooks", "list", "flow", *DAY)
-    assert "no notebooks, `spot-oa notebooks render flow --date" in done.stdout
+    assert "no notebooks: run `spot-oa notebooks render flow --date" in done.stdout
     done = spot_oa(home, "notebooks", "render", "flow", *DAY)
     assert (done.returncode, done.stdout.count("written: ")) == (0, 3)
     assert len(list(folder.iterdir())) == 3
@@ -60,7 +60,7 @@ def test_notebooks_are_made_listed_and_renewed(home: Path) -> None:
     listed = spot_oa(home, "notebooks", "list", "flow", *DAY).stdout.splitlines()
     assert [line.partition("  ")[0] for line in listed] == [
         "Advanced_Mode: version 1, untouched",
-        "Edge_Investigation: version 1, worked in",
+        "Edge_Investigation: version 1, edited or run",
         "Threat_Investigation: version 1, untouched",
     ]
     done = spot_oa(home, "notebooks", "update", "flow", *DAY, "--name", "Edge_Investigation")
@@ -73,7 +73,7 @@ def test_notebooks_are_made_listed_and_renewed(home: Path) -> None:
     [
         (["notebooks", "render", "nosuch", *DAY], 2, "pipeline 'nosuch' is unknown"),
         (["notebooks", "update", "flow", *DAY, "--name", "X"], 2, "'X' has no template"),
-        (["notebook", "dns"], 2, "no day of dns is published yet: `spot-oa run dns"),
+        (["notebook", "dns"], 2, "no day of dns is published yet: run `spot-oa run dns"),
         (["notebook", "flow", "--date", "8.7.2016"], 2, "8.7.2016"),
     ],
 )

@@ -22,7 +22,7 @@ def test_case(folder: Path, reference: Path, tmp_path: Path) -> None:
     case.lay_out(home, reference)
 
     summary = run_day(
-        load_settings(home=home),
+        load_settings(home=home, reports=False),
         case.pipeline.name,
         parse_date(case.date),
         Told(),

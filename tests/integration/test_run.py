@@ -192,7 +192,7 @@ def _truncate_telemetry(settings: Settings) -> None:
         (
             lambda s: (results(s).unlink(), results(s).mkdir()),
             LandingError,
-            "is a folder, a file is needed",
+            "is a folder without part files",
         ),
         (lambda s: _replace_by_folder(s.context_dir / "iploc.csv"), EnrichmentError, "iploc.csv"),
         (

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from analyst.day import open_day
+from analyst.panels.rows import Rows
+from analyst.workbench import open_day as open_workbench
 from flows.run.runner import run_day, score_day
+from flows.run.score_labels import Label, find
+from flows.run.steps import Run
 from flows.run.summary import Summary
-from spot_oa.demo import DEMO_DATES, generate
+from spot_oa.dates import Slice
+from spot_oa.demo import CULPRITS, DEMO_DATES, generate
 from spot_oa.errors import SpotOaError
+from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings, load_settings
+from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.published import read_rows
 from tests.support.report import Told
 
@@ -67,6 +76,11 @@ def reasons(settings: Settings, date: dt.date) -> list[dict[str, object]]:
     return read_rows(settings.data_dir / "flow" / date.strftime("%Y%m%d") / "flow_reasons.parquet")
 
 
+def written_reasons(settings: Settings, date: dt.date) -> list[dict[str, object]]:
+    text = results(settings, date).with_name("flow_reasons.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def test_the_file_lands_as_it_is_and_each_row_has_its_reasons(home: Settings) -> None:
     lines = results(home, SECOND).read_text("utf-8").splitlines()
     scores = [float(line.split("\t")[17]) for line in lines]
@@ -89,6 +103,16 @@ def test_a_rerun_gives_the_same_bytes_and_the_same_state(home: Settings) -> None
     assert summary.ended == "scored"
     assert summary.scored is not None
     assert summary.scored.days == 1
+
+
+def test_a_store_that_cannot_be_read_costs_the_labels_and_not_the_day(home: Settings) -> None:
+    before = results(home, SECOND).read_bytes()
+    home.analyst_db.write_bytes(b"no store" * 1000)
+    words = f"scorer: labels had no effect on the scores: store {home.analyst_db}: "
+    for summary in (score(home, SECOND), run(home, SECOND)):
+        assert [line for line in summary.warnings if line.startswith(words)], summary.warnings
+        assert results(home, SECOND).read_bytes() == before
+    assert summary.published is not None
 
 
 @pytest.mark.long
@@ -118,7 +142,9 @@ def test_a_day_without_telemetry_is_refused_and_the_old_file_stays(home: Setting
 def test_what_analysts_judged_acts_on_later_dates_and_says_so(home: Settings) -> None:
     day = open_day("flow", FIRST, settings=home, author="anna")
     rows = read_rows(home.data_dir / "flow" / "20160708" / "flow_scores.parquet")
-    low, high = rows[0], next(row for row in rows if row["dstip"] != rows[0]["dstip"])
+    # What reputation calls high is not lowered, whoever judges it benign.
+    low = next(row for row in rows if ":3" not in f"{row['src_rep']} {row['dst_rep']}")
+    high = next(row for row in rows if row["dstip"] != low["dstip"])
     day.label("fields", {"srcip": str(low["srcip"]), "dstip": str(low["dstip"])}, 3)
     day.label("fields", {"srcip": str(high["srcip"]), "dstip": str(high["dstip"])}, 1)
     score(home, SECOND)
@@ -132,13 +158,131 @@ def test_what_analysts_judged_acts_on_later_dates_and_says_so(home: Settings) ->
     assert not [row for row in shown[:20] if (row["srcip"], row["dstip"]) in judged]
 
 
+def test_labels_keep_the_way_of_their_rows(home: Settings) -> None:
+    settings = home.model_copy(update={"score_inbound": 1.0})
+    run(settings, FIRST)
+    day = open_day("flow", FIRST, settings=settings, author="anna")
+    day.label_ranks(range(LIMIT), 3)
+    score(settings, SECOND)
+    own = "exists (select 1 from oa_scoring.int_score_flow__own as own where own.address = {})"
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        found = connection.execute(
+            f"select distinct way, {own.format('e')}, {own.format('p')} "
+            "from oa_scoring.int_score_flow__labels where severity = 3"
+        ).fetchall()
+    assert set(found) == {("in", False, True), ("lat", True, True), ("out", True, False)}
+
+
+def test_days_whose_labels_have_no_weight_are_not_read(home: Settings) -> None:
+    open_day("flow", FIRST, settings=home, author="anna").label_ranks([0, 1], 3)
+
+    def labels_of(after: int) -> list[Label]:
+        part = Slice("flow", FIRST + dt.timedelta(days=after))
+        return find(Run(home, get_pipeline("flow"), part, LIMIT, open_warehouse(home)), [])
+
+    assert len(labels_of(129)) == 2
+    (home.data_dir / "flow" / "20160708" / "flow_scores.parquet").write_bytes(b"")
+    with pytest.raises(SpotOaError):
+        labels_of(129)
+    assert labels_of(130) == []
+
+
 def test_a_build_of_everything_leaves_the_state_alone(home: Settings) -> None:
-    from tests.support.dbt import dbt
+    from tests.support.dbt import dbt_in_a_run
 
     before = state(home)
-    code, output = dbt(
+    code, output = dbt_in_a_run(
         home, "run", "--select", "path:models/scoring/flow",
         "path:models/scoring/state/score_flow_*", "--vars", f"{{date: {FIRST}}}",
     )  # fmt: skip
     assert code == 0, output
     assert state(home) == before
+
+
+def test_labels_lower_nothing_that_reputation_calls_high(home: Settings) -> None:
+    day = open_day("flow", FIRST, settings=home, author="anna")
+    day.label("ip", {"ip": CULPRITS["exfiltration"]}, 3)
+    score(home, SECOND)
+    run_day(home, "flow", SECOND, Told(), limit=LIMIT, scorer="file")
+    said = f"judged benign by anna on {FIRST}, not lowered: reputation calls it high"
+    kept = [row for row in reasons(home, SECOND) if said in str(row["reason"])]
+    assert kept
+    assert {row["feedback"] for row in kept} == {0.0}
+    assert all("times the usual of tcp/443" in str(row["reason"]) for row in kept)
+
+
+def test_what_is_not_scored_or_not_answered_is_told(home: Settings) -> None:
+    nobody = 0
+    for file in Path(home.raw_uri).glob("flow/y=2016/m=7/d=9/*/*.parquet"):
+        rows = duckdb.sql(
+            "select * replace (0::bigint as obyt, case when row_number() over () <= 2 then null "
+            f"else sip end as sip) from read_parquet('{file}', hive_partitioning = false) "
+            # Those whose server is the source are answers, of a sort.
+            "where dport < sport"
+        )
+        table = rows.to_arrow_table()
+        nobody += table["sip"].null_count
+        pq.write_table(table, file)
+    summary = score(home, SECOND)
+    assert summary.scored is not None
+    assert summary.scored.unscored == nobody > 0
+    assert [text for text in summary.warnings if "sees one direction" in text]
+    assert not any("do not answer" in str(row["reason"]) for row in written_reasons(home, SECOND))
+
+
+def test_one_client_without_ranges_of_its_network_is_scored(home: Settings) -> None:
+    Path(home.context_dir / "ipranges.csv").unlink()
+    for file in Path(home.raw_uri).glob("flow/y=2016/m=7/d=9/*/*.parquet"):
+        table = duckdb.sql(
+            f"select * replace ('10.1.0.23' as sip) from "
+            f"read_parquet('{file}', hive_partitioning = false) where sip like '10.1.0.%'"
+        ).to_arrow_table()
+        pq.write_table(table, file)
+    summary = score(home, SECOND)
+    assert [text for text in summary.warnings if "there is no ipranges.csv" in text]
+    rows = written_reasons(home, SECOND)
+    assert len(rows) == len(results(home, SECOND).read_text("utf-8").splitlines()) > 0
+    # What everybody does who is there is no news.
+    assert not any("contacted by 1 of 1 client" in str(row["reason"]) for row in rows)
+
+
+def test_memory_counts_days_with_telemetry_and_old_state_goes(home: Settings) -> None:
+    before = results(home, SECOND).read_bytes()
+    with duckdb.connect(str(home.warehouse)) as connection:
+        for table in ("seen", "profile"):
+            name = f"oa_scoring.score_flow_{table}"
+            # The first date was months ago, and nothing came since.
+            connection.execute(f"update {name} set m = 2 where d = {FIRST.day}")
+            for day in (1, 2, 3):
+                connection.execute(
+                    f"insert into {name} select * replace (1 as m, {day} as d) from {name} "
+                    f"where d = {SECOND.day}"
+                )
+    score(home.model_copy(update={"score_days": 1}), SECOND)
+    assert results(home, SECOND).read_bytes() == before
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        for table in ("seen", "profile"):
+            found = connection.execute(
+                f"select distinct m, d from oa_scoring.score_flow_{table} order by all"
+            ).fetchall()
+            assert found == [(1, 3), (2, FIRST.day), (7, SECOND.day)]
+
+
+def test_a_state_with_other_keys_is_no_memory(home: Settings) -> None:
+    with duckdb.connect(str(home.warehouse)) as connection:
+        # As after an upgrade of the engine.
+        connection.execute(
+            "update oa_scoring.score_flow_seen set item = item + 1 "
+            f"where kind = 'id' and d = {FIRST.day}"
+        )
+    summary = score(home, SECOND)
+    assert summary.scored is not None
+    assert summary.scored.days == 0
+    assert any("first day, nothing to compare with" in text for text in summary.warnings)
+    assert not any("in 2 days" in str(row["reason"]) for row in written_reasons(home, SECOND))
+
+
+def test_a_row_from_near_shows_why(home: Settings) -> None:
+    shown = Rows(open_workbench("flow", FIRST, settings=home)).behind(0)
+    why = [text for name, text in shown["fields"] if name == "why"]
+    assert "; ".join(why) == reasons(home, FIRST)[0]["reason"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.support.parsed import VARIABLE
 from tests.support.project import PROJECT
 
 
@@ -19,7 +20,8 @@ def _run(*command: str | Path, folder: Path, **settings: str) -> str:
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
-        env=os.environ | settings,
+        # Nor with what this checkout's parse left.
+        env={name: value for name, value in os.environ.items() if name != VARIABLE} | settings,
         capture_output=True,
         text=True,
         check=False,

@@ -21,7 +21,7 @@ from tests.mutation.unit_tests import Rows, UnitTest, read_unit_tests
 from tests.support.dbt import dbt
 from tests.support.project import PROJECT
 
-LAYERS = ("staging", "intermediate", "marts", "triage")
+LAYERS = ("staging", "intermediate", "marts", "triage", "investigation")
 """Whose models are looked at. The scorer's are not: what they are to give is measured on labelled
 sets, and their constants are settings."""
 

@@ -1,4 +1,4 @@
-"""What runs wrote about themselves."""
+"""The audit rows of runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import duckdb
 
 
 def audit(warehouse: Path) -> list[dict[str, Any]]:
-    """The rows of oa.run_audit, in the order in which they came."""
+    """Return the rows of oa.run_audit, in insertion order."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         return list(connection.sql("from oa.run_audit").to_arrow_table().to_pylist())

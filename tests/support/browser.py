@@ -1,4 +1,4 @@
-"""Pictures of pages."""
+"""Screenshots of pages."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from playwright.sync_api import Page
 from tests.support.project import PROJECT
 
 SCREENSHOTS = PROJECT / "target" / "screenshots"
-"""Where the pictures stay, to be looked at."""
+"""Folder of the screenshots."""
 
 
 def screenshot(page: Page, name: str) -> Path:
-    """Keep a picture of the whole page."""
+    """Store a screenshot of the full page."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
     page.screenshot(path=path, full_page=True)

@@ -1,4 +1,4 @@
-"""Reference cases: laid out as a home that a run can work on, and compared with what it made."""
+"""Reference cases: written as a home for a run, and compared with the run's output."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.support.project import PROJECT
 
 REFERENCE = Path(os.environ.get("SPOT_OA_REFERENCE_DIR", PROJECT.parent / "shared")).resolve()
 FOLDERS = sorted(path.parent for path in (REFERENCE / "cases").glob("*/*/run.json"))
-"""The cases; none where there is no reference."""
+"""The cases; empty without the reference folder."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in a fixed order, as (text of all other columns, sum of the score columns)."""
+    """Sort rows, as (text of all other columns, sum of the score columns)."""
 
     header: tuple[str, ...]
     rows: list[tuple[tuple[str | None, ...], float]]
@@ -53,7 +53,7 @@ class Case:
         return self.run["date"]
 
     def lay_out(self, home: Path, reference: Path) -> None:
-        """Write telemetry, results and context below `home`, where a run looks for them."""
+        """Write telemetry, results and context below `home`, where a run reads them."""
         name = self.pipeline.name
         scores = home / "ml" / name / "scored_results" / self.date / "scores"
         scores.mkdir(parents=True)
@@ -77,7 +77,7 @@ class Case:
                     csv.writer(out).writerow([indicator, label, severity])
 
     def intended(self) -> dict[str, Table]:
-        """The tables that the case must give."""
+        """Return the expected tables of the case."""
         return {
             file.stem: table_of(*read_csv(file))
             for file in sorted((self.folder / "intended").glob("*.csv"))
@@ -91,7 +91,7 @@ def read_csv(file: Path) -> tuple[list[str], list[list[str | None]]]:
 
 
 def published(folder: Path) -> dict[str, Table]:
-    """Every published table, comparable with `Case.intended`."""
+    """Return every published table, comparable with `Case.intended`."""
     tables = {}
     for file in sorted(folder.glob("*.parquet")):
         table = pq.ParquetFile(file).read()
@@ -101,7 +101,7 @@ def published(folder: Path) -> dict[str, Table]:
 
 
 def assert_same(made: Table, intended: Table, what: str) -> None:
-    """Rows are a multiset; scores are printed to the precision of a 32-bit float."""
+    """Compare rows as a multiset; scores have the precision of a 32-bit float."""
     assert made.header == intended.header, what
     assert Counter(row for row, _ in made.rows) == Counter(row for row, _ in intended.rows), what
     for (row, score), (_, wanted) in zip(made.rows, intended.rows, strict=True):
@@ -125,7 +125,7 @@ def table_of(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
 
 
 def write_telemetry(root: Path, pipeline: Pipeline, raw: Path) -> None:
-    """Telemetry rows (CSV with y, m, d, h at the end) as the Parquet tree of a pipeline."""
+    """Write telemetry rows (CSV with y, m, d, h at the end) as the Parquet tree of a pipeline."""
     header, rows = read_csv(raw)
     by_hour: dict[tuple[str | None, ...], list[list[str | None]]] = {}
     for row in rows:

@@ -336,11 +336,11 @@ def contexts(draw: st.DrawFn, pipeline: str) -> dict[str, bytes]:
     for name, (header, line, good) in kinds.items():
         if draw(st.booleans()):
             lines = draw(st.lists(line, max_size=5))
-            # A file of which no line can be used stops the run, as do own addresses without one.
+            # A file without valid lines fails the run, and so does ipranges.csv without a range.
             needed = lines or name == "ipranges.csv"
             files[name] = draw(_file(header, [*lines, good] if needed else []))
     if draw(st.booleans()):
-        # Ranges that overlap are left out: no rule says which counts.
+        # No overlapping ranges: no rule defines which one counts.
         some = draw(st.lists(st.sampled_from(IPLOC), unique=True, max_size=5))
         lines = [[*ends, *draw(place)] for ends in dict.fromkeys([*some, IPLOC[0]] if some else [])]
         files["iploc.csv"] = draw(_file(["start", "end"], lines))
@@ -362,7 +362,7 @@ def _file(draw: st.DrawFn, header: list[str], lines: list[list[Any]]) -> bytes:
 
 @st.composite
 def batches(draw: st.DrawFn, pipeline: str, first: dt.date, most: int) -> list[Day]:
-    """Days in a row with the context files that they share."""
+    """Consecutive days with shared context files."""
     context = draw(contexts(pipeline))
     days = []
     for number in range(draw(st.integers(1, most))):
@@ -374,13 +374,13 @@ def batches(draw: st.DrawFn, pipeline: str, first: dt.date, most: int) -> list[D
 
 
 def _is_usable(pipeline: str, limit: int, data: bytes) -> bool:
-    """A file of which no line can be taken stops the run."""
+    """Ensure that a results file has a valid line; without one the run fails."""
     landed = take(pipeline, data, limit)
     return bool(landed.rows) or not landed.rejects
 
 
 def lay_out(days: Sequence[Day], home: Path) -> None:
-    """Write what a run reads below `home`, partitions padded and not."""
+    """Write the input of a run below `home`, with padded and unpadded partitions."""
     for name, data in days[0].context.items():
         file = home / "context" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -414,7 +414,7 @@ def write_results(day: Day, home: Path) -> Path:
 
 
 def read_telemetry(root: Path, date: dt.date) -> list[dict[str, Any]]:
-    """The raw rows of a day with y, m, d and h, from the Parquet tree of a pipeline."""
+    """Return the raw rows of a day with y, m, d and h, from a pipeline's Parquet tree."""
     found: list[dict[str, Any]] = []
     for file in root.glob("y=*/m=*/d=*/h=*/*.parquet"):
         parts = {key: int(value) for key, value in (p.split("=") for p in file.parts if "=" in p)}
@@ -424,7 +424,7 @@ def read_telemetry(root: Path, date: dt.date) -> list[dict[str, Any]]:
 
 
 def read_day(home: Path, pipeline: str, date: dt.date, limit: int) -> Day:
-    """What a run would read of a home."""
+    """Return the input that a run reads from a home."""
     scores = home / "ml" / pipeline / "scored_results" / f"{date:%Y%m%d}" / "scores"
     context = home / "context"
     return Day(
@@ -438,7 +438,7 @@ def read_day(home: Path, pipeline: str, date: dt.date, limit: int) -> Day:
 
 
 def read_published(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of every published table of a day, in the columns of the last release."""
+    """Return the rows of every published table of a day, in the columns of the last release."""
     return {
         file.stem: [
             tuple(row[name] for name in COLUMNS[file.stem])

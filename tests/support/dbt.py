@@ -1,4 +1,4 @@
-"""Dbt as a person runs it."""
+"""Run dbt like a user."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from flows.run.dbt_runner import dbt_arguments, environment
+from flows.run.dbt_runner import dbt_arguments, environment, invoke
 from spot_oa.settings import Settings
 from tests.support.project import PROJECT
 
-# Its second row is wrong by one character, in a text and behind quotes that Impala does not have.
+# The second row differs by one character, in a text and after quotes that Impala does not have.
 WRONG = """
 unit_tests:
   - name: must_fail
@@ -33,8 +33,11 @@ unit_tests:
 """
 
 
+_BADLY = {"error", "fail", "runtime error", "skipped", "partial success"}
+
+
 def dbt(settings: Settings, *command: str) -> tuple[int, str]:
-    """Run dbt in a process of its own; its exit code and what it printed."""
+    """Run dbt in a separate process; return its exit code and output."""
     arguments = [part for part in dbt_arguments(settings, command) if part != "none"]
     arguments.remove("--log-level")
     script = Path(sys.executable).with_name("dbt")
@@ -45,19 +48,24 @@ def dbt(settings: Settings, *command: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def statuses(settings: Settings, *command: str) -> dict[str, str]:
-    """Run dbt in this process; the status of every node by name."""
-    from dbt.cli.main import dbtRunner
+def dbt_in_a_run(settings: Settings, *command: str) -> tuple[int, str]:
+    """Run dbt in this process, with its stored parse; return its exit code and messages."""
+    told: list[str] = []
+    done = invoke(settings, command, lambda event: told.append(event.info.msg))
+    failed = done.exception or any(str(node.status) in _BADLY for node in done.result.results)
+    return int(bool(failed)), "\n".join([*told, str(done.exception or "")])
 
-    with environment(settings):
-        outcome = dbtRunner().invoke(dbt_arguments(settings, command))
-    assert outcome.exception is None, outcome.exception
-    nodes: Sequence = outcome.result.results
+
+def statuses(settings: Settings, *command: str) -> dict[str, str]:
+    """Run dbt in this process; return the status of every node by name."""
+    done = invoke(settings, command)
+    assert done.exception is None, done.exception
+    nodes: Sequence = done.result.results
     return {node.node.name: str(node.status) for node in nodes}
 
 
 def with_a_wrong_unit_test(project: Path) -> Path:
-    """A copy of the dbt project with the unit tests `must_fail` and `must_pass`."""
+    """Copy the dbt project with the unit tests `must_fail` and `must_pass`."""
     for name in ("models", "macros", "seeds", "tests/dbt", "profiles"):
         shutil.copytree(PROJECT / name, project / name)
     shutil.copy(PROJECT / "dbt_project.yml", project)

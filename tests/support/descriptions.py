@@ -1,4 +1,4 @@
-"""What is described badly in the dbt project, by what dbt knows of it."""
+"""Find missing or invalid descriptions in the dbt project, from dbt's manifest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 PACKAGE = "spot_oa"
 FIRST_SENTENCE = 200
-"""Impala keeps 256 characters of a comment, after escaping."""
+"""Impala stores 256 characters of a comment, after escaping."""
 
 
 def complaints(manifest: dict[str, Any], catalog: dict[str, Any]) -> list[str]:

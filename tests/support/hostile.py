@@ -1,11 +1,11 @@
-"""Texts that mean something to a shell, a terminal, SQL, Jinja, HTML or a spreadsheet."""
+"""Texts with a meaning in a shell, a terminal, SQL, Jinja, HTML or a spreadsheet."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 DATE = dt.date(2016, 10, 3)
-"""A day on which they are laid out."""
+"""The day of these texts."""
 HOSTILE = [
     "plain",
     "o'brien",
@@ -53,6 +53,6 @@ IN_SQL = [
     "",
     " ",
 ]
-"""What would end a literal, or be read otherwise in one."""
+"""Texts that would end a literal, or change their meaning in one."""
 MEANT = {"p_date", "p_time", "score"}
-"""Fields that the rules need to find the events of a suspicious one."""
+"""Fields that the rules need to match raw events with a suspicious event."""

@@ -20,10 +20,10 @@ from tests.support.impala.language import WORDS
 TYPES = {
     *("bigint", "boolean", "double", "float", "int", "smallint", "string", "timestamp", "tinyint"),
 }
-"""The types that the project casts to: every engine has them by these names."""
+"""The types that the project casts to; every engine has them under these names."""
 
 NOT_RESERVED = {"time"}
-"""In sqlfluff's list, and used by the project as a name: Impala has no such keyword."""
+"""In sqlfluff's list, but not a keyword in Impala; the project uses it as a name."""
 
 
 @cache
@@ -38,14 +38,14 @@ def _linter() -> Linter:
 
 
 def reserved() -> set[str]:
-    """Words that cannot be names unless they are quoted."""
+    """Return words that must be quoted to be names."""
     words = _linter().config.get("dialect_obj").sets("reserved_keywords")
     return {word.lower() for word in words}
 
 
 @cache
 def complaints(sql: str) -> tuple[str, ...]:
-    """Why Impala, reached through dbt-impala, would not take the statement as it is meant."""
+    """Return reasons why Impala, through dbt-impala, would reject or misread the statement."""
     return tuple(_complaints(sql))
 
 

@@ -1,4 +1,4 @@
-"""Logs for tests of ingest, and what lies below the raw folder afterwards."""
+"""Logs for tests of ingest, and readers of the resulting telemetry."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HTTP = (
 
 
 def zeek(path: str, fields: str, *rows: str) -> bytes:
-    """A TSV log; blanks of the rows are tabs."""
+    """Return a TSV log; blanks in the rows become tabs."""
     head = f"{ZEEK_HEAD}#path\t{path}\n#fields\t{fields}\n".replace(" ", "\t", 0)
     named = head.replace(fields, fields.replace(" ", "\t"))
     return (
@@ -155,7 +155,7 @@ SAMPLES: Mapping[str, tuple[str, str, bytes, str | None]] = {
 
 
 def take(home: Path, source: str, *paths: Path | str, **options: Any) -> list[Ingested]:
-    """Ingest into `home/raw`; all tests of a process share the connection, as all files do."""
+    """Ingest into `home/raw`; all tests of a process share the connection."""
     ingest = Ingest(load_settings(home=home), source, Options(**options))
     ingest.__dict__["_mapper"] = _mapper()
     return list(ingest.take_all(map(str, paths)))
@@ -167,7 +167,7 @@ def _mapper() -> Mapper:
 
 
 def landed(home: Path) -> Counter[tuple[str, tuple[tuple[str, Any], ...]]]:
-    """Every row below `home/raw`, without regard to order."""
+    """Return every row below `home/raw`, independent of order."""
     found: Counter[Any] = Counter()
     for file in sorted((home / "raw").glob("*/y=*/**/*.parquet")):
         pipeline = file.relative_to(home / "raw").parts[0]
@@ -177,12 +177,12 @@ def landed(home: Path) -> Counter[tuple[str, tuple[tuple[str, Any], ...]]]:
 
 
 def expected(told: Told) -> Counter[Any]:
-    """The oracle's rows in the same form."""
+    """Return the oracle's rows in the same form."""
     return Counter(row_of(pipeline, row) for pipeline, row in told.rows)
 
 
 def row_of(pipeline: str, row: Mapping[str, Any]) -> Any:
-    """A row that can be counted; durations are singles."""
+    """Convert a row to a hashable value; durations to 32-bit floats."""
     values = dict(row)
     if values.get("tdur") is not None:
         values["tdur"] = float(np.float32(values["tdur"]))
@@ -190,12 +190,12 @@ def row_of(pipeline: str, row: Mapping[str, Any]) -> Any:
 
 
 def oracle(source: str, data: bytes, name: str, zone: str | None = None) -> Told:
-    """What becomes of a log, by the oracle."""
+    """Return the oracle's result for a log."""
     return READERS[source](data, name=name, zone=zone or "UTC")
 
 
 def tree(root: Path) -> list[tuple[str, int, int]]:
-    """Every file below a folder, with its inode and time of change."""
+    """Return every file below a folder, with its inode and modification time."""
     return sorted(
         (str(path.relative_to(root)), path.stat().st_ino, path.stat().st_mtime_ns)
         for path in root.rglob("*")
@@ -204,7 +204,7 @@ def tree(root: Path) -> list[tuple[str, int, int]]:
 
 
 def differing(found: Counter[Any], wanted: Counter[Any]) -> list[Any]:
-    """What differs between the first rows that do: column, ours, theirs."""
+    """Return the differences of the first differing rows: column, ours, theirs."""
     ours, theirs = (
         sorted((found - wanted).elements(), key=str),
         sorted((wanted - found).elements(), key=str),

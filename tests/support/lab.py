@@ -20,18 +20,18 @@ from spot_oa.settings import Settings
 
 TOKEN = "of-the-test"
 READY = 60_000
-"""Milliseconds that a kernel may take on a busy machine."""
+"""Time limit of a kernel on a busy machine, in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """Where it listens, and what it has printed."""
+    """The address and the output of the server."""
 
     port: int
     log: Path
 
     def url(self, part: Slice, name: str = "Edge_Investigation") -> str:
-        """The page of a notebook alone, in a workspace of its own."""
+        """Open a notebook in a separate workspace."""
         path = f"{part.pipeline}/{part.compact}/{name}.ipynb"
         return f"{self.origin}/lab/tree/{path}?token={TOKEN}&reset"
 
@@ -48,7 +48,7 @@ def free_port() -> int:
 
 @contextmanager
 def jupyterlab(settings: Settings, part: Slice, folder: Path) -> Iterator[Lab]:
-    """JupyterLab with folders of its own for settings and state."""
+    """Run JupyterLab with separate folders for settings and state."""
     lab = Lab(free_port(), folder / "jupyter.log")
     own = {
         f"JUPYTER_{name}": str(folder / name.lower())
@@ -95,7 +95,7 @@ def _wait(lab: Lab, server: subprocess.Popen[bytes]) -> None:
 
 
 def run_all(page: Page) -> None:
-    """Run all cells, and wait until the kernel has done so."""
+    """Run all cells, and wait until the kernel is finished."""
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=READY)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
@@ -106,7 +106,7 @@ def run_all(page: Page) -> None:
 
 
 def theme(page: Page, shown: str) -> None:
-    """Make Lab light or dark."""
+    """Switch Lab to the light or dark theme."""
     name = f"JupyterLab {shown.title()}"
     page.get_by_role("menuitem", name="Settings", exact=True).click()
     page.get_by_text("Theme", exact=True).first.hover()

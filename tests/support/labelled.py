@@ -1,4 +1,4 @@
-"""Days published by hand, to be labelled without a run."""
+"""Published days for tests of labels, made without a run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analyst import Day, open_day
+from analyst.actions import Action, to_json
+from analyst.landed import story_rows
+from python_enrichers import peers
 from spot_oa.dates import Slice
+from spot_oa.pipelines import Pipeline, Triage
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings
+from spot_oa.warehouse import open_warehouse
+from spot_oa.warehouse.tables import results_table, triage_tables
 
 DATE = dt.date(2016, 7, 8)
 PLAIN: Mapping[str, Mapping[str, Any]] = {
@@ -99,7 +105,8 @@ def day(
 
 
 def judge(settings: Settings, part: Slice) -> None:
-    """Something of everything that labels can be, on a day that a run has published."""
+    """Add labels and stories of every kind to a day that a run has published."""
+    tell(settings, part)
     opened = day(settings, part.pipeline, date=part.date)
     opened.label_ranks(
         [0, 1, 2, 3], "high", note="o'brien;\n--\u202e \N{GREEK SMALL LETTER ALPHA}\\"
@@ -116,6 +123,39 @@ def judge(settings: Settings, part: Slice) -> None:
         opened.label("query", {"dns_qry_name": str(first["dns_qry_name"])}, "medium")
 
 
+def tell(settings: Settings, part: Slice) -> Day:
+    """Add a story for each kind of anchor of the most suspicious row of a published day."""
+    opened = day(settings, part.pipeline, date=part.date)
+    for kind, anchor in _anchors(opened.published.rows[0], opened.triage):
+        opened.save_story(kind, anchor, "o'brien's; \u202e", "one\ntwo\\", top_results=3)
+    return opened
+
+
+def land_stories(settings: Settings, pipeline: Pipeline, date: dt.date) -> None:
+    """Land such stories without the store and the published day, without building their models."""
+    part, warehouse, triage = Slice(pipeline.name, date), open_warehouse(settings), pipeline.triage
+    assert triage is not None
+    names = list(dict.fromkeys(name for columns in triage.anchors.values() for name in columns))
+    fields = [triage.landed.get(name, name) for name in names]
+    first = warehouse.rows(results_table(pipeline), fields, part)[0]
+    anchors = _anchors(dict(zip(names, first, strict=True)), triage)
+    actions = []
+    for seq, (kind, anchor) in enumerate(anchors):
+        told = to_json({"anchor_kind": kind, "anchor": anchor, "title": "t", "text": "x"})
+        day_ = date.isoformat()
+        actions.append(Action("ann", "cli", pipeline.name, day_, "story", seq=seq, payload=told))
+    table = triage_tables(pipeline)["stories"]
+    warehouse.prepare(peers.TABLES)
+    warehouse.expose_telemetry(pipeline, [date])
+    with warehouse.replacing(part, table, *peers.TABLES) as writer:
+        writer.append(table, story_rows(table, actions))
+        writer.append(*peers.TABLES, peers.look_up(settings, [anchor for _, anchor in anchors]))
+
+
+def _anchors(row: Mapping[str, Any], triage: Triage) -> list[tuple[str, str]]:
+    return [(kind, str(row[name])) for kind, columns in triage.anchors.items() for name in columns]
+
+
 def severities(opened: Day, column: str | None = None) -> list[int]:
-    """What holds now, by rank."""
+    """Return the current labels by rank."""
     return [each.severities[column] if column else int(each.severity) for each in opened.rows()]

@@ -1,4 +1,4 @@
-"""What becomes of logs, worked out line by line in plain Python.
+"""The expected result of ingesting logs, computed line by line in plain Python.
 
 It shares no code with spot_oa/ingest and uses neither DuckDB nor Arrow. `read` gives rows of
 telemetry and the number of lines refused and skipped; it is slow and trusting about formats.
@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -60,7 +60,13 @@ def number(value: Any, largest: int = BIGINT) -> int | None:
         return None
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", str(value), re.ASCII):
         return None
-    whole = int(Decimal(str(value)))
+    try:
+        exact = Decimal(str(value))
+    except ArithmeticError:  # Its exponent is larger than any of a Decimal.
+        return None
+    if exact.adjusted() > 20:  # Too large, and 1e999999 has a million digits.
+        return None
+    whole = int(exact)
     return whole if -largest - 1 <= whole <= largest else None
 
 
@@ -76,16 +82,16 @@ def real(value: Any) -> float | None:
 def instant(value: Any) -> dt.datetime | None:
     if value is None:
         return None
-    text = str(value).strip()
+    text = str(value)
     if re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", text, re.ASCII):
         try:
             seconds = Decimal(text)
-            if abs(seconds) > 99_999_999_999:
-                seconds /= 1000
-            micros = int((seconds * 1_000_000).to_integral_value("ROUND_FLOOR"))
-            return EPOCH + dt.timedelta(microseconds=micros)
-        except (InvalidOperation, OverflowError):
+            if abs(seconds) > 99_999_999_999:  # Milliseconds.
+                seconds = seconds / 1000 if 0 < seconds <= 99_999_999_999_999 else Decimal("nan")
+            micros = int((seconds * 10**6).to_integral_value("ROUND_FLOOR"))
+        except (ArithmeticError, ValueError):
             return None
+        return EPOCH + dt.timedelta(microseconds=micros)
     match = re.fullmatch(
         r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d*))?"
         r"\s*(Z|[+-]\d\d:?\d\d|[+-]\d\d)?",
@@ -95,24 +101,30 @@ def instant(value: Any) -> dt.datetime | None:
     if not match:
         return None
     micros = int((match[7] or "")[:6].ljust(6, "0"))
+    sign, digits = (match[8] or "Z")[0], (match[8] or "Z")[1:].replace(":", "").ljust(4, "0")
     try:
         when = dt.datetime(*(int(match[n]) for n in range(1, 7)), micros, tzinfo=UTC)
+        clock = dt.time(int(digits[:2]), int(digits[2:]))
     except ValueError:
         return None
-    zone = match[8]
-    if zone and zone != "Z":
-        digits = zone[1:].replace(":", "").ljust(4, "0")
-        offset = dt.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-        when += -offset if zone[0] == "+" else offset
-    return when
+    offset = dt.timedelta(hours=clock.hour, minutes=clock.minute)
+    return when - offset if sign == "+" else when + offset
 
 
 def local(value: str | None, zone: str) -> dt.datetime | None:
-    when = instant(value)
     text = (value or "").strip()
-    if when is None or not re.match(r"\d{4}[-/]\d\d[-/]\d\d", text) or text.endswith("Z"):
+    when = instant(text)
+    names_no_zone = re.fullmatch(r"\d{4}[-/]\d\d[-/]\d\d[T ][\d:.]+", text)
+    if when is None or not names_no_zone:
         return when
-    return when.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
+    found = when.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
+    # A clock that is set forward never shows the times in between.
+    back = found.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return found if back == when.replace(tzinfo=None) else None
+
+
+def bare(text: str | None) -> str:
+    return (text or "").strip(" \t")
 
 
 def dash(value: Any) -> str:
@@ -129,7 +141,7 @@ def is_ipv6(text: str) -> bool:
 
 
 def protocol(text: str | None) -> str | None:
-    if text is None:
+    if not text:
         return None
     if text.isdigit() and len(text) < 4:
         return PROTOCOLS.get(int(text), text)
@@ -184,7 +196,7 @@ def dns(when: dt.datetime, client: str, server: str, name: str, answers: list[An
 
 
 def address(uri: str | None, method: str | None) -> dict[str, Any]:
-    """Host, port, path and query of a URI as a proxy sees it."""
+    """Return host, port, path and query of a URI in a proxy log."""
     if method == "CONNECT" and not (uri or "/").startswith("/"):
         found = re.fullmatch(r"(.*?)(?::(\d*))?", uri or "", re.DOTALL)
         return {"scheme": "tcp", "host": found[1], "port": found[2], "path": "-", "query": "-"}
@@ -226,7 +238,7 @@ def proxy(when: dt.datetime, **values: Any) -> tuple[str, dict[str, Any]]:
 
 
 def zeek_row(log: str, get: Any) -> tuple[str, dict[str, Any]]:
-    """`get(name)` is a text or None; `get(name, True)` a list of texts."""
+    """Return `get`: `get(name)` is a text or None; `get(name, True)` a list of texts."""
     if log == "dns":
         answers = get("answers", True) or []
         if number(get("rcode"), INT) is None and not answers:
@@ -292,7 +304,7 @@ def zeek_row(log: str, get: Any) -> tuple[str, dict[str, Any]]:
     return proxy(
         when,
         clientip=client,
-        host=uri["host"] or named[1] or server,
+        host=dash(uri["host"] or named[1] or server),
         reqmethod=dash(get("method")),
         useragent=dash(get("user_agent")),
         resconttype=dash((get("resp_mime_types", True) or [None])[0]),
@@ -404,7 +416,7 @@ def first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def json_text(value: Any) -> str | None:
-    """A JSON value as text; numbers are kept as they were written."""
+    """Convert a JSON value to text; numbers keep their spelling."""
     if value is None:
         return None
     if isinstance(value, bool):
@@ -472,7 +484,7 @@ def zeek_json(data: bytes, log: str | None) -> Told:
 
 
 def zeek(data: bytes, name: str = "", **_: Any) -> Told:
-    found = re.match(r"^(?:.*[_.-])?(conn|dns|http)(?:[._]|$)", name)
+    found = re.match(r"^(?:.*[_.-])?(conn|dns|http)(?:\.|[_-]\d|$)", name)
     log = found[1] if found and "open_conn" not in name else None
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return zeek_json(data, log)
@@ -508,14 +520,16 @@ def suricata(data: bytes, **_: Any) -> Told:
                 flag = "".join(
                     c if int(bits, 16) & 32 >> n else "." for n, c in enumerate("UAPRSF")
                 )
-            kinds, code = (number(json_text(event.get(f"icmp_{w}")), INT) for w in ("type", "code"))
+            kinds = number(json_text(event.get("icmp_type")), INT)
+            code = json_text(event.get("icmp_code"))
+            code = 0 if code is None else number(code, INT)
             return flow(
                 when,
                 tdur=None if end is None else (end - when) / dt.timedelta(seconds=1),
                 sip=src,
                 dip=dest,
                 sport=0 if icmp else sport,
-                dport=(None if kinds is None else kinds * 256 + (code or 0)) if icmp else dport,
+                dport=(None if None in (kinds, code) else kinds * 256 + code) if icmp else dport,
                 proto=protocol(proto),
                 flag=flag,
                 ipkt=number(json_text(at(event, "flow", "pkts_toserver"))),
@@ -540,7 +554,8 @@ def suricata(data: bytes, **_: Any) -> Told:
             ):
                 back = False
             else:
-                back = number(json_text(at(said, "version")), INT) == 3
+                version = json_text(at(said, "version"))
+                back = version is None or number(version, INT) in (1, 3)
             client, server = (dest, src) if back else (src, dest)
             if when is None or not client or not asked:
                 raise Refused("key")
@@ -550,6 +565,11 @@ def suricata(data: bytes, **_: Any) -> Told:
                 [json_text(at(a, "rdata")) for a in listed] if isinstance(listed, list) else []
             )
             answers = [a for a in answers if a is not None]
+            groups = at(said, "grouped")
+            if not answers and isinstance(groups, dict):
+                lists = [group for group in groups.values() if isinstance(group, list)]
+                answers = [json_text(a) for group in lists for a in group]
+                answers = [a for a in answers if a is not None and not a.startswith("{")]
             if not answers and at(said, "rdata") is not None:
                 answers = [json_text(at(said, "rdata"))]
 
@@ -583,7 +603,7 @@ def suricata(data: bytes, **_: Any) -> Told:
             return proxy(
                 when,
                 clientip=src,
-                host=named[1] or uri["host"] or dest,
+                host=dash(named[1] or uri["host"] or dest),
                 reqmethod=dash(method),
                 useragent=dash(json_text(at(said, "http_user_agent"))),
                 resconttype=dash(json_text(at(said, "http_content_type"))),
@@ -607,8 +627,11 @@ def suricata(data: bytes, **_: Any) -> Told:
 # -- nfdump, argus, VPC ---------------------------------------------------------------------------
 
 
-def table(data: bytes, delimiter: str, one: Any, footer: str | None = None) -> Told:
-    told, names, left = Told(), None, 0
+def table(
+    data: bytes, delimiter: str, one: Any, needed: tuple[str, ...], footer: str | None = None
+) -> Told:
+    """Read a table; `needed` are the names that a header has, with alternatives as `a|b`."""
+    told, names, left, glued = Told(), None, 0, False
     for line, _ in lines_of(data):
         told.lines += 1
         if left:
@@ -619,67 +642,82 @@ def table(data: bytes, delimiter: str, one: Any, footer: str | None = None) -> T
             told.comments += 1
         elif not line:
             told.blank += 1
-        elif names is None or line.split(delimiter) == names:
-            names = line.split(delimiter)
-            told.comments += 1
-        elif len(line.split(delimiter)) != len(names):
+        elif names is None or all(
+            set(each.split("|")) & {cell.strip() for cell in line.split(delimiter)}
+            for each in needed
+        ):
+            names = [cell.strip() for cell in line.split(delimiter)]
+            glued = bool(re.search(r"\d{4}-\d\d-\d\d |\d+\.\d+\.\d+\.\d+", line))
+            told.comments += not glued
+            told.refused += glued
+        elif glued or len(line.split(delimiter)) != len(names):
             told.refused += 1
         else:
             values = dict(zip(names, line.split(delimiter), strict=True))
 
-            def get(*places: str, values: Any = values) -> str | None:
-                return next((values[p] for p in places if p in values), None)
+            def get(*places: str, values: Any = values, absent: str | None = None) -> str | None:
+                found = next((values[p] for p in places if p in values), absent)
+                return None if found == "" and delimiter == "," else found
 
             account(told, lambda get=get: one(get))
     return told
 
 
+def nfdump_flags(flags: str | None) -> str:
+    flags = "......" if flags is None else bare(flags)
+    if not flags.startswith("0x"):
+        return flags[-6:]
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,7}", flags):
+        return "......"
+    return "".join(c if int(flags, 16) & 32 >> n else "." for n, c in enumerate("UAPRSF"))
+
+
 def nfdump(data: bytes, zone: str = "UTC", **_: Any) -> Told:
     def one(get: Any) -> tuple[str, dict[str, Any]]:
         when = local(get("ts", "firstSeen"), zone)
-        source, target = ((get(*p) or "").strip() for p in (("sa", "srcAddr"), ("da", "dstAddr")))
+        source, target = (bare(get(*p)) for p in (("sa", "srcAddr"), ("da", "dstAddr")))
         if when is None or not source or not target:
             raise Refused("key")
         plausible(when, "ts")
-        proto = protocol((get("pr", "proto") or "").strip())
-        port, lasted = get("dp", "dstPort") or "", get("td", "duration")
+        proto = protocol(bare(get("pr", "proto")))
+        port, lasted = bare(get("dp", "dstPort")), get("td", "duration")
         icmp = proto in ("ICMP", "ICMP6")
         if lasted is None:
             end = local(get("te", "lastSeen"), zone)
             seconds = None if end is None else (end - when) / dt.timedelta(seconds=1)
         else:
-            seconds = real(lasted.strip())
-        if icmp and re.fullmatch(r"\d+\.\d+", port.strip()):
-            kind, code = port.strip().split(".")
+            seconds = real(lasted)
+        if icmp and re.fullmatch(r"\d{1,3}\.\d{1,3}", port, re.ASCII):
+            kind, code = port.split(".")
             dport = int(kind) * 256 + int(code)
         else:
-            dport = number(port.strip(), INT)
-        flags = get("flg", "flags")
+            dport = number(port, INT)
+        flags, way = get("flg", "flags"), bare(get("dir", "direction", absent="0"))
         return flow(
             when,
             tdur=seconds,
             sip=source,
             dip=target,
-            sport=0 if icmp else number((get("sp", "srcPort") or "").strip(), INT),
+            sport=0 if icmp else number(bare(get("sp", "srcPort")), INT),
             dport=dport,
             proto=proto,
-            flag="......" if flags is None else flags.strip()[-6:],
-            fwd=number(get("fwd", "fwdStatus"), INT) or 0,
+            flag=nfdump_flags(flags),
+            fwd=number(get("fwd", "fwdStatus", absent="0"), INT),
             stos=number(get("stos", "srcTos", "tos"), INT),
             ipkt=number(get("ipkt", "inPackets", "packets", "pkt")),
             ibyt=number(get("ibyt", "inBytes", "bytes", "byt")),
-            opkt=number(get("opkt", "outPackets")) or 0,
-            obyt=number(get("obyt", "outBytes")) or 0,
+            opkt=number(get("opkt", "outPackets", absent="0")),
+            obyt=number(get("obyt", "outBytes", absent="0")),
             input=number(get("in", "input"), INT),
             output=number(get("out", "output"), INT),
             sas=number(get("sas", "srcAS"), INT),
             das=number(get("das", "dstAS"), INT),
             dtos=number(get("dtos", "dstTos"), INT),
-            dir=number(get("dir", "direction"), INT) or 0,
-            rip=get("ra", "routerIP"),
+            dir={"I": 0, "E": 1}.get(way, number(way, INT)),
+            rip=bare(get("ra", "routerIP")) or None,
         )
 
-    return table(data, ",", one, "Summary")
+    return table(data, ",", one, ("ts|firstSeen", "sa|srcAddr", "da|dstAddr"), "Summary")
 
 
 def vpc(data: bytes, **_: Any) -> Told:
@@ -693,6 +731,8 @@ def vpc(data: bytes, **_: Any) -> Told:
         }
         if values["log-status"] in ("NODATA", "SKIPDATA"):
             raise Skipped(f"log-status {values['log-status']}")
+        if not any(values[n] for n in ("log-status", "srcaddr", "dstaddr", "protocol")):
+            raise Skipped("no data")
         when, end = instant(values["start"]), instant(values["end"])
         if when is None or not values["srcaddr"] or not values["dstaddr"]:
             raise Refused("key")
@@ -716,15 +756,15 @@ def vpc(data: bytes, **_: Any) -> Told:
             obyt=0,
         )
 
-    return table(data, " ", one)
+    return table(data, " ", one, ("start", "srcaddr", "dstaddr"))
 
 
 def argus(data: bytes, zone: str = "UTC", **_: Any) -> Told:
     def port(text: str | None) -> int | None:
-        text = text or ""
-        if re.fullmatch(r"0x[0-9a-fA-F]{1,7}", text):
-            return int(text, 16)
-        return int(text) if re.fullmatch(r"\d{1,9}", text) else None
+        text = bare(text)
+        if re.fullmatch(r"0x[0-9a-fA-F]{1,8}", text):
+            text = str(int(text, 16))
+        return number(text, INT)
 
     def swapped(text: int | None) -> int | None:
         return None if text is None else text % 256 * 256 + text // 256
@@ -735,7 +775,16 @@ def argus(data: bytes, zone: str = "UTC", **_: Any) -> Told:
             raise Refused("key")
         plausible(when, "StartTime")
         icmp = (get("Proto") or "").lower() in ("icmp", "ipv6-icmp")
-        sent, total = number(get("SrcBytes")), number(get("TotBytes"))
+
+        def ways(what: str) -> tuple[int | None, int | None]:
+            total, sent = number(get(f"Tot{what}")), number(get(f"Src{what}", f"Tot{what}"))
+            if get(f"Dst{what}") is not None:
+                return sent, number(get(f"Dst{what}"))
+            if get(f"Src{what}") is None or None in (total, sent):
+                return sent, None
+            return sent, total - sent
+
+        packets, sizes = ways("Pkts"), ways("Bytes")
         return flow(
             when,
             tdur=real(get("Dur")),
@@ -746,13 +795,13 @@ def argus(data: bytes, zone: str = "UTC", **_: Any) -> Told:
             proto=protocol(get("Proto")),
             stos=number(get("sTos"), INT),
             dtos=number(get("dTos"), INT),
-            ipkt=number(get("TotPkts")),
-            ibyt=sent,
-            obyt=None if sent is None or total is None else total - sent,
-            opkt=None,
+            ipkt=packets[0],
+            ibyt=sizes[0],
+            opkt=packets[1],
+            obyt=sizes[1],
         )
 
-    return table(data, ",", one)
+    return table(data, ",", one, ("StartTime", "SrcAddr", "DstAddr"))
 
 
 # -- Squid and ELF --------------------------------------------------------------------------------
@@ -857,8 +906,9 @@ def elf(data: bytes, **_: Any) -> Told:
             told.comments += 1
             if line.startswith("#Fields:"):
                 names = [n for n in line[8:].split(" ") if n]
-            elif match := re.search(r"^#Date:.*UTC([+-]\d\d:?\d\d)", line):
-                zone = match[1]
+            elif line.startswith("#Date:"):
+                match = re.search(r"UTC([+-]\d\d:?\d\d)", line)
+                zone = match[1] if match else "Z"
             continue
         if not line:
             told.blank += 1

@@ -1,4 +1,4 @@
-"""Context files, and the rows that enrichers make."""
+"""Context files, and rows of enrichers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ WriteContext = Callable[[str, str | bytes], Path]
 
 
 def column(frame: pd.DataFrame, key: str, value: str) -> dict[str, object]:
-    """Two columns as a dict, NULL as None."""
+    """Return two columns as a dict, NULL as None."""
     values = frame[value].astype(object).where(frame[value].notna(), None)
     return dict(zip(frame[key], values, strict=True))

@@ -1,4 +1,4 @@
-"""Texts that somebody could put into traffic to be shown to an analyst."""
+"""Hostile texts that traffic could contain and that an analyst would see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published days made by hand, and reports of them read back."""
+"""Published days for tests of reports, and readers of reports."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def publish(
     manifest: Mapping[str, Any] | None = None,
     **tables: Sequence[Row],
 ) -> Path:
-    """Write a day of one of our pipelines; tables that are not given are empty."""
+    """Write a day of a built-in pipeline; tables that are not given are empty."""
     folder = settings.data_dir / pipeline / f"{date:%Y%m%d}"
     folder.mkdir(parents=True, exist_ok=True)
     columns = {
@@ -184,7 +184,7 @@ def hostile_rows(example: Row) -> list[Row]:
 
 
 def publish_hostile(settings: Settings) -> None:
-    """A day with hostile text in every column, also of what the manifest says."""
+    """Write a day with hostile text in every column and in the manifest."""
     for pipeline, example in (("flow", flow()), ("dns", dns()), ("proxy", proxy())):
         rows = hostile_rows(example)
         source = {"status": "failed", "asked": 1, "found": 0}
@@ -218,7 +218,7 @@ def publish_many(settings: Settings) -> None:
 
 
 class Page(HTMLParser):
-    """A page taken apart: elements with attributes, and texts by the element that they are in."""
+    """A parsed page: elements with attributes, and texts by their element."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""A Prefect server's REST interface, as far as the tests ask it."""
+"""The part of a Prefect server's REST API that the tests use."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 class Api:
-    """Speaks to `url`, the address of the interface."""
+    """A client of the API at `url`."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._session = requests.Session()
-        # Busy, a server on SQLite asks to be asked again.
+        # A busy server on SQLite asks for a retry.
         again = Retry(total=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
         self._session.mount("http://", HTTPAdapter(max_retries=again))
 
@@ -38,7 +38,7 @@ class Api:
         self._session.delete(f"{self._url}/{path}", timeout=30).raise_for_status()
 
     def start(self, deployment: str, **parameters: Any) -> str:
-        """Create a flow run; its id."""
+        """Create a flow run; return its id."""
         found = self.get(f"deployments/name/{deployment}")
         made = self.post(f"deployments/{found['id']}/create_flow_run", parameters=parameters)
         return str(made["id"])
@@ -47,7 +47,7 @@ class Api:
         return dict(self.get(f"flow_runs/{flow_run}"))
 
     def final(self, flow_run: str, seconds: float = 120) -> dict[str, Any]:
-        """The flow run once it is over."""
+        """Wait until the flow run has ended; return it."""
         return until(
             lambda: run if (run := self.run(flow_run))["state_type"] in FINAL else None, seconds
         )
@@ -67,7 +67,7 @@ class Api:
 
 
 def until(look: Callable[[], T | None], seconds: float, pause: float = 0.2) -> T:
-    """What `look` finds, once it finds something."""
+    """Poll `look` until it returns a result."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()

@@ -1,4 +1,4 @@
-"""Published files, compared."""
+"""Compare published files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Files = dict[str, tuple[Any, ...]]
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every Parquet file of a published day."""
+    """Return the SHA-256 of every Parquet file of a published day."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.glob("*.parquet"))
@@ -20,7 +20,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def content(folder: Path) -> Files:
-    """Columns with types, metadata, and rows in order, of every Parquet file of a published day."""
+    """Return columns, types, metadata and ordered rows of every Parquet file of a published day."""
     files = {}
     for path in sorted(folder.glob("*.parquet")):
         table = pq.ParquetFile(path).read()

@@ -1,4 +1,4 @@
-"""The published columns as described and as released, and what the changelog says of it."""
+"""The published columns as described and as released, and the changelog's entries on them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Columns = Mapping[str, str]
 
 
 def described(project: Path) -> dict[str, Columns]:
-    """The contracts of the marts and of the triage tables."""
+    """Return the contracts of the marts, and of the tables of triage and stories."""
     return {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
-        for folder in ("marts", "triage")
+        for folder in ("marts", "triage", "investigation")
         for file in sorted((project / "models" / folder).rglob("_*__models.yml"))
         for model in yaml.safe_load(file.read_text("utf-8"))["models"]
     }
 
 
 def released(project: Path) -> dict[str, Columns]:
-    """The columns of the last release."""
+    """Return the columns of the last release."""
     text = (project / "docs" / "published-columns.yml").read_text("utf-8")
     tables: dict[str, Columns] = yaml.safe_load(text)["tables"]
     return tables
@@ -53,7 +53,7 @@ def unannounced(project: Path) -> list[str]:
 
 
 def _changed(before: Columns, now: Columns) -> list[str]:
-    """Columns that came, went, have another type, or stand in another order."""
+    """Return columns that were added, removed, or changed in type or order."""
     differing = dict(set(before.items()) ^ set(now.items()))
     kept = [name for name in before if name in now]
     moved = [a for a, b in zip(kept, [n for n in now if n in before], strict=True) if a != b]

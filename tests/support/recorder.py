@@ -1,4 +1,4 @@
-"""A VirusTotal that writes down what it is asked."""
+"""A stand-in for VirusTotal that records its requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUICK = {"per_minute": "1000"}
 
 
 class Recorder:
-    """VirusTotal, writing down all that it is asked."""
+    """Run the stand-in, which records all requests."""
 
     def __init__(self, answer: Callable[[int], Response] | None = None) -> None:
         self.requests: list[str] = []

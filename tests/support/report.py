@@ -1,10 +1,10 @@
-"""A reporter that remembers."""
+"""A reporter that stores its messages."""
 
 from __future__ import annotations
 
 
 class Told:
-    """Keeps what it is told."""
+    """Stores its messages."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []

@@ -1,4 +1,4 @@
-"""Asks reputation services, and reads what they answered."""
+"""Run the reputation step, and read its verdicts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.lookups import column
 
 KEY = "s3cr3t-k3y"
 
-# What may be sent: documentation networks and names may not, they are not public.
+# Indicators that may be sent; documentation networks and names are not public.
 PUBLIC = ("8.8.8.8", "1.1.1.1", "9.9.9.9", "2001:4860:4860::8888")
 
 
@@ -48,7 +48,7 @@ class Asked:
 
 
 def verdicts(found: Enrichment, *columns: str) -> dict[str, tuple[object, ...]]:
-    """Columns of the verdicts by indicator, NULL as None."""
+    """Return columns of the verdicts by indicator, NULL as None."""
     frame = found.tables["reputation_verdicts"]
     values = [column(frame, "indicator", name) for name in columns]
     return {name: tuple(value[name] for value in values) for name in frame["indicator"]}

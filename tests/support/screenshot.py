@@ -1,4 +1,4 @@
-"""`make screenshot`: the pictures of the demo that README and docs show."""
+"""Take the screenshots of the demo for README and docs: `make screenshot`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ THREAT = Path("docs/notebook-threat.png")
 
 
 def main(program: str) -> None:
-    """Write the pictures, with this Chromium."""
+    """Take the screenshots with this Chromium."""
     settings = load_settings()
     write(settings, DEMO_DATES[-1])
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
@@ -52,7 +52,9 @@ def _notebooks(settings: Settings, browser: Browser, folder: Path) -> None:
         page.goto(lab.url(part, "Threat_Investigation"))
         run_all(page)
         page.keyboard.press("Control+b")
-        page.locator(".soa-edge select").select_option(index=1)
+        # The client that uploads at night.
+        option = page.locator(".soa-edge select option", has_text="10.1.0.23").first
+        page.locator(".soa-edge select").select_option(option.get_attribute("value"))
         page.get_by_role("button", name="Search", exact=True).click()
         page.locator(".soa table.rows", has_text="connections").first.wait_for()
         page.locator(".jp-CodeCell", has_text="panel.preview()").click()
@@ -63,7 +65,7 @@ def _notebooks(settings: Settings, browser: Browser, folder: Path) -> None:
 
 
 def _seen(page: Page, selector: str) -> None:
-    """Have the notebook begin at the cell with this panel."""
+    """Scroll the notebook to the cell with this panel."""
     page.locator(f".jp-CodeCell:has({selector})").evaluate("cell => cell.scrollIntoView()")
     page.mouse.move(1, 1)
     page.wait_for_timeout(500)

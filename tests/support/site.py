@@ -1,4 +1,4 @@
-"""A Prefect server with something to run."""
+"""A Prefect server with data for a run."""
 
 from __future__ import annotations
 

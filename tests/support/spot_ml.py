@@ -1,4 +1,4 @@
-"""How spot-ml reads a feedback file, written anew from its rules: to see that it would live."""
+"""spot-ml's reading of a feedback file, reimplemented to check that spot-ml would accept it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _int(text: str) -> int:
 
 
 def _long(text: str) -> int:
-    # Java reads no blanks and no underscores.
+    # Java rejects blanks and underscores.
     if not re.fullmatch(r"[+-]?[0-9]+", text):
         raise ValueError(text)
     number = int(text)
@@ -43,7 +43,7 @@ SEVERITY = {"flow": 0, "dns": 12, "proxy": 22}
 
 
 def read(pipeline: str, data: bytes) -> list[list[Any]]:
-    """The training rows that the scorer makes of a file.
+    """Return the training rows that the scorer makes from a file.
 
     Raises:
         Exception: The job would have died.

@@ -1,4 +1,4 @@
-"""docs/adding-a-pipeline.md, performed on a copy of the project."""
+"""Follow docs/adding-a-pipeline.md on a copy of the project."""
 
 from __future__ import annotations
 

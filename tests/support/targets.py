@@ -1,4 +1,4 @@
-"""Engines to compare: how each is set up, run and read. A further one is a further class."""
+"""Engines to compare: set up, run and read each. Another engine needs another class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Rows = Counter[tuple[object, ...]]
 MARTS = [
     table
     for pipeline in load_pipelines().values()
-    for tables in (pipeline.tables, pipeline.triage.tables if pipeline.triage else ())
+    for tables in (pipeline.tables, pipeline.triage.all_tables if pipeline.triage else ())
     for table in tables
 ]
 
@@ -43,35 +43,35 @@ class Target(ABC):
 
     @abstractmethod
     def open(self, home: Path) -> None:
-        """Begin anew: an empty warehouse, and the telemetry below `home`."""
+        """Reset: an empty warehouse, and the telemetry below `home`."""
 
     @abstractmethod
     def read(self, query: str) -> Rows:
-        """The rows that a query gives."""
+        """Return the rows of a query."""
 
     def read_table(self, table: str) -> Rows:
-        """All rows of a published table, of every date."""
+        """Return all rows of a published table, of every date."""
         return self.read(f"select * from oa.{table}")
 
     def load_telemetry(self) -> None:
-        """Take over the telemetry below the home, after it has changed."""
+        """Load the changed telemetry below the home."""
         return
 
     def show_telemetry(self, dates: Sequence[dt.date]) -> None:
-        """What a run does before dbt reads telemetry."""
+        """Do the steps of a run before dbt reads telemetry."""
         for pipeline in load_pipelines().values():
             open_warehouse(self.settings).expose_telemetry(pipeline, dates)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
         return
 
     def run(self, part: Slice, limit: int | None = None, **options: bool) -> Summary:
-        """A run from landing to publishing."""
+        """Run from landing to publishing."""
         return run_day(self.settings, part.pipeline, part.date, Told(), limit=limit, **options)
 
     def dbt(self, *command: str, work: Path | None = None) -> subprocess.Popen[str]:
-        """Start dbt in a process of its own, with a folder for what it keeps."""
+        """Start dbt in a separate process, with a folder for its artifacts."""
         arguments = [part for part in dbt_arguments(self.settings, command) if part != "none"]
         arguments.remove("--log-level")
         if work:
@@ -87,12 +87,12 @@ class Target(ABC):
             )
 
     def tables(self) -> dict[str, Rows]:
-        """All rows of every published table."""
+        """Return all rows of every published table."""
         return {table: self.read_table(table) for table in MARTS}
 
 
 class DuckDB(Target):
-    """The embedded engine; what the others are compared with."""
+    """DuckDB, with which the others are compared."""
 
     name = "duckdb"
 
@@ -164,19 +164,19 @@ class Spark(Target):
 
 
 def _keep_parsed(old: Path, new: Path) -> None:
-    """Hand what dbt kept of parsing the project to another home: it costs seconds to make."""
+    """Copy dbt's stored parse to another home, because parsing takes seconds."""
     (new / "target").mkdir(parents=True, exist_ok=True)
     shutil.copy(old / "target" / "partial_parse.msgpack", new / "target")
 
 
 def finished(process: subprocess.Popen[str]) -> None:
-    """Wait for a dbt that must end well."""
-    output, _ = process.communicate(timeout=280)
+    """Wait for a dbt process that must succeed."""
+    output, _ = process.communicate(timeout=800)
     assert process.returncode == 0, output
 
 
 def differing(made: dict[str, Rows], wanted: dict[str, Rows]) -> Iterable[str]:
-    """The tables whose rows differ, with the first difference of each."""
+    """Return the tables whose rows differ, with the first difference of each."""
     for table, rows in wanted.items():
         found = made[table]
         if found != rows:

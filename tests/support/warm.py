@@ -1,4 +1,4 @@
-"""Runs in processes of their own that start at once: forked from one that has imported everything.
+"""Runs in separate processes that start quickly: forked from one with everything imported.
 
 A run imports for seconds before it does anything. The forked process is as real as any other: it
 has its own memory, files and locks, and dies of a signal like one that was started by hand.
@@ -51,7 +51,7 @@ for line in iter(sys.stdin.readline, ""):
 
 @dataclass(frozen=True)
 class Process:
-    """A run that goes on."""
+    """A running process."""
 
     pid: int
     out: Path
@@ -63,7 +63,7 @@ class Process:
         os.kill(self.pid, number)
 
     def until(self, text: str, seconds: float = 120) -> bool:
-        """Wait for a text in its output; False if it ended without."""
+        """Wait for a text in the output; False if the run ended without it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if text in self.out.read_text("utf-8"):
@@ -74,7 +74,7 @@ class Process:
         raise AssertionError(f"no {text!r} within {seconds} s: {self.out.read_text('utf-8')}")
 
     def wait(self) -> int:
-        """The exit code; that of a signal is negative."""
+        """Return the exit code; negative for a signal."""
         if self.started:
             return self.started.wait(240)
         assert self.warm is not None
@@ -128,7 +128,7 @@ class Warm:
         return Process(int(pid), out, err, self)
 
     def run(self, home: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
-        """Exit code, output and errors of a run that is let be."""
+        """Run undisturbed; return exit code, output and errors."""
         process = self.start(home, *arguments, **environment)
         code = process.wait()
         return code, process.out.read_text("utf-8"), process.err.read_text("utf-8")
@@ -136,7 +136,7 @@ class Warm:
 
 @contextmanager
 def warm(folder: Path) -> Iterator[Warm]:
-    """A parent of runs; what they print is kept in the folder."""
+    """Start the parent of runs; their output goes to files in the folder."""
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:

@@ -24,6 +24,15 @@ def test_an_interrupted_query_is_an_interrupt(error: Exception) -> None:
         raise error
 
 
+def test_an_interrupt_while_rows_are_handed_over_is_one() -> None:
+    class Interrupted:
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            raise KeyboardInterrupt
+
+    with duckdb.connect() as connection, pytest.raises(KeyboardInterrupt), interrupts():
+        connection.register("rows", Interrupted())
+
+
 def test_any_other_error_is_what_it_is() -> None:
     with pytest.raises(RuntimeError, match="else"), interrupts():
         raise RuntimeError("something else")

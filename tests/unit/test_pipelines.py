@@ -58,7 +58,7 @@ def test_an_unknown_pipeline_is_refused_with_the_known_ones() -> None:
         ({"name": "other"}, "its file must be other.yml"),
         ({"name": "x; drop table"}, "should match pattern"),
         ({"surplus": 1}, "Extra inputs are not permitted"),
-        ({"enrich": {"geo": {"nowhere": "address"}}}, "'nowhere' is no results field"),
+        ({"enrich": {"geo": {"nowhere": "address"}}}, "'nowhere' is not a results field"),
         ({"results": {**MINIMAL["results"], "width": 1}}, "has index 1, width is 1"),
         ({"results": {**MINIMAL["results"], "score": "ip2"}}, "is not among the fields"),
         ({"results": {**MINIMAL["results"], "file": "../x.csv"}}, "should match pattern"),

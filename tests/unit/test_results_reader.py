@@ -57,9 +57,9 @@ def test_fields_are_taken_by_index_and_typed() -> None:
         (line() + "\tmore", "4 fields expected, found 5"),
         (line(ip="null"), "ip is missing"),
         (line(ip=""), "ip is missing"),
-        (line(score="null"), "score is no number"),
-        (line(score="NaN"), "score is no number"),
-        (line(score="-"), "score is no number"),
+        (line(score="null"), "score is not a number"),
+        (line(score="NaN"), "score is not a number"),
+        (line(score="-"), "score is not a number"),
         (line(ip="null", score="-"), "ip is missing"),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_bad_value_is_named_in_one_line(
         ("SPOT_OA_SERVICES_OTX_KEY", "SPOT_OA_SERVICES__OTX_KEY?"),
         ("SPOT_OA_SERVCES__OTX__KEY", "SPOT_OA_SERVICES__OTX__KEY?"),
         ("SPOT_OA_LIMIT__FLOW", "SPOT_OA_LIMIT?"),
-        ("SPOT_OA_QQQ", "docs/settings.md has all"),
+        ("SPOT_OA_QQQ", "see docs/settings.md for all"),
     ],
 )
 @pytest.mark.parametrize("in_file", [False, True])

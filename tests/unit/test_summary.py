@@ -26,8 +26,8 @@ def test_scores_that_fall_and_files_that_are_not_read(summary: Summary) -> None:
     summary.landed = Landed(3, 0, {}, 0, "uri", "hash", falls_at=7, left_out=["a.csv.gz", "b\nc"])
     scores, file, other = summary.warnings
     assert "scores do not ascend: that of line 7 is lower" in scores
-    assert file == "a.csv.gz is beside the ML results and not read"
-    assert other == "b\\nc is beside the ML results and not read"
+    assert file == "a.csv.gz is in the folder of the ML results but is not read"
+    assert other == "b\\nc is in the folder of the ML results but is not read"
 
 
 def test_the_reason_is_told_where_many_lines_are_skipped(summary: Summary) -> None:

@@ -126,7 +126,7 @@ def test_unused_is_what_no_model_reads(name: str) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"needed": ["b"]}, "'b' is needed or unused, but no telemetry column"),
+        ({"needed": ["b"]}, "'b' is needed or unused, but not a telemetry column"),
         ({"needed": ["a"], "unused": ["a"]}, "'a' is needed and unused"),
     ],
 )
@@ -156,8 +156,8 @@ def test_what_lies_beside_the_hours_is_named(settings: Settings) -> None:
     write(settings, {"sip": ["odd"]}, "y=2016/m=7/d=8/x=1/odd.parquet")
     write(settings, {"sip": ["hidden"]}, "y=2016/m=7/d=8/.late.parquet")
     named = [
-        f"telemetry in 2 files (the first is {late}) is not read: it lies beside the folders of "
-        "hours (h=5); move it into one"
+        f"telemetry in 2 files (the first is {late}) is not read: it is outside the hour folders "
+        "(h=5); move it into one"
     ]
     assert expose(settings) == Exposed([DAY], named)
     write(settings, {"sip": ["a"]})

@@ -16,14 +16,14 @@
 
 # %% [markdown]
 # # Advanced mode: {{PIPELINE}}, {{DATE}}
-# The day as pandas and SQL have it. *Run All* only shows things: cells that write are commented.
+# The day in pandas and SQL. *Run All* only shows things: cells that write are commented out.
 #
-# Template version {{VERSION}}; docs/notebooks.md says more.
+# Template version {{VERSION}}; see docs/notebooks.md.
 
 # %% tags=["parameters"]
 PIPELINE = "dns"
 DATE = "2016-07-08"
-NWLOC = None  # a file like networkcontext.csv, whose names are shown in this notebook
+NWLOC = None  # a file like networkcontext.csv whose names are shown in this notebook
 AUTHOR = None  # who you are; the user of the system if None
 
 # %%
@@ -41,7 +41,7 @@ df = day.labelled()
 df.head(10)
 
 # %% [markdown]
-# ## Answers that are errors
+# ## Error responses
 
 # %%
 df[df.dns_qry_rcode_name != "NoError"]
@@ -53,7 +53,7 @@ df[df.dns_qry_rcode_name != "NoError"]
 df.sort_values("frame_len", ascending=False).head(10)
 
 # %% [markdown]
-# ## Together
+# ## Sums by group
 
 # %%
 domains = df.groupby("tld").agg(answers=("dns_qry_name", "size"), clients=("ip_dst", "nunique"))
@@ -62,7 +62,7 @@ domains.sort_values("answers", ascending=False).head(10)
 # %% [markdown]
 # ## Any SQL
 # DuckDB, in memory, over the day's files: `scores`, `edge`, `triage` and the other tables by their short
-# names, and `telemetry`, every raw event of the day. Only a SELECT is answered.
+# names, and `telemetry`, every raw event of the day. Only a single SELECT is allowed.
 
 # %%
 day.sql("""
@@ -75,14 +75,14 @@ day.sql("""
 
 # %% [markdown]
 # ## Reset scored connections
-# Takes back every label of the day; nothing is deleted, and the reset can be undone.
+# Resets every label of the day; nothing is deleted, and the reset can be undone.
 
 # %%
 # day.reset(confirm="{{COMPACT}}")
 
 # %% [markdown]
 # ## Export
-# CSV that a spreadsheet takes as text: no cell becomes a formula.
+# CSV for spreadsheets: no cell becomes a formula.
 
 # %%
 # day.to_csv("dns.csv")

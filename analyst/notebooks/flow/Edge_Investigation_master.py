@@ -16,16 +16,16 @@
 
 # %% [markdown]
 # # Edge investigation: {{PIPELINE}}, {{DATE}}
-# Score the suspicious connections of a day: **1 High**, **2 Medium**, **3 Low**. What you score is kept
-# at once, and can be taken back. *Run All* only shows things: cells that write are commented.
+# Score the suspicious connections of a day: **1 High**, **2 Medium**, **3 Low**. Labels are stored
+# immediately and can be undone. *Run All* only shows things: cells that write are commented out.
 #
-# Template version {{VERSION}}; docs/notebooks.md says more.
+# Template version {{VERSION}}; see docs/notebooks.md.
 
 # %% tags=["parameters"]
 PIPELINE = "flow"
 DATE = "2016-07-08"
-COFF = 250  # the most values of a list
-NWLOC = None  # a file like networkcontext.csv, whose names are shown in this notebook
+COFF = 250  # maximum number of values per list
+NWLOC = None  # a file like networkcontext.csv whose names are shown in this notebook
 AUTHOR = None  # who you are; the user of the system if None
 
 # %%
@@ -44,7 +44,7 @@ day.timeline()
 # %% [markdown]
 # ## Score
 # In the lists: choose sources, destinations and ports, and a severity. In the table: move with `j` and `k`, `x` selects,
-# `1` `2` `3` score, `u` takes back.
+# `1` `2` `3` score, `u` undoes.
 
 # %%
 panel = EdgePanel(day, coff=COFF)
@@ -54,8 +54,8 @@ together(panel, table)
 # %% [markdown]
 # ## Rules
 # A rule is six operations, six values and a severity, for source, destination, source port,
-# destination port, packets and bytes; an empty value is not looked at. Rules score open rows only: none
-# of them overrides a person. `try_rules` shows what each would score and writes nothing.
+# destination port, packets and bytes; an empty value is ignored. Rules score open rows only and
+# never override a person. `try_rules` shows what each rule would score and writes nothing.
 
 # %%
 # def set_rules():
@@ -82,16 +82,16 @@ together(panel, table)
 #     print(source)
 
 # %% [markdown]
-# ## The day as it is saved
-# Open rows first, the most suspicious on top, then the scored ones. `day.table(page=2)` goes on.
+# ## The rows in saving order
+# Open rows first, the most suspicious on top, then the others. `day.table(page=2)` shows more.
 
 # %%
 day.table()
 
 # %% [markdown]
 # ## History
-# Everything that was done on this day, by whomever. `day.undo()` takes back your own last action,
-# `day.undo("1a2b3c4d")` the one of this name.
+# All actions on this day, by all authors. `day.undo()` undoes your own last action,
+# `day.undo("1a2b3c4d")` the action with this id.
 
 # %%
 day.history(20)
@@ -107,8 +107,8 @@ day.feedback_state()
 
 # %% [markdown]
 # ## Restore
-# Back to the day as it was published: a reset, that can be undone too. `day.restore(before="1a2b3c4d")`
-# takes back that action and all that came after it.
+# Restores the day as published: this is a reset, which can be undone. `day.restore(before="1a2b3c4d")`
+# undoes that action and all later ones.
 
 # %%
 # day.restore(confirm="{{COMPACT}}")

@@ -16,16 +16,16 @@
 
 # %% [markdown]
 # # Edge investigation: {{PIPELINE}}, {{DATE}}
-# Score the suspicious web requests of a day: **1 High**, **2 Medium**, **3 Low**. What you score is kept
-# at once, and can be taken back. *Run All* only shows things: cells that write are commented.
+# Score the suspicious web requests of a day: **1 High**, **2 Medium**, **3 Low**. Labels are stored
+# immediately and can be undone. *Run All* only shows things: cells that write are commented out.
 #
-# Template version {{VERSION}}; docs/notebooks.md says more.
+# Template version {{VERSION}}; see docs/notebooks.md.
 
 # %% tags=["parameters"]
 PIPELINE = "proxy"
 DATE = "2016-07-08"
-COFF = 250  # the most values of a list
-NWLOC = None  # a file like networkcontext.csv, whose names are shown in this notebook
+COFF = 250  # maximum number of values per list
+NWLOC = None  # a file like networkcontext.csv whose names are shown in this notebook
 AUTHOR = None  # who you are; the user of the system if None
 
 # %%
@@ -44,7 +44,7 @@ day.timeline()
 # %% [markdown]
 # ## Score
 # In the lists: choose URIs and their clients, and a severity. In the table: move with `j` and `k`, `x` selects,
-# `1` `2` `3` score, `u` takes back.
+# `1` `2` `3` score, `u` undoes.
 
 # %%
 panel = EdgePanel(day, coff=COFF)
@@ -53,23 +53,23 @@ together(panel, table)
 
 # %% [markdown]
 # ## Rules
-# What the rules of the rule file (docs/labels.md) would score at this moment; nothing is written.
+# What the rules of the rule file (docs/labels.md) would score now; nothing is written.
 
 # %%
 # for rule, rows, reply in day.try_standing():
 #     print(rule.id, rows, reply)
 
 # %% [markdown]
-# ## The day as it is saved
-# Open rows first, the most suspicious on top, then the scored ones. `day.table(page=2)` goes on.
+# ## The rows in saving order
+# Open rows first, the most suspicious on top, then the others. `day.table(page=2)` shows more.
 
 # %%
 day.table()
 
 # %% [markdown]
 # ## History
-# Everything that was done on this day, by whomever. `day.undo()` takes back your own last action,
-# `day.undo("1a2b3c4d")` the one of this name.
+# All actions on this day, by all authors. `day.undo()` undoes your own last action,
+# `day.undo("1a2b3c4d")` the action with this id.
 
 # %%
 day.history(20)
@@ -85,8 +85,8 @@ day.feedback_state()
 
 # %% [markdown]
 # ## Restore
-# Back to the day as it was published: a reset, that can be undone too. `day.restore(before="1a2b3c4d")`
-# takes back that action and all that came after it.
+# Restores the day as published: this is a reset, which can be undone. `day.restore(before="1a2b3c4d")`
+# undoes that action and all later ones.
 
 # %%
 # day.restore(confirm="{{COMPACT}}")

@@ -16,17 +16,17 @@
 
 # %% [markdown]
 # # Threat investigation: {{PIPELINE}}, {{DATE}}
-# Look into URIs of requests that somebody scored High: all of their traffic of the day, and write down what you
+# Search the day's traffic of URIs of requests scored High, and write down what you
 # found. *Run All* only shows things; *Save story* writes.
 #
-# Template version {{VERSION}}; docs/notebooks.md says more.
+# Template version {{VERSION}}; see docs/notebooks.md.
 
 # %% tags=["parameters"]
 PIPELINE = "proxy"
 DATE = "2016-07-08"
-TOP_RESULTS = 20  # rows of a table
-DETAILS_LIMIT = 1000  # the most rows that a search keeps
-NWLOC = None  # a file like networkcontext.csv, whose names are shown in this notebook
+TOP_RESULTS = 20  # rows per table
+DETAILS_LIMIT = 1000  # maximum number of rows per search
+NWLOC = None  # a file like networkcontext.csv whose names are shown in this notebook
 AUTHOR = None  # who you are; the user of the system if None
 
 # %%
@@ -44,7 +44,7 @@ panel = ThreatPanel(day, top_results=TOP_RESULTS, details_limit=DETAILS_LIMIT)
 panel
 
 # %% [markdown]
-# ## What you found, as pictures
+# ## Pictures of the search result
 # Run this cell after a search.
 
 # %%

@@ -1,5 +1,5 @@
-// A table that is worked with keys. Text is set as textContent; pictures come as SVG that is parsed,
-// never as HTML.
+// A table with keyboard commands. Text is set as textContent; pictures arrive as SVG, which is parsed
+// as XML, never as HTML.
 function element(name, css, text) {
   const made = document.createElement(name);
   if (css) made.className = css;
@@ -24,7 +24,7 @@ function render({ model, el }) {
   let timer = 0;
 
   const root = element("div", "soa-panel soa-triage mathjax_ignore");
-  // Lab leaves the keys of such an element alone.
+  // JupyterLab does not handle the keys of such an element.
   root.dataset.lmSuppressShortcuts = "true";
   const bar = element("div", "bar");
   const find = element("input", "find");
@@ -190,7 +190,7 @@ function render({ model, el }) {
     else {
       side.classList.add("waits");
       clearTimeout(timer);
-      // Who runs down the table does not ask for every row on the way.
+      // Moving down quickly does not request every row on the way.
       timer = setTimeout(() => model.send({ do: "look", at: cursor }), 60);
     }
   }
@@ -255,7 +255,9 @@ function render({ model, el }) {
   function score(severity) {
     if (!table().rows.length) return;
     const marked = chosen.size ? [...chosen].sort((a, b) => a - b) : [cursor];
-    const message = { do: "score", at: like ? [like.at] : marked, severity };
+    const at = like ? [like.at] : marked;
+    // Positions are of this table only, not of one that is already on its way.
+    const message = { do: "score", run: table().run, at, severity };
     if (like) message.like = like.key;
     const next = shown.slice(shown.indexOf(cursor) + 1);
     const done = new Set(like ? alike(like.key, like.at) : marked);
@@ -263,7 +265,7 @@ function render({ model, el }) {
     chosen = new Set();
     like = null;
     anchor = null;
-    // On to the next row that is open and was not scored just now.
+    // Go to the next open row that was not scored just now.
     move(next.find((at) => !done.has(at) && marks()[at]?.[3]) ?? cursor);
   }
 

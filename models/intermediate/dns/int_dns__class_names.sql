@@ -1,6 +1,6 @@
 {#
-    The class of a DNS answer is text that several spellings can have. A day has few of them, and to
-    parse one takes regular expressions: each distinct spelling is parsed once.
+    The class of a DNS answer is text with several possible spellings. Parses each distinct spelling
+    only once: a day has few of them, and the regular expressions are expensive.
 #}
 with answers as (
     {{ rows_of_run(ref('int_dns__answers_filtered')) }}

@@ -7,8 +7,8 @@ cutoffs as (
 )
 
 {#
-    A client has one cutoff, so a join takes no answer twice. DuckDB would check an `exists` with an
-    inequality in it row by row, in ten times the time.
+    A client has one cutoff, so the join duplicates no answer. DuckDB would evaluate an `exists`
+    with an inequality row by row, which takes ten times as long.
 #}
 select
     answers.frame_time,

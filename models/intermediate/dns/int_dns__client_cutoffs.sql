@@ -1,8 +1,8 @@
 {#
-    How far into the day int_dns__client_answers_filtered has to read. To keep all answers of a
-    busy client, a resolver, would mean to copy half the day for the few that dns_dendro takes.
-    (Hours, because a day has a group per client and minute for almost every answer: grouping them
-    would cost more than the surplus rows of the last hour.)
+    The hour up to which int_dns__client_answers_filtered has to read. Keeping all answers to a busy
+    client, such as a resolver, would copy half the day for the few that dns_dendro uses. (Grouped
+    by hour, because almost every answer has its own client and minute: grouping by minute would
+    cost more than the surplus rows of the last hour.)
 #}
 with answers as (
     {{ rows_of_run(ref('stg_telemetry__dns')) }}

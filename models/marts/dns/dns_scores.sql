@@ -37,10 +37,10 @@ select
     cast(results.dns_qry_type as int) as dns_qry_type,
     cast(results.dns_qry_rcode as int) as dns_qry_rcode,
 
-    -- how improbable
+    -- score and rank
     cast(results.score as double) as score,
 
-    -- what is known of it
+    -- enrichment
     cast(coalesce(domains.registered_domain, '') as string) as tld,
     cast(coalesce(reputation.reputation, '') as string) as query_rep,
     cast({{ utc_hour('results.unix_tstamp') }} as int) as hh,

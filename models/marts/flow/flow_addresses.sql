@@ -37,7 +37,7 @@ select
     cast(addresses.ip as string) as ip,
     cast(coalesce(network_context.is_internal, 0) as int) as is_internal,
 
-    -- where it is and whose
+    -- location and owner
     cast(coalesce(geo.geoloc, '') as string) as place,
     cast(coalesce(geo.domain, '') as string) as domain,
     cast(coalesce(geo.country_code, '') as string) as country_code,
@@ -46,7 +46,7 @@ select
     cast(geo.asn as bigint) as asn,
     cast(coalesce(geo.as_org, '') as string) as as_org,
 
-    -- what is said of it
+    -- label and reputation
     cast(coalesce(network_context.label, '') as string) as context,
     cast(coalesce(reputation.reputation, '') as string) as reputation,
     cast(reputation.severity as int) as severity,

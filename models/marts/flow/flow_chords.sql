@@ -16,7 +16,7 @@ threats as (
     having count(distinct dstip) >= 2
 ),
 
-{# Summed before it is joined: a join first would carry every raw row of every peer. #}
+{# Summed before the join: otherwise the join would carry every raw row of every peer. #}
 sums as (
     select
         srcip,

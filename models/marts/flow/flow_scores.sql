@@ -27,11 +27,11 @@ select
     cast(results.opkt as bigint) as opkt,
     cast(results.obyt as bigint) as obyt,
 
-    -- how improbable
+    -- score and rank
     cast(results.score as double) as score,
     cast(results.rank as int) as rank,
 
-    -- what is known of its two ends
+    -- enrichment of both ends
     cast(coalesce(src_context.is_internal, 0) as int) as srcip_internal,
     cast(coalesce(dst_context.is_internal, 0) as int) as destip_internal,
     cast(coalesce(src_geo.geoloc, '') as string) as src_geoloc,

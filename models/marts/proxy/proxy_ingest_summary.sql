@@ -3,8 +3,8 @@ with requests as (
 ),
 
 {#
-    Counted by the text first: a day has few distinct times, and only those are parsed. Text that is
-    missing or empty is not a date or a time, and is dropped there.
+    Counts by the text first: a day has few distinct times, and only these are parsed. Missing or
+    empty text is not a date or a time, and is dropped then.
 #}
 per_time as (
     select

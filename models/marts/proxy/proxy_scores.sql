@@ -39,11 +39,11 @@ select
     cast(results.csbytes as bigint) as csbytes,
     cast(results.fulluri as string) as fulluri,
 
-    -- how improbable
+    -- score and rank
     cast(results.word as string) as word,
     cast(results.ml_score as double) as ml_score,
 
-    -- what is known of it
+    -- enrichment
     cast(coalesce(reputation.reputation, '') as string) as uri_rep,
     cast({{ code_name('results.respcode', 'status_codes') }} as string) as respcode_name,
     cast(coalesce(network_context.label, '') as string) as network_context,

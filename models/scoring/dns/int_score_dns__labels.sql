@@ -9,9 +9,11 @@ names as (
 labelled as (
     select
         given.*,
+        'out' as way,
         {{ key64('given.ip_dst') }} as e,
         names.p,
-        {{ key64(score_dns_service('given.dns_qry_type')) }} as k
+        {{ key64(score_dns_service('given.dns_qry_type')) }} as k,
+        case when given.known_bad is not null then names.p end as bad
     from given
     left join names
         on {{ dns_name_key('given.dns_qry_name') }} = names.name

@@ -11,7 +11,7 @@ pairs as (
 ),
 
 seen as (
-    {{ rows_of_run(ref('score_dns_seen')) }}
+    {{ rows_of_run(ref('int_score_dns__seen')) }}
 ),
 
 regular as (
@@ -29,7 +29,13 @@ own_labels as (
         p,
         split_part(domain, '.', 1) as label
     from names
-    where domain <> 'arpa'
+    where
+        domain <> 'arpa'
+        and exists (
+            select 1
+            from day_groups
+            where day_groups.p = names.p
+        )
 ),
 
 shaped as (

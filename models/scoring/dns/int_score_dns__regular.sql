@@ -11,7 +11,7 @@ names as (
 ),
 
 seen as (
-    {{ rows_of_run(ref('score_dns_seen')) }}
+    {{ rows_of_run(ref('int_score_dns__seen')) }}
 ),
 
 labels as (

@@ -14,6 +14,20 @@ labels as (
     {{ rows_of_run(ref('int_score_dns__labels')) }}
 ),
 
+parts as (
+    {{ rows_of_run(ref('int_score_dns__parts')) }}
+),
+
+profile as (
+    {{ rows_of_run(ref('score_dns_profile')) }}
+),
+
+day_groups as (
+    {{ rows_of_run(ref('int_score_dns__groups')) }}
+),
+
+{{ score_of_day('dns') }},
+
 {{ score_feedback() }},
 
 events as (

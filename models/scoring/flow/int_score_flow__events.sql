@@ -12,12 +12,14 @@ scored as (
 
 {{ score_top() }},
 
+{{ score_flow_between('top') }},
+
 ends as (
-    {{ score_flow_ends('flow') }}
+    {{ score_flow_ends('flows_between') }}
 ),
 
 keyed as (
-    {{ score_flow_keyed('ends', 'ports', pairs='top') }}
+    {{ score_flow_keyed('ends', 'ports') }}
 )
 
 select
@@ -29,7 +31,7 @@ select
     trhour,
     trminute,
     trsec,
-    tdur,
+    cast(tdur as double) as tdur,
     srcip as sip,
     dstip as dip,
     sport,

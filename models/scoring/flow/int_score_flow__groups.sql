@@ -28,11 +28,7 @@ grouped as (
 )
 
 select
-    case
-        when own_server.address is null then 'out'
-        when own_client.address is null then 'in'
-        else 'lat'
-    end as way,
+    {{ score_flow_way('own_client', 'own_server') }} as way,
     grouped.e,
     grouped.p,
     grouped.k,

@@ -6,14 +6,24 @@ networks as (
     {{ lookups_of('flow', ref('stg_lookups__own_networks')) }}
 ),
 
-addresses as (
-    select client as address
-    from parts
-    where client is not null
+labelled as (
+    {{ rows_of_run(ref('stg_landed__flow_score_labels')) }}
+),
+
+ends as (
+    select client as address from parts
     union distinct
-    select server as address
-    from parts
-    where server is not null
+    select server as address from parts
+    union distinct
+    select srcip as address from labelled
+    union distinct
+    select dstip as address from labelled
+),
+
+addresses as (
+    select address
+    from ends
+    where address is not null
 ),
 
 halves as (

@@ -3,7 +3,7 @@ with day_groups as (
 ),
 
 seen as (
-    {{ rows_of_run(ref('score_flow_seen')) }}
+    {{ rows_of_run(ref('int_score_flow__seen')) }}
 ),
 
 regular as (
@@ -66,7 +66,7 @@ unanswered as (
     group by way, e
 ),
 
-{# Where collectors see one way only, nothing is answered. #}
+{# If collectors see one direction only, no flow is answered. #}
 answers as (
     select
         case

@@ -11,7 +11,7 @@ ports as (
 ),
 
 seen as (
-    {{ rows_of_run(ref('score_flow_seen')) }}
+    {{ rows_of_run(ref('int_score_flow__seen')) }}
 ),
 
 labels as (
@@ -20,12 +20,14 @@ labels as (
 
 {{ score_few() }},
 
+{{ score_flow_between('few') }},
+
 ends as (
-    {{ score_flow_ends('flow') }}
+    {{ score_flow_ends('flows_between') }}
 ),
 
 keyed as (
-    {{ score_flow_keyed('ends', 'ports', pairs='few') }}
+    {{ score_flow_keyed('ends', 'ports') }}
 ),
 
 chosen as (

@@ -14,6 +14,20 @@ labels as (
     {{ rows_of_run(ref('int_score_flow__labels')) }}
 ),
 
+parts as (
+    {{ rows_of_run(ref('int_score_flow__parts')) }}
+),
+
+profile as (
+    {{ rows_of_run(ref('score_flow_profile')) }}
+),
+
+day_groups as (
+    {{ rows_of_run(ref('int_score_flow__groups')) }}
+),
+
+{{ score_of_day('flow') }},
+
 {{ score_feedback() }},
 
 events as (

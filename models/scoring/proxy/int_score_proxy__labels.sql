@@ -9,11 +9,13 @@ names as (
 labelled as (
     select
         given.*,
+        'out' as way,
         {{ key64('given.clientip') }} as e,
         names.p,
         {{ key64(score_proxy_service(
             'given.reqmethod', 'given.resconttype', 'given.respcode', 'given.uriport'
-        )) }} as k
+        )) }} as k,
+        case when given.known_bad is not null then names.p end as bad
     from given
     left join names
         on {{ score_proxy_host('given.host') }} = names.name

@@ -7,7 +7,7 @@ agents as (
 ),
 
 seen as (
-    {{ rows_of_run(ref('score_proxy_seen')) }}
+    {{ rows_of_run(ref('int_score_proxy__seen')) }}
 ),
 
 regular as (
@@ -72,16 +72,25 @@ rare_agents as (
             and agents.agent = used_agents.agent
 ),
 
+ordered_agents as (
+    select
+        *,
+        row_number() over (
+            partition by way, e, p, k order by rarity desc, entities asc
+        ) as place
+    from rare_agents
+),
+
 rarest_agents as (
     select
         way,
         e,
         p,
         k,
-        max(rarity) as rarity,
-        min(entities) as entities
-    from rare_agents
-    group by way, e, p, k
+        rarity,
+        entities
+    from ordered_agents
+    where place = 1
 ),
 
 measured as (

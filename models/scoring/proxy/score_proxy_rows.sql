@@ -15,6 +15,20 @@ labels as (
     {{ rows_of_run(ref('int_score_proxy__labels')) }}
 ),
 
+parts as (
+    {{ rows_of_run(ref('int_score_proxy__parts')) }}
+),
+
+profile as (
+    {{ rows_of_run(ref('score_proxy_profile')) }}
+),
+
+day_groups as (
+    {{ rows_of_run(ref('int_score_proxy__groups')) }}
+),
+
+{{ score_of_day('proxy') }},
+
 {{ score_feedback() }},
 
 joined as (

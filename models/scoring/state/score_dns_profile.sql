@@ -3,7 +3,7 @@ with day_groups as (
 ),
 
 seen as (
-    {{ rows_of_run(ref('score_dns_seen')) }}
+    {{ rows_of_run(ref('int_score_dns__seen')) }}
 ),
 
 shares as (

@@ -3,7 +3,7 @@ with day_groups as (
 ),
 
 seen as (
-    {{ rows_of_run(ref('score_flow_seen')) }}
+    {{ rows_of_run(ref('int_score_flow__seen')) }}
 ),
 
 shares as (

@@ -3,21 +3,21 @@ with dns_results as (
 )
 
 select
-    -- when
+    -- time
     frame_time,
     unix_tstamp,
 
-    -- who asked
+    -- client
     ip_dst,
 
-    -- what for, and what came of it
+    -- query and response
     frame_len,
     dns_qry_name,
     dns_qry_class,
     dns_qry_type,
     dns_qry_rcode,
 
-    -- how improbable
+    -- score and rank
     score,
     rank,
 

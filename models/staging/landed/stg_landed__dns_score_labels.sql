@@ -11,6 +11,7 @@ select
     is_new_service,
     is_new_peer,
     is_new_to_network,
+    known_bad,
     ip_dst,
     dns_qry_name,
     dns_qry_type,

@@ -3,7 +3,7 @@ with flow_results as (
 )
 
 select
-    -- when
+    -- time
     treceived as tstart,
     tryear,
     trmonth,
@@ -11,7 +11,7 @@ select
     trhour,
     trminute,
 
-    -- between whom
+    -- addresses and ports
     sip as srcip,
     dip as dstip,
     sport,
@@ -24,7 +24,7 @@ select
     opkt,
     obyt,
 
-    -- how improbable
+    -- score and rank
     score,
     rank,
 

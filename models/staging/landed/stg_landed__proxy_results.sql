@@ -3,17 +3,17 @@ with proxy_results as (
 )
 
 select
-    -- when
+    -- time
     p_date as tdate,
     p_time as time,
 
-    -- who asked, and whom
+    -- client and server
     clientip,
     username,
     host,
     serverip,
 
-    -- what for
+    -- request
     reqmethod,
     useragent,
     referer,
@@ -23,14 +23,14 @@ select
     uriquery,
     webcat,
 
-    -- what came of it
+    -- response
     respcode,
     resconttype,
     duration,
     scbytes,
     csbytes,
 
-    -- how improbable
+    -- score and rank
     word,
     score as ml_score,
     rank,

@@ -3,11 +3,11 @@ with dns as (
 )
 
 select
-    -- when
+    -- time
     frame_time,
     unix_tstamp,
 
-    -- between whom
+    -- addresses and ports
     ip_src,
     ip_dst,
 
@@ -19,7 +19,7 @@ select
     dns_qry_rcode,
     dns_a,
 
-    -- slice, as integers: the keys of a table may be smaller integers, or text
+    -- slice, as integers: the partition keys of a table can be smaller integers, or text
     cast(y as int) as y,
     cast(m as int) as m,
     cast(d as int) as d,

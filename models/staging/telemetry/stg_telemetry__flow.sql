@@ -3,7 +3,7 @@ with flow as (
 )
 
 select
-    -- when
+    -- time
     treceived as tstart,
     unix_tstamp,
     tryear,
@@ -14,7 +14,7 @@ select
     trsec,
     tdur,
 
-    -- between whom
+    -- addresses and ports
     sip as srcip,
     dip as dstip,
     sport,
@@ -32,7 +32,7 @@ select
     output,
     rip,
 
-    -- slice, as integers: the keys of a table may be smaller integers, or text
+    -- slice, as integers: the partition keys of a table can be smaller integers, or text
     cast(y as int) as y,
     cast(m as int) as m,
     cast(d as int) as d,

@@ -3,18 +3,18 @@ with proxy as (
 )
 
 select
-    -- when
+    -- time
     p_date as tdate,
     p_time as time,
 
-    -- who asked, and whom
+    -- client and server
     clientip,
     username,
     authgroup,
     host,
     serverip,
 
-    -- what for
+    -- request
     reqmethod,
     useragent,
     referer,
@@ -26,7 +26,7 @@ select
     uriextension,
     webcat,
 
-    -- what came of it
+    -- response
     filterresult,
     exceptionid,
     action,
@@ -39,7 +39,7 @@ select
     bcappname,
     bcappoper,
 
-    -- slice, as integers: the keys of a table may be smaller integers, or text
+    -- slice, as integers: the partition keys of a table can be smaller integers, or text
     cast(y as int) as y,
     cast(m as int) as m,
     cast(d as int) as d,

@@ -3,7 +3,7 @@ with triage as (
 )
 
 select
-    -- the judgement
+    -- the label
     cast(unix_tstamp as bigint) as unix_tstamp,
     cast(ip_dst as string) as ip_dst,
     cast(dns_qry_name as string) as dns_qry_name,

@@ -24,8 +24,8 @@ suppressed as (
 ),
 
 {#
-    The scores have no rank, and their rows no key: both sides are put in the same order, and
-    the same place is the same row. Where rows are equal, either rank is as good.
+    The scores have no rank, and their rows no key: both sides are sorted in the same order and
+    matched by position. For equal rows either rank is correct.
 #}
 scores_in_order as (
     select
@@ -107,11 +107,11 @@ select
     cast(network_context as string) as network_context,
     cast(rank as int) as rank,
 
-    -- how bad its client and its name are
+    -- severities of its client and its name
     cast(ip_sev as int) as ip_sev,
     cast(dns_sev as int) as dns_sev,
 
-    -- what holds
+    -- current label
     cast(severity as int) as severity,
     cast({{ severity_name('severity') }} as string) as severity_name,
     cast(scored_by as string) as scored_by,

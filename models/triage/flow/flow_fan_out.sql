@@ -18,7 +18,7 @@ select
     -- the source
     cast(srcip as string) as srcip,
 
-    -- how many it connects to
+    -- number of addresses it connects to
     cast(peers as int) as peers,
     cast(connections as bigint) as connections,
     cast(case when peers > {{ var('fan_out_peers', 20) }} then 1 else 0 end as int) as is_heavy,

@@ -3,7 +3,7 @@ with triage as (
 )
 
 select
-    -- the judgement
+    -- the label
     cast(tstart as string) as tstart,
     cast(srcip as string) as srcip,
     cast(dstip as string) as dstip,

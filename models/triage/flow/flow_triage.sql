@@ -64,7 +64,7 @@ select
     cast(src_rep as string) as src_rep,
     cast(dst_rep as string) as dst_rep,
 
-    -- what holds
+    -- current label
     cast(severity as int) as severity,
     cast({{ severity_name('severity') }} as string) as severity_name,
     cast(scored_by as string) as scored_by,

@@ -3,7 +3,7 @@ with triage as (
 )
 
 select
-    -- the judgement
+    -- the label
     cast(tdate as string) as tdate,
     cast(fulluri as string) as fulluri,
     cast(uri_sev as int) as uri_sev,

@@ -24,8 +24,8 @@ suppressed as (
 ),
 
 {#
-    The scores have no rank, and their rows no key: both sides are put in the same order, and
-    the same place is the same row. Where rows are equal, either rank is as good.
+    The scores have no rank, and their rows no key: both sides are sorted in the same order and
+    matched by position. For equal rows either rank is correct.
 #}
 scores_in_order as (
     select
@@ -115,7 +115,7 @@ select
     cast(network_context as string) as network_context,
     cast(rank as int) as rank,
 
-    -- how bad, and what its reports are called
+    -- severity, and hashes of Spot
     cast(uri_sev as int) as uri_sev,
     cast({{ md5_hex('concat(clientip, fulluri)') }} as string) as pair_hash,
     cast(
@@ -124,7 +124,7 @@ select
         ) as string
     ) as request_hash,
 
-    -- what holds
+    -- current label
     cast(uri_sev as int) as severity,
     cast({{ severity_name('uri_sev') }} as string) as severity_name,
     cast(scored_by as string) as scored_by,

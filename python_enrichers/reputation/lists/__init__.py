@@ -1,1 +1,1 @@
-"""Lists: fetched and kept (store), read, matched."""
+"""Lists of indicators: fetch and store, read, match."""

@@ -1,4 +1,4 @@
-"""A list as a service: indicators that it has are answered, the others are not found."""
+"""A list as a service: it answers for indicators that it has; the others are "not found"."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spot_oa.pipelines import IndicatorType
 
 
 class Listed:
-    """A list that was read; see `ReputationService`."""
+    """A list with a local copy; see `ReputationService`."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Absent:
         self._fault = fault
 
     def lookup(self, indicators: Indicators) -> Verdicts:
-        """Say for each indicator why nothing is known; see `ReputationService.lookup`."""
+        """Return the failure for each indicator; see `ReputationService.lookup`."""
         asked = every(indicators)
         rows = verdict_rows(self.name, asked, [self._fault.status] * len(asked))
         reason = printable(self._fault.reason)

@@ -18,8 +18,8 @@ def load_feeds(folder: Path) -> list[Listed]:
     """Read every feed of a folder, which may be missing.
 
     Raises:
-        EnrichmentError: The folder or a feed cannot be read, or a feed's name cannot be a
-            service's.
+        EnrichmentError: The folder or a feed cannot be read, or a feed's name is not valid for a
+            service.
     """
     try:
         paths = sorted(path for path in folder.iterdir() if path.match("[!.]*.csv"))
@@ -34,7 +34,7 @@ def load_feeds(folder: Path) -> list[Listed]:
         if ":" in path.stem or ";" in path.stem:
             raise EnrichmentError(
                 f"reputation feed {printable(path)}: its name is the service's, "
-                "which may not have ':' or ';'; rename the file"
+                "which must not contain ':' or ';'; rename the file"
             )
     files = (read_context_file(path, _entry, "indicator,label,severity") for path in paths)
     return [Listed(file) for file in files if file]

@@ -1,7 +1,7 @@
-"""How indicators match the entries of a list: one way for every list.
+"""Match indicators with the entries of a list, in the same way for every list.
 
-An entry is an address, a network, a range, a name or a URI; anything else is refused, because it
-could never match. Of entries with the same indicator the last counts.
+An entry is an address, a network, a range, a name or a URI; anything else is rejected, because it
+could never match. Of entries with the same indicator the last wins.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from python_enrichers.reputation.uris import WEB, split_uri, usual, wire_name
 
 NOT_FOUND = -1
 UNDER = "."
-"""Begins the key of an entry that also stands for the names under it."""
+"""Prefix of the key of an entry that also matches the names under it."""
 
 _BOUNDARY = re.compile(r"[/?#]")
 _ADDRESSES = re.compile(r"[0-9A-Fa-f:.]+(?:[-/ ]+[0-9A-Fa-f:.]+)?")
-"""What an address, network or range is made of: asking first is faster than failing to read."""
+"""Characters of an address, network or range: this check is faster than failing to parse."""
 _NAME = re.compile(
     # The last label begins with a letter, or 203.000.113.009 would be a name.
     r"(?=.{1,253}$)(?:[a-z0-9_-]{1,63}\.)*[a-z_][a-z0-9_-]{0,62}"
-    # The reverse name of a part of a network has a slash in it (RFC 2317).
+    # The reverse name of a part of a network contains a slash (RFC 2317).
     r"|[0-9/-]+(?:\.[0-9]{1,3}){3}\.in-addr\.arpa"
 )
 _BROKEN_NETWORK = re.compile(r"/[0-9.]+")
@@ -45,24 +45,24 @@ def entry(
     """Make an entry of a list.
 
     Raises:
-        ValueError: The indicator or the severity is none, or a text cannot be stored.
-        TypeError: What has to be a text is none.
+        ValueError: The indicator or the severity is invalid, or a text cannot be stored.
+        TypeError: A value that must be text is not.
     """
     storable(indicator, label, category)
     if severity not in SEVERITIES:
-        raise ValueError(f"{severity!r} is no severity")
+        raise ValueError(f"{severity!r} is not a severity")
     verdict = Verdict(severity, label, confidence, category, matched_entry=indicator)
     return Entry(verdict, matches_of(indicator))
 
 
 def matches_of(indicator: str) -> Span | str:
-    """What an entry matches: addresses, or the name or URI with this key.
+    """Return what an entry matches: addresses, or the name or URI with this key.
 
-    `*.x` and `.x` are the names under x and x itself, `address:port` is the address, `name:port`
-    the name. `[.]`, `[:]` and `hxxp` are read as what they hide.
+    `*.x` and `.x` match x and the names under it, `address:port` matches the address, `name:port`
+    the name. `[.]`, `[:]` and `hxxp` are converted back.
 
     Raises:
-        ValueError: It can match nothing.
+        ValueError: The entry can match nothing.
     """
     text = indicator.lower().rstrip(".")
     if _NAME.fullmatch(text):
@@ -82,7 +82,7 @@ def matches_of(indicator: str) -> Span | str:
         or is_email
         or not (uri.port or "0").isdecimal()
     ):
-        raise ValueError("it is no address, network, range, name or URI")
+        raise ValueError("it is not an address, network, range, name or URI")
     if address and not uri.scheme and _BROKEN_NETWORK.fullmatch(uri.rest):
         return _with_netmask(text)
     rest = uri.rest[:-1] if uri.rest.endswith("/*") else uri.rest
@@ -91,7 +91,7 @@ def matches_of(indicator: str) -> Span | str:
     if is_bare or (uri.scheme in WEB and not found.port and found.rest == "/"):
         return span(address, address) if address else host
     if host.startswith(UNDER):
-        raise ValueError("`*.` stands before a name, not in a URI")
+        raise ValueError("`*.` is allowed before a name, not in a URI")
     return found.key
 
 
@@ -99,15 +99,15 @@ def _with_netmask(text: str) -> Span:
     try:
         return parse_span(str(ipaddress.IPv4Network(text, strict=False)))
     except ValueError:
-        raise ValueError("it is no network") from None
+        raise ValueError("it is not a network") from None
 
 
 class Matcher:
-    """Finds which entry of a list an indicator matches, the most specific first.
+    """Finds the most specific entry of a list that an indicator matches.
 
-    An address matches itself, then the narrowest network; a name itself, then the nearest `*.x`
-    that it is under or its registered domain; a URI itself, then its longest prefix that ends at a
-    `/`, `?` or `#`, then its host as an address or a name.
+    An address matches itself, then the narrowest network; a name matches itself, then the nearest
+    `*.x` above it or its registered domain; a URI matches itself, then its longest prefix that ends
+    at a `/`, `?` or `#`, then its host as an address or a name.
     """
 
     def __init__(self, entries: Sequence[Entry]) -> None:
@@ -115,10 +115,10 @@ class Matcher:
         self._at = {key: at for at, key in enumerate(matches) if isinstance(key, str)}
         self._at |= {key[1:]: at for key, at in self._at.items() if key.startswith(UNDER)}
         networks = [(at, net) for at, net in enumerate(matches) if isinstance(net, tuple)]
-        # Of networks of the same width the last wins: an exact address goes before a /32.
+        # Of networks of the same width the last wins, so an exact address beats a /32.
         networks.sort(key=lambda network: _is_exact(entries[network[0]]))
         self._networks = RangeIndex([net for _, net in networks])
-        # The last item is the one for position -1, not found.
+        # The last item is for position -1, not found.
         self._network_at = np.array([*(at for at, _ in networks), NOT_FOUND])
         self._path_lengths = {len(key) for key in self._at if _BOUNDARY.search(key)}
 
@@ -126,7 +126,7 @@ class Matcher:
         """Match indicators.
 
         Returns:
-            For each, kind by kind, the position of its entry, or NOT_FOUND.
+            For each indicator, kind by kind, the position of its entry, or NOT_FOUND.
         """
         finders = {"address": self._addresses, "name": self._names, "uri": self._uris}
         return [at for kind, texts in indicators.items() for at in finders[kind](texts)]
@@ -162,7 +162,7 @@ class Matcher:
             if (at := self._at.get(UNDER + parent)) is not None:
                 return at
             if parent in self._at:
-                # The suffix list is slow to ask: only where a name above the host is listed.
+                # The suffix list is slow, so use it only if a name above the host is listed.
                 domain = split_name(host)[0] if domain is None else domain
                 if parent == domain:
                     return self._at[parent]

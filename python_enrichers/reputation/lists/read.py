@@ -1,4 +1,4 @@
-"""Copies of lists on disk: one record per line, each read on its own."""
+"""Read and write copies of lists: one record per line, parsed separately."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from python_enrichers.reputation.base import Entry
 from spot_oa.errors import printable
 
 LINES_OF_A_RECORD = 100
-"""A quoted field that is not closed after so many lines is taken for a stray quote."""
+"""A quote that is not closed within this many lines counts as a stray quote."""
 _SHOWN = 60
 
 
@@ -42,13 +42,13 @@ def read_records(
     Args:
         name: The list's name.
         path: The file; it may be missing.
-        parse: Makes an entry of a record, or None if it is none (a comment, metadata); raises
-            LookupError, TypeError, ValueError or AttributeError if it is broken.
-        is_csv: Whether a record may run over several lines within quotes; else each is a line.
-        shown_as: What an operator knows the file as.
+        parse: Converts a record to an entry, or None for comments and metadata; raises
+            LookupError, TypeError, ValueError or AttributeError for an invalid record.
+        is_csv: Whether a quoted record can span several lines; otherwise each line is a record.
+        shown_as: The file's name in messages.
 
     Returns:
-        The entries, and how many records were broken, or None if there is no file.
+        The entries and the number of invalid records, or None if the file is missing.
 
     Raises:
         SourceError: The file cannot be read, or has no entry.
@@ -81,15 +81,15 @@ def read_records(
         reason = f"the copy {path} cannot be read ({error.strerror}): remove it"
         raise SourceError(Status.UNAVAILABLE, reason) from None
     if not entries:
-        reason = f"none of its {skipped} lines can be used: {first}" if skipped else "no entry"
+        reason = f"{skipped} lines, none is valid: {first}" if skipped else "no entry"
         raise SourceError(Status.MALFORMED, f"{shown_as} has {reason}")
     return ContextFile(name, entries, skipped, written_at, first)
 
 
 def _csv_records(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Put the lines of each CSV record together, with the number of the first.
+    """Join the lines of each CSV record, with the number of the first line.
 
-    A quote that is not closed in a proper way ends with its line.
+    A quote that is not closed properly ends with its line.
     """
     ahead: list[str] = []
     lines = iter(lines)
@@ -126,13 +126,13 @@ def _shown(record: str) -> str:
 
 def _reason(error: Exception, record: str) -> str:
     if "\0" in record:
-        return "it has NUL bytes, as UTF-16 and compressed files have: it has to be UTF-8"
+        return "it has NUL bytes, like UTF-16 or compressed files; it must be UTF-8"
     if isinstance(error, json.JSONDecodeError):
-        return "it is no JSON"
+        return "it is not JSON"
     if isinstance(error, KeyError):
         return f"it has no {error}"
     if isinstance(error, IndexError):
         return "it has too few columns"
-    # A text that is no UTF-8 is a ValueError with a long story.
+    # Subclasses such as UnicodeError have long messages.
     is_ours = type(error) is ValueError
-    return str(error) if is_ours else "it is of no known form"
+    return str(error) if is_ours else "it has an unknown format"

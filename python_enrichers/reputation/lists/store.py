@@ -1,4 +1,4 @@
-"""Lists that are fetched: renewed at most every so often, answering from a copy on disk."""
+"""Fetched lists: refresh local copies at most once per interval, and open them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from spot_oa.settings import Settings
 
 
 def synchronise(sources: Sequence[ListSource], settings: Settings) -> list[Listed | Absent]:
-    """Renew the copies that are due, and open all.
+    """Refresh the copies that are due, and open all.
 
     A new copy that cannot be read, or has no entry, does not replace the old one.
 
     Args:
         sources: The lists.
-        settings: Where copies are kept, and how long renewing may take.
+        settings: The folder of the copies, and the time limit of refreshing.
 
     Returns:
-        Each list as a service; its outcome says if the copy is stale, or that there is none.
+        Each list as a service; its outcome reports a stale or missing copy.
     """
     folder = settings.cache_dir / "feeds"
     renewed: dict[str, ContextFile[Entry] | SourceError] = {}
@@ -44,7 +44,7 @@ def synchronise(sources: Sequence[ListSource], settings: Settings) -> list[Liste
     due = [source for source in sources if _age(folder / source.name) >= source.interval]
     jobs = [partial(renew, source) for source in due]
     work_off(jobs, min(len(jobs), settings.service_threads), settings.service_seconds)
-    late = SourceError(Status.TIMEOUT, "it did not come in the time it has")
+    late = SourceError(Status.TIMEOUT, "the fetch exceeded the time limit")
     came = {source.name: late for source in due} | renewed
     return [_open(source, folder / source.name, came.get(source.name)) for source in sources]
 
@@ -73,7 +73,7 @@ def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
     kept = path.with_name(f".{path.name}.json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A second time, whole, if the copy is said to be new and cannot be read.
+        # Fetch again without marks if the server reports no change but the copy is unreadable.
         for marks in (_marks(kept) if path.exists() else {}, {}):
             changed = source.fetch(fresh, marks)
             if not changed:
@@ -92,7 +92,7 @@ def _renew(source: ListSource, path: Path) -> ContextFile[Entry]:
         raise SourceError(
             Status.UNAVAILABLE, f"{path} cannot be written ({error.strerror})"
         ) from None
-    except Exception as error:  # noqa: BLE001 - whatever comes, the day goes on
+    except Exception as error:  # noqa: BLE001 - a faulty list must not stop the run
         raise fault_of(error) from None
     finally:
         fresh.unlink(missing_ok=True)
@@ -103,14 +103,14 @@ def _read(source: ListSource, path: Path) -> ContextFile[Entry]:
     """Read a copy.
 
     Raises:
-        SourceError: There is none, it cannot be read, or it has no entry.
+        SourceError: The copy is missing, cannot be read, or has no entry.
     """
     try:
         file = source.read(path)
-    except Exception as error:  # noqa: BLE001 - whatever a list is like, the day goes on
+    except Exception as error:  # noqa: BLE001 - a faulty list must not stop the run
         raise fault_of(error) from None
     if file is None:
-        raise SourceError(Status.UNAVAILABLE, f"the copy {path} is gone")
+        raise SourceError(Status.UNAVAILABLE, f"the copy {path} is missing")
     if not file.entries:
         raise SourceError(Status.MALFORMED, "it has no entry")
     return file

@@ -1,1 +1,1 @@
-"""The services that ship: one module each, named by an entry point."""
+"""The built-in services: one module each, named by an entry point."""

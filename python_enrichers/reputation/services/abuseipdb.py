@@ -49,7 +49,7 @@ class Options(LiveOptions):
 
 
 def load(options: Options, tools: Tools) -> Sequence[LiveService | ListSource]:
-    """Ask about addresses, or take the blacklist, or both."""
+    """Return the lookup of addresses, the blacklist, or both."""
     return [
         *([AbuseIpDb(options, tools)] if options.check else []),
         *([Blacklist(options, tools)] if options.blacklist else []),
@@ -57,7 +57,7 @@ def load(options: Options, tools: Tools) -> Sequence[LiveService | ListSource]:
 
 
 class AbuseIpDb:
-    """Asks address by address."""
+    """Queries address by address."""
 
     kinds = ADDRESSES
     batch_size = 1
@@ -94,7 +94,7 @@ class AbuseIpDb:
 
 
 class Blacklist:
-    """The addresses that were reported most surely."""
+    """The addresses with the highest abuse confidence."""
 
     kinds = ADDRESSES
     interval = dt.timedelta(hours=24)
@@ -126,6 +126,6 @@ class Blacklist:
 
 
 def severity_of(score: int, options: Options) -> int:
-    """The severity of an abuse confidence score, 0 to 100."""
+    """Return the severity of an abuse confidence score, 0 to 100."""
     thresholds = ((options.high, HIGH), (options.medium, MEDIUM), (options.low, LOW))
     return next((severity for least, severity in thresholds if score >= least), NONE)

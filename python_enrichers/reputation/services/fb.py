@@ -29,17 +29,17 @@ from spot_oa.pipelines import IndicatorType
 TYPES: Mapping[IndicatorType, str] = {"address": "IP_ADDRESS", "name": "DOMAIN", "uri": "URI"}
 SEVERITIES = {"UNKNOWN": UNVERIFIED, "NON_MALICIOUS": NONE, "SUSPICIOUS": MEDIUM, "MALICIOUS": HIGH}
 BATCH = 50
-"""Requests in a batch; more are refused."""
+"""Maximum number of requests in a batch."""
 MAX_PAGES = 10
 OK = 200
-TOLD = (400, 401, 403)
-"""Statuses of a whole batch whose body says more: a bad token and too many calls are both 400."""
+EXPLAINED = (400, 401, 403)
+"""Statuses of a batch whose body has the error: a bad token and too many calls are both 400."""
 REFUSED = frozenset({10, 102, 190, *range(200, 300)})
-"""The API's own codes of error: token and permissions."""
+"""Error codes of the API: token and permissions."""
 PASSING = frozenset({1, 2, 4, 17, 32, 341, 613})
-"""The same: outages and limits."""
+"""Error codes of the API: outages and limits."""
 LEFT_OUT = {"error": {"code": 1}}
-"""What a question of a batch got that took too long, for which null stands."""
+"""Result of a request in a batch that took too long, for which the API returns null."""
 
 
 class Options(LiveOptions):
@@ -53,12 +53,12 @@ class Options(LiveOptions):
 
 
 def load(options: Options, tools: Tools) -> Sequence[LiveService]:
-    """Ask ThreatExchange."""
+    """Return the service."""
     return [ThreatExchange(options, tools)]
 
 
 class ThreatExchange:
-    """Asks for the descriptors that name an indicator exactly; the worst status counts."""
+    """Queries the descriptors that match an indicator exactly; the worst status counts."""
 
     kinds: AbstractSet[IndicatorType] = frozenset(TYPES)
     batch_size = BATCH
@@ -97,14 +97,14 @@ class ThreatExchange:
         found: Mapping[str, list[Mapping[str, Any]]],
         unanswered: dict[str, SourceError],
     ) -> dict[str, str]:
-        """Ask for a page of each indicator; returns those that have another, with its cursor."""
+        """Request a page for each indicator; return indicators with a next page, and its cursor."""
         batch = [
             {"method": "GET", "relative_url": self._question(kind, indicator, after)}
             for indicator, after in pages.items()
         ]
         answers = self._client.post_json(
             self._url,
-            told=TOLD,
+            explained=EXPLAINED,
             data={
                 "access_token": self._token,
                 "batch": json.dumps(batch),
@@ -114,7 +114,7 @@ class ThreatExchange:
         if isinstance(answers, dict):
             raise _fault(answers)
         if len(answers) != len(batch):
-            raise SourceError(Status.MALFORMED, "ThreatExchange answered another number of times")
+            raise SourceError(Status.MALFORMED, "ThreatExchange sent a wrong number of answers")
         following = {}
         for indicator, answer in zip(pages, answers, strict=True):
             content: Any = json.loads(answer["body"]) if answer else LEFT_OUT
@@ -138,7 +138,7 @@ class ThreatExchange:
 
 
 def _fault(answer: Mapping[str, Any]) -> SourceError:
-    """What an error of the API means."""
+    """Convert an error of the API."""
     code = int(answer["error"]["code"])
     reason = f"ThreatExchange answered with error {code}"
     if code in REFUSED:
@@ -147,7 +147,7 @@ def _fault(answer: Mapping[str, Any]) -> SourceError:
 
 
 def _next_page(content: Any) -> str:
-    """The cursor of the next page: never its address, which has the token in it."""
+    """Return the cursor of the next page, never its URL, which contains the token."""
     paging = part(content, "paging") if content and "paging" in content else None
     if not paging or "next" not in paging:
         return ""

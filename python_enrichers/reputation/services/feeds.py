@@ -1,7 +1,7 @@
 """Any list, fetched or local: plain text, CSV or JSON lines, with a mapping of its columns.
 
-`SPOT_OA_SERVICES__FEEDS__<NAME>__<OPTION>` describes the list `<name>`, which is a service of that
-name.
+`SPOT_OA_SERVICES__FEEDS__<NAME>__<OPTION>` describes the list `<name>`, which becomes a service of
+that name.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _SHOWN = 200
 class ListOptions(ServiceOptions):
     """One list.
 
-    Columns are numbers from 0, or names: of the header that CSV then must have, of the fields of
-    JSON lines. Plain text is split at blanks.
+    Columns are numbers from 0, or names: of columns in the header that CSV then must have, or of
+    fields of JSON lines. Plain text is split at blanks.
     """
 
     url: SecretStr | None = None
@@ -52,7 +52,8 @@ class ListOptions(ServiceOptions):
     format: Literal["text", "csv", "jsonl"] = "text"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     comment: str = "#;"
-    """Lines that begin with one of these characters are none; in plain text it ends the line."""
+    """Lines that begin with one of these characters are comments; in plain text also the rest of a
+    line after one."""
     indicator: str = "0"
     label_column: str = ""
     severity_column: str = ""
@@ -60,12 +61,12 @@ class ListOptions(ServiceOptions):
     label: str = "Listed"
     severity: int = Field(default=MEDIUM, ge=-1, le=3)
     hours: float = Field(default=24, ge=1)
-    """The list is fetched no more often."""
+    """Minimum hours between fetches."""
     max_age_days: float | None = Field(default=None, gt=0)
-    """What is older counts no more; 30 days for what is fetched, no limit for a local file."""
+    """Maximum age of a usable copy; by default 30 days if fetched, no limit for a local file."""
     header: str = "Authorization"
     key: SecretStr | None = None
-    """Sent in `header`."""
+    """The value of `header`."""
     attribution: str = ""
 
     @model_validator(mode="after")
@@ -82,7 +83,7 @@ class Options(RootModel[dict[Name, ListOptions]]):
 
 
 def load(options: Options, tools: Tools) -> Sequence[ListSource]:
-    """Take every list."""
+    """Return all lists."""
     return [AnyList(name, given, tools) for name, given in options.root.items()]
 
 
@@ -93,7 +94,7 @@ class AnyList:
 
     def __init__(self, name: str, options: ListOptions, tools: Tools) -> None:
         self.name = name
-        # A local file is copied each time: its own age is what counts.
+        # Copy a local file each time: the age of the file itself counts.
         self.interval = dt.timedelta(hours=options.hours if options.url else 0)
         days = options.max_age_days or (FETCHED_DAYS if options.url else None)
         self.max_age = dt.timedelta(days=days) if days else None
@@ -126,7 +127,7 @@ class AnyList:
 
 
 class _Lines:
-    """Reads the lines of a list in their order; a header names the columns."""
+    """Reads the lines of a list in order; a header names the columns."""
 
     def __init__(self, options: ListOptions) -> None:
         self._options = options
@@ -166,8 +167,8 @@ class _Lines:
         indicator, label, severity, category = self._at
         text = str(fields[indicator]).strip()
         if "." not in text and ":" not in text:
-            # A word of a page or message that came in place of the list.
-            raise ValueError("it is no address, network, range or URI, nor a name with a dot")
+            # A word of a page or message that the server sent instead of the list.
+            raise ValueError("it is not an address, network, range, URI or name with a dot")
         level = _of(fields, severity)
         return entry(
             text,
@@ -178,7 +179,7 @@ class _Lines:
         )
 
     def _places(self, header: Sequence[str]) -> Sequence[int | None] | None:
-        """Where the columns are; None if the header has not all that are named."""
+        """Return the positions of the columns; None if the header lacks a named one."""
         names = [_bare(name) for name in header]
         wanted = [_bare(column) for column in self._columns]
         if any(_is_name(name) and name not in names for name in wanted):

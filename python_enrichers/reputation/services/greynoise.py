@@ -1,4 +1,4 @@
-"""GreyNoise, API v3: is an address a scanner of the whole Internet, or a well-known service."""
+"""GreyNoise, API v3: whether an address scans the whole Internet, or is a well-known service."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SEVERITIES = {
     "benign": NONE,
 }
 TRUSTED = "1"
-"""Of business services: as sure as can be; 2 is reasonably sure."""
+"""Highest trust level of business services; 2 is reasonably sure."""
 
 
 class Options(LiveOptions):
-    """With `bulk`, which needs a paid key, many addresses a call; else the community's API."""
+    """`bulk` queries many addresses per call and needs a paid key; otherwise the community API."""
 
     key: SecretStr | None = None
     bulk: bool = False
@@ -44,7 +44,7 @@ class Options(LiveOptions):
 
 
 def load(options: Options, tools: Tools) -> Sequence[LiveService]:
-    """Ask GreyNoise."""
+    """Return the service."""
     return [Bulk(options, tools)] if options.bulk else [Community(options, tools)]
 
 
@@ -60,7 +60,7 @@ class _GreyNoise:
 
 
 class Community(_GreyNoise):
-    """Asks address by address."""
+    """Queries address by address."""
 
     batch_size = 1
 
@@ -80,7 +80,7 @@ class Community(_GreyNoise):
 
 
 class Bulk(_GreyNoise):
-    """Asks about many addresses at a time."""
+    """Queries many addresses at a time."""
 
     def __init__(self, options: Options, tools: Tools) -> None:
         super().__init__(options, tools)
@@ -96,7 +96,7 @@ class Bulk(_GreyNoise):
         if addresses := _of_ipv4(indicators):
             answer = self._client.post_json(f"{self._url}/ip", json={"ips": addresses})
             records = {record["ip"]: _of_record(record) for record in part(answer, "data") or ()}
-        # Addresses that nothing is known of may be left out.
+        # The answer may omit unknown addresses.
         return {address: records.get(address) for address in indicators}
 
 
@@ -112,7 +112,7 @@ def _of_record(record: Mapping[str, Any]) -> Verdict | None:
 
 
 def _of_ipv4(addresses: Sequence[str]) -> list[str]:
-    """GreyNoise watches IPv4 alone, and refuses a question that has another address in it."""
+    """Return the IPv4 addresses: GreyNoise rejects a request with any other address."""
     return [address for address in addresses if ":" not in address]
 
 

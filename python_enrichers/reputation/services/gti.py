@@ -33,15 +33,15 @@ from spot_oa.pipelines import IndicatorType
 
 OPERATIONS: Mapping[IndicatorType, str] = {"address": "ip", "name": "url", "uri": "url"}
 BANDS = ((15, "Minimal", LOW), (30, "Unverified", UNVERIFIED), (50, "Medium", MEDIUM))
-"""Reputations below a number, what they are called, and their severity."""
+"""Upper bound of a reputation (exclusive), its name, and its severity."""
 
 
 class Options(LiveOptions):
-    """`url` or `command`, one of them.
+    """Set exactly one of `url` and `command`.
 
-    `command` is split into arguments as a shell would do it, and run without one; `{server}`,
-    `{user}` and `{password}` in an argument stand for these options, and `{file}` for a file with
-    the request, which otherwise comes on standard input.
+    `command` is split into arguments like a shell command, and run without a shell; `{server}`,
+    `{user}` and `{password}` in an argument are replaced by these options, `{file}` by a file with
+    the request, which otherwise is passed on standard input.
     """
 
     url: str = ""
@@ -50,7 +50,7 @@ class Options(LiveOptions):
     user: str = ""
     password: SecretStr = SecretStr("")
     ci: Json[dict[str, Any]] = Field(default={}, validate_default=False)
-    """What the vendor wants to know of the client, as JSON: cliid, prn, sdkv and so on."""
+    """Client information that the vendor requires, as JSON: cliid, prn, sdkv and so on."""
     batch_size: int = Field(default=50, ge=1)
     categories: Path | None = None
     """CSV with code, name and group of each category."""
@@ -63,7 +63,7 @@ class Options(LiveOptions):
 
 
 def load(options: Options, tools: Tools) -> Sequence[LiveService]:
-    """Ask GTI.
+    """Return the service.
 
     Raises:
         ConfigError: The file of categories cannot be read.
@@ -72,7 +72,7 @@ def load(options: Options, tools: Tools) -> Sequence[LiveService]:
 
 
 class Way(Protocol):
-    """How a request gets to GTI."""
+    """A transport of requests to GTI."""
 
     def send(self, request: Mapping[str, Any]) -> Any:
         """Send a request and return the decoded answer.
@@ -85,7 +85,7 @@ class Way(Protocol):
 
 
 class Gti:
-    """Asks in batches; the answers come in the order of the questions."""
+    """Queries in batches; the answers are in the order of the questions."""
 
     kinds: AbstractSet[IndicatorType] = frozenset(OPERATIONS)
 
@@ -115,7 +115,7 @@ class Gti:
         return dict(zip(indicators, map(self._verdict, answers), strict=False))
 
     def _verdict(self, answer: Mapping[str, Any] | None) -> Verdict | None:
-        # `aflag` means that the values were not found out.
+        # `aflag` means that the values could not be determined.
         if not answer or "rep" not in answer or "aflag" in answer:
             return None
         reputation = int(answer["rep"])
@@ -140,7 +140,7 @@ class Rest:
 
 
 class RestClient:
-    """The vendor's program; no shell ever sees what is sent."""
+    """The vendor's program; requests never pass through a shell."""
 
     def __init__(self, options: Options, meter: Meter, seconds: float) -> None:
         self._arguments = shlex.split(options.command)
@@ -167,7 +167,7 @@ class RestClient:
         except ValueError:
             where = "a file" if in_file else "standard input"
             raise SourceError(
-                Status.MALFORMED, f"the GTI program, given {where}, answered no JSON"
+                Status.MALFORMED, f"the GTI program, with {where}, did not answer with JSON"
             ) from None
 
     def _run(self, arguments: Sequence[str], request: str) -> str:
@@ -193,7 +193,7 @@ class RestClient:
             fault = SourceError(
                 Status.UNAVAILABLE, f"the GTI program ended with code {done.returncode}"
             )
-        # Not chained: those errors hold the arguments, and the password may be one.
+        # Not chained: those errors contain the arguments, and one may be the password.
         raise fault from None
 
 

@@ -1,4 +1,4 @@
-"""MISP: attributes of the operator's own instance, its warning lists respected."""
+"""MISP: attributes of the operator's own instance, subject to its warning lists."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TYPES: Mapping[IndicatorType, Sequence[str]] = {
     "uri": ("url", "uri", "link"),
 }
 SEVERITIES = {"1": HIGH, "2": MEDIUM, "3": LOW, "4": UNVERIFIED}
-"""By threat level of the event: high, medium, low, undefined."""
+"""Threat level of the event (high, medium, low, undefined) -> severity."""
 MAX_PAGES = 50
 
 
@@ -45,16 +45,16 @@ class Options(LiveOptions):
     batch_size: int = Field(default=100, ge=1)
     page_size: int = Field(default=1000, ge=1)
     to_ids: bool = True
-    """Only attributes that are meant for detection."""
+    """Whether to use only attributes meant for detection."""
 
 
 def load(options: Options, tools: Tools) -> Sequence[LiveService]:
-    """Ask MISP."""
+    """Return the service."""
     return [Misp(options, tools)]
 
 
 class Misp:
-    """Asks in batches; of several attributes with a value the gravest event counts."""
+    """Queries in batches; of several attributes with a value the most severe event counts."""
 
     kinds: AbstractSet[IndicatorType] = frozenset(TYPES)
 
@@ -71,12 +71,12 @@ class Misp:
     ) -> Mapping[str, Verdict | SourceError | None]:
         """See `LiveService`."""
         found = defaultdict[str, list[Verdict]](list)
-        # Whether a URI was http or https the proxy's log does not tell: all ways to write it count.
+        # Proxy logs do not show whether a URI was http or https, so query all spellings.
         values = [*indicators, *_other_schemes(indicators)] if kind == "uri" else indicators
         attributes, cut = self._attributes(kind, values)
         for attribute in attributes:
             verdict = _verdict(attribute)
-            # Of `address|port` and `domain|address` either half may be what was asked for.
+            # Either half of `address|port` and `domain|address` may be the queried value.
             for value in (attribute["value"], *attribute["value"].split("|")):
                 found[uri_key(value)].append(verdict)
         return {
@@ -89,7 +89,7 @@ class Misp:
     def _attributes(
         self, kind: IndicatorType, indicators: Sequence[str]
     ) -> tuple[list[Mapping[str, Any]], SourceError | None]:
-        """All attributes, and why there may be more."""
+        """Return the attributes, and a warning if there may be more."""
         found: list[Mapping[str, Any]] = []
         for page in range(1, MAX_PAGES + 1):
             question = {
@@ -109,13 +109,13 @@ class Misp:
             found += attributes
             if len(attributes) < self._options.page_size:
                 return found, None
-        reason = f"a question has more than {MAX_PAGES} pages: raise page_size or lower batch_size"
+        reason = f"a query has more than {MAX_PAGES} pages: raise page_size or lower batch_size"
         self.meter.left_out(reason)
         return found, SourceError(Status.NOT_ASKED, reason)
 
 
 def _attributes_of(answer: Any) -> list[Mapping[str, Any]]:
-    """The attributes of an answer: in one list, one by one in a list, or a single one."""
+    """Return the attributes of an answer: in one list, one by one in a list, or a single one."""
     response = part(answer, "response") or []
     found: list[Mapping[str, Any]] = []
     for holder in response if isinstance(response, list) else [response]:

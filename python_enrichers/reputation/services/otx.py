@@ -1,4 +1,4 @@
-"""LevelBlue (AlienVault) OTX: in which pulses an indicator is, or all pulses subscribed to."""
+"""LevelBlue (AlienVault) OTX: pulses that contain an indicator, or all subscribed pulses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_PAGES = 200
 
 
 class Options(LiveOptions):
-    """`check` asks indicator by indicator, `pulses` fetches what the account subscribes to."""
+    """`check` queries each indicator, `pulses` fetches the account's subscribed pulses."""
 
     key: SecretStr
     url: BaseUrl = "https://otx.alienvault.com/api/v1"
@@ -45,13 +45,13 @@ class Options(LiveOptions):
     check: bool = True
     pulses: bool = False
     pulse_days: int = Field(default=90, ge=1)
-    """Pulses that have not changed for so long are left out."""
+    """Maximum days since the last change of a fetched pulse."""
     severity: int = Field(default=MEDIUM, ge=-1, le=3)
-    """Pulses have no severity of their own."""
+    """The severity of every pulse, as pulses have none."""
 
 
 def load(options: Options, tools: Tools) -> Sequence[LiveService | ListSource]:
-    """Ask about indicators, or take the pulses, or both."""
+    """Return the lookup of indicators, the list of pulses, or both."""
     return [
         *([Otx(options, tools)] if options.check else []),
         *([Pulses(options, tools)] if options.pulses else []),
@@ -59,7 +59,7 @@ def load(options: Options, tools: Tools) -> Sequence[LiveService | ListSource]:
 
 
 class Otx:
-    """Asks indicator by indicator."""
+    """Queries indicator by indicator."""
 
     kinds: AbstractSet[IndicatorType] = EVERY_KIND
     batch_size = 1
@@ -82,7 +82,7 @@ class Otx:
     def _verdict(self, answer: Any) -> Verdict | None:
         pulses = part(answer, "pulse_info") or {"count": 0}
         count = int(pulses["count"])
-        # Popular sites are named in many pulses, and are on OTX's lists of what is not meant.
+        # Popular sites are in many pulses; OTX's lists of false positives name them.
         if answer and answer.get("validation"):
             return Verdict(NONE, "Whitelisted", float(count))
         if not count:
@@ -124,7 +124,7 @@ class Pulses:
                         yield {"indicator": found["indicator"], "pulse": pulse["name"]}
             page = _next_page(answer.get("next") if answer else None)
         if page:
-            # Kept with the copy: it is as short tomorrow.
+            # Store the warning with the copy, so that later runs report it too.
             yield {"left_out": f"pulses after page {MAX_PAGES} are missing: lower pulse_days"}
 
     def read(self, path: Path) -> ContextFile[Entry] | None:
@@ -148,5 +148,5 @@ def _type(kind: IndicatorType, indicator: str) -> str:
 
 
 def _next_page(address: str | None) -> int:
-    """The number of the next page; its address is not followed, wherever it leads."""
+    """Return the number of the next page; its URL is never followed."""
     return int(parse_qs(urlsplit(address).query)["page"][0]) if address else 0

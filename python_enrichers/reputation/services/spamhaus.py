@@ -1,4 +1,4 @@
-"""Spamhaus DROP: networks that criminals hold, as newline-delimited JSON."""
+"""Spamhaus DROP: networks controlled by criminals, as newline-delimited JSON."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from spot_oa.pipelines import IndicatorType
 
 
 class Options(ServiceOptions):
-    """No key is needed; fetching more often than hourly gets a network blocked."""
+    """No key is needed; Spamhaus blocks networks that fetch more often than hourly."""
 
     url: BaseUrl = "https://www.spamhaus.org/drop"
     files: WordList = Field(default=("drop_v4.json", "drop_v6.json"), min_length=1)
     """Names of files below `url`."""
     hours: float = Field(default=12, ge=1)
-    """The list is fetched no more often."""
+    """Minimum hours between fetches."""
 
 
 def load(options: Options, tools: Tools) -> Sequence[ListSource]:
-    """Take the list."""
+    """Return the list."""
     return [Drop(options, tools)]
 
 
@@ -67,7 +67,7 @@ class Drop:
     def _entry(self, line: str) -> Entry | None:
         record = json.loads(line)
         if record.get("type") == "metadata":
-            # Its terms: copyright and date stay with the data.
+            # The licence requires copyright and date to stay with the data.
             self.attribution = record.get("copyright") or self.attribution
             if "timestamp" in record:
                 self.attribution += f", as of {naive_utc(record['timestamp']).date()}"

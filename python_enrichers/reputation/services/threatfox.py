@@ -40,16 +40,16 @@ class Options(ServiceOptions):
     url: str = "https://threatfox-api.abuse.ch/api/v1/"
     days: int = Field(default=7, ge=1, le=7)
     hours: float = Field(default=1, ge=1)
-    """The list is fetched no more often."""
+    """Minimum hours between fetches."""
 
 
 def load(options: Options, tools: Tools) -> Sequence[ListSource]:
-    """Take the list."""
+    """Return the list."""
     return [ThreatFox(options, tools)]
 
 
 class ThreatFox:
-    """Addresses (of `address:port`), domains and URLs; hashes of files are left out."""
+    """Addresses (of `address:port`), domains and URLs, without hashes of files."""
 
     kinds: AbstractSet[IndicatorType] = EVERY_KIND
     max_age: dt.timedelta | None = dt.timedelta(days=7)
@@ -62,17 +62,17 @@ class ThreatFox:
         self._client = tools.client(self.meter, headers={"Auth-Key": options.key})
         self._options = options
 
-    def fetch(self, path: Path, marks: Marks) -> bool:  # noqa: ARG002 - it is asked by POST
+    def fetch(self, path: Path, marks: Marks) -> bool:  # noqa: ARG002 - fetched by POST
         """See `ListSource`."""
         question = {"query": "get_iocs", "days": self._options.days}
         answer = self._client.post_json(self._options.url, json=question)
         if part(answer) is None:
-            raise SourceError(Status.MALFORMED, "ThreatFox answered with nothing in it")
+            raise SourceError(Status.MALFORMED, "ThreatFox sent an empty answer")
         if answer["query_status"] == "unknown_auth_key":
-            raise SourceError(Status.UNAUTHORISED, "ThreatFox does not know the key: check it")
+            raise SourceError(Status.UNAUTHORISED, "ThreatFox rejected the key: check it")
         if answer["query_status"] not in ("ok", "no_result"):
-            raise SourceError(Status.MALFORMED, "ThreatFox did not understand the question")
-        # Where there is nothing, `data` is a sentence.
+            raise SourceError(Status.MALFORMED, "ThreatFox rejected the query")
+        # Without results, `data` is a sentence.
         records = part(answer, "data") if answer["query_status"] == "ok" else None
         write_records(path, records or ())
         return True

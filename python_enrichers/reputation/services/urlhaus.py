@@ -1,4 +1,4 @@
-"""URLhaus of abuse.ch: URLs that spread malware, and the hosts that they are on."""
+"""URLhaus of abuse.ch: URLs that distribute malware, and their hosts."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Options(LiveOptions):
 
 
 def load(options: Options, tools: Tools) -> Sequence[LiveService]:
-    """Ask URLhaus."""
+    """Return the service."""
     return [UrlHaus(options, tools)]
 
 
 class UrlHaus:
-    """Asks for a URL, or for an address or name as a host."""
+    """Queries a URL, or an address or name as a host."""
 
     kinds: AbstractSet[IndicatorType] = EVERY_KIND
     batch_size = 1
@@ -64,10 +64,10 @@ def _verdict(answer: Any) -> Verdict | None:
     if status in ("no_results", "invalid_url", "invalid_host"):
         return None
     if status == "unknown_auth_key":
-        raise SourceError(Status.UNAUTHORISED, "URLhaus does not know the key: check it")
+        raise SourceError(Status.UNAUTHORISED, "URLhaus rejected the key: check it")
     if status != "ok":
-        raise SourceError(Status.MALFORMED, "URLhaus did not understand the question")
-    # Asked for a URL it is the URL itself, asked for a host all URLs there.
+        raise SourceError(Status.MALFORMED, "URLhaus rejected the query")
+    # The answer for a URL is that URL, for a host all URLs on it.
     urls = part(answer, "urls") if "urls" in answer else [answer]
     if not urls:
         return None

@@ -1,4 +1,4 @@
-"""VirusTotal, API v3: how many scanners find an address, domain or URL malicious."""
+"""VirusTotal, API v3: the number of scanners that rate an address, domain or URL malicious."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLLECTIONS: Mapping[IndicatorType, str] = {
 
 
 class Options(LiveOptions):
-    """Free keys allow 4 calls a minute and 500 a day."""
+    """Free keys allow 4 calls per minute and 500 per day."""
 
     key: SecretStr
     url: BaseUrl = "https://www.virustotal.com/api/v3"
@@ -43,12 +43,12 @@ class Options(LiveOptions):
 
 
 def load(options: Options, tools: Tools) -> Sequence[LiveService]:
-    """Ask VirusTotal."""
+    """Return the service."""
     return [VirusTotal(options, tools)]
 
 
 class VirusTotal:
-    """Asks indicator by indicator."""
+    """Queries indicator by indicator."""
 
     kinds: AbstractSet[IndicatorType] = frozenset(COLLECTIONS)
     batch_size = 1
@@ -72,7 +72,7 @@ class VirusTotal:
     def _verdict(self, answer: Any) -> Verdict | None:
         counts = part(answer, "data", "attributes", "last_analysis_stats")
         if not counts or not (total := sum(counts.values())):
-            return None  # Known by name, but no scanner has looked at it.
+            return None  # Known, but not scanned yet.
         malicious, suspicious = counts["malicious"], counts["suspicious"]
         thresholds = (
             (malicious >= self._options.high, HIGH),
@@ -84,5 +84,5 @@ class VirusTotal:
 
 
 def url_id(url: str) -> str:
-    """The name of a URL in the API: its base64, URL-safe and without padding."""
+    """Return the ID of a URL in the API: its base64, URL-safe and without padding."""
     return base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

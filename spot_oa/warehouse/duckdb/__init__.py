@@ -1,1 +1,1 @@
-"""The embedded engine: the warehouse of one file, and the writer of published files."""
+"""DuckDB, the embedded engine: the warehouse file, telemetry in folders, published Parquet."""

@@ -1,4 +1,4 @@
-"""Questions of people to published files and telemetry, in memory: nothing can be written."""
+"""Read-only SQL queries on published files and telemetry, in an in-memory DuckDB."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spot_oa.warehouse.duckdb.telemetry import files_of, query
 
 @dataclass(frozen=True, slots=True)
 class RawDay:
-    """The telemetry of a day: its pipeline's, below a folder."""
+    """A day of a pipeline's telemetry below a folder."""
 
     pipeline: Pipeline
     root: Path
@@ -31,16 +31,16 @@ def ask(
     telemetry: RawDay | None = None,
     values: Mapping[str, object] | None = None,
 ) -> pd.DataFrame:
-    """The rows of one SELECT, as plain Python values, None where there is none.
+    """Run one SELECT; return its rows as plain Python values, None for NULL.
 
     Args:
-        sql: DuckDB's SQL; `$name` stands for a value.
+        sql: DuckDB SQL; `$name` refers to a bound value.
         files: View -> the Parquet file that it shows.
-        telemetry: What the view `telemetry` shows; it is not read if nobody asks for it.
+        telemetry: What the view `telemetry` shows; read only if the SQL names `telemetry`.
         values: The bound values by name.
 
     Raises:
-        UsageError: It is not one SELECT, or it cannot be answered.
+        UsageError: The SQL is not a single SELECT, or it fails.
         SpotOaError: Telemetry cannot be read.
     """
     with interrupts(), duckdb.connect(":memory:") as connection:
@@ -49,7 +49,7 @@ def ask(
         try:
             statements = connection.extract_statements(sql)
             if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
-                raise UsageError("only one SELECT is answered here: nothing can be written")
+                raise UsageError("the query must be a single SELECT: nothing can be written here")
             for name, path in files.items():
                 shown = f"select * from read_parquet({text(str(path))})"  # noqa: S608
                 connection.execute(f'create view "{name}" as {shown}')
@@ -61,11 +61,9 @@ def ask(
             names = [column[0] for column in cursor.description or ()]
             rows: Sequence[tuple[object, ...]] = cursor.fetchall()
         except duckdb.Error as error:
-            raise UsageError(
-                f"this SELECT cannot be answered: {printable(reason(error))}"
-            ) from error
+            raise UsageError(f"the query failed: {printable(reason(error))}") from error
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    # As they are: a missing integer would make floats of the others.
+    # dtype=object: with a missing value pandas would turn integers into floats.
     frame = (
         pd.concat([pd.Series(values, dtype=object) for values in columns], axis=1)
         if columns

@@ -1,4 +1,4 @@
-"""DuckDB for all engines: Parquet export, SQL literals, error messages, interrupts."""
+"""DuckDB helpers shared by all engines: Parquet export, literals, error messages, interrupts."""
 
 from __future__ import annotations
 
@@ -24,28 +24,33 @@ SQL_TYPES: Mapping[Type, str] = {
 }
 
 SESSION = "set timezone = 'UTC'"
-"""What every session of DuckDB begins with: it would take the zone of the machine."""
+"""First statement of every DuckDB session, which would otherwise use the machine's time zone."""
 
 
 def text(value: str) -> str:
-    """A text literal in DuckDB's SQL."""
+    """Quote a text literal for DuckDB's SQL."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def reason(error: Exception) -> str:
-    """What DuckDB says went wrong, in one line; of a failed write it speaks in JSON."""
-    said = str(error).partition("\n")[0]
-    written = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', said)
-    return printable(json.loads(written[1]) if written else said)
+    """Return DuckDB's error message in one line; failed writes report it in JSON."""
+    message = str(error).partition("\n")[0]
+    written = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', message)
+    return printable(json.loads(written[1]) if written else message)
 
 
 @contextmanager
 def interrupts() -> Iterator[None]:
-    """An interrupt that meets a query comes out of DuckDB as an error: make it one again."""
+    """Raise KeyboardInterrupt again where DuckDB turned one into an error of its query."""
     try:
         yield
     except (RuntimeError, duckdb.InterruptException) as error:
         if "interrupted" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from error
+    except duckdb.InvalidInputException as error:
+        # The interrupt came while DuckDB read a Python table.
+        if not str(error).rstrip(" :").endswith(" failed: KeyboardInterrupt"):
             raise
         raise KeyboardInterrupt from error
 
@@ -62,9 +67,9 @@ def copy_sorted(
     """Write the rows of a query to a Parquet file, in a fixed order.
 
     Args:
-        connection: Where the query runs.
-        query: What to write.
-        parameters: Its bound values.
+        connection: The connection that runs the query.
+        query: The query whose rows to write.
+        parameters: The query's bound values.
         order_by: Leading sort columns; all others follow as tie-breakers.
         path: The file to write.
         meta: Key-value metadata of the file.

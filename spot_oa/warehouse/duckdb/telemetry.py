@@ -1,4 +1,4 @@
-"""Telemetry as it lies in folders: which files are data, and how each of their columns is read."""
+"""Telemetry in folders: find the Parquet files of a day, and convert their columns to SQL types."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from spot_oa.pipelines import Pipeline, Type
 from spot_oa.warehouse.duckdb.parquet import SQL_TYPES, reason, text
 
 _SHOWN = 3
-"""How many files a warning names."""
+"""Maximum number of files that a warning names."""
 _SHOWN_COLUMNS = 60
 _FILE = "spot_oa_file"
-"""The column that DuckDB adds: which file a row is of."""
+"""The column that DuckDB adds: the file that a row comes from."""
 
 # --------------------------------------------------------------------------- folders
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The files below the folders of a day, hidden ones aside."""
+    """The files below the folders of a day, without hidden files."""
 
     files: Sequence[Path]
-    """Those of an hour, at any depth."""
+    """Files inside an hour's folder, at any depth."""
     left_out: Sequence[Path]
-    """Those beside the hours."""
+    """Files outside the hour folders."""
 
 
 def days(root: Path) -> Iterator[dt.date]:
-    """The days that have a folder, newest first."""
+    """Return the days that have a folder, newest first."""
     found = set()
     with readable():
         for year in _partitions(root, "y"):
@@ -48,11 +48,10 @@ def days(root: Path) -> Iterator[dt.date]:
 
 
 def files_of(root: Path, date: dt.date) -> Day:
-    """The files of a day; its partitions are compared as integers, their keys without case.
+    """Return the files of a day; partition values compare as integers, keys ignore case.
 
     Raises:
-        ConfigError: A folder cannot be listed: passed over it would look like a day without
-            traffic.
+        ConfigError: A folder cannot be listed.
     """
     folders = [root]
     files: list[Path] = []
@@ -78,7 +77,7 @@ def _partitions(folder: Path, key: str) -> list[Path]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What Hive, Impala and Spark would see."""
+    """List a folder without the hidden files that Hive, Impala and Spark skip."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
 
 
@@ -92,7 +91,7 @@ def _below(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """What cannot be listed is an error: passed over it would look like a day without traffic."""
+    """Raise an error for an unreadable folder; skipped, it would look like a day without data."""
     try:
         yield
     except OSError as error:
@@ -107,17 +106,17 @@ def readable() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Alike:
-    """Files whose described columns are of the same types."""
+    """Files whose described columns have the same types."""
 
     types: Mapping[str, str]
-    """Described column -> DuckDB's type of it in the files."""
+    """Described column -> its DuckDB type in the files."""
     names: Sequence[str]
-    """Every column of one of them."""
+    """All columns of one of the files."""
     files: list[str] = field(default_factory=list)
     bytes_are_text: bool = False
 
     def scan(self) -> str:
-        # DuckDB takes the columns from the first file: no other footer is read before the rows are.
+        # DuckDB takes the columns from the first file; it reads other footers only with their rows.
         listed = ", ".join(text(_plain(file)) for file in self.files)
         return (
             f"read_parquet([{listed}], hive_partitioning = false, filename = '{_FILE}', "
@@ -128,10 +127,10 @@ class _Alike:
 def found_columns(
     connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, file: Path
 ) -> Sequence[str]:
-    """The described columns that a file has.
+    """Return the described columns that a file has.
 
     Raises:
-        SpotOaError: It is not readable Parquet, or has a column twice.
+        SpotOaError: The file is not readable Parquet, or has a column twice.
     """
     (alike,) = _schemas(connection, pipeline, [file])
     return list(alike.types)
@@ -140,18 +139,18 @@ def found_columns(
 def query(
     connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, root: Path, files: Sequence[Path]
 ) -> tuple[str, Sequence[str]]:
-    """A query for the described columns and y, m, d, h, each in its type, and what is odd of them.
+    """Build a query for the described columns and y, m, d, h in their types, and warnings.
 
-    It names each file: rows of files that are added later are not seen.
+    The query lists the files by name, so rows of files added later are not read.
 
     Args:
-        connection: Where the files are looked into.
-        pipeline: The description.
-        root: The folder of its telemetry.
-        files: What to read, below folders of y, m, d and h.
+        connection: Used to inspect the files.
+        pipeline: The pipeline, with the description of its columns.
+        root: The folder of the pipeline's telemetry.
+        files: The files to read, below folders of y, m, d and h.
 
     Raises:
-        ConfigError: A column that the pipeline needs is in no file, or one is twice in a file.
+        ConfigError: No file has a column that the pipeline needs, or a file has a column twice.
         WarehouseError: A file is not readable Parquet.
     """
     if not files:
@@ -198,7 +197,7 @@ def _schemas(
 
 
 def _top_level(columns: Sequence[tuple[str, str, int | None]]) -> list[tuple[str, str]]:
-    """The columns of a schema that Parquet lists depth first, its root in front."""
+    """Return the top-level columns of a Parquet schema, which lists its root, then depth first."""
     own = []
     inside = 0
     for name, kind, children in columns[1:]:
@@ -216,7 +215,7 @@ def _unreadable(
     files: Sequence[Path],
     error: Exception,
 ) -> WarehouseError:
-    """The error of the first file that cannot be read."""
+    """Return the error of the first file that cannot be read."""
     for file in files:
         try:
             connection.execute("select * from parquet_schema(?)", [_plain(str(file))]).fetchall()
@@ -231,7 +230,7 @@ def _unreadable(
 
 
 def _missing(pipeline: Pipeline, schemas: Sequence[_Alike]) -> Iterator[str]:
-    """Warnings of columns that files lack; one that is needed and in none of them is an error."""
+    """Warn of columns that files lack; raise if no file has a needed column."""
     described = pipeline.telemetry
     nowhere = [
         name for name in described.columns if not any(name in alike.types for alike in schemas)
@@ -256,9 +255,9 @@ def _missing(pipeline: Pipeline, schemas: Sequence[_Alike]) -> Iterator[str]:
 
 
 def _with_text(connection: duckdb.DuckDBPyConnection, alike: _Alike) -> _Alike:
-    """Have DuckDB read text that is not marked as such, if it can.
+    """Have DuckDB read BLOB columns as text if all their bytes are UTF-8.
 
-    That costs nothing, but refuses what is not UTF-8; `_utf8` reads that in ten times the time.
+    This costs nothing, but fails on bytes that are not UTF-8; `_utf8` reads them, ten times slower.
     """
     marked = {name: kind for name, kind in alike.types.items() if kind != "BLOB"}
     if len(marked) == len(alike.types):
@@ -266,7 +265,7 @@ def _with_text(connection: duckdb.DuckDBPyConnection, alike: _Alike) -> _Alike:
     tried = replace(
         alike, types={**dict.fromkeys(alike.types, "VARCHAR"), **marked}, bytes_are_text=True
     )
-    # Something that looks at every byte.
+    # A hash, so that DuckDB reads every byte.
     hashes = ", ".join(f'bit_xor(hash("{name}"))' for name in alike.types if name not in marked)
     try:
         connection.execute(f"select {hashes} from {tried.scan()}").fetchall()  # noqa: S608
@@ -278,7 +277,7 @@ def _with_text(connection: duckdb.DuckDBPyConnection, alike: _Alike) -> _Alike:
 def _unfit(
     connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, alike: _Alike
 ) -> Iterator[str]:
-    """Warnings of values that their columns do not hold; only types that allow it are looked at."""
+    """Warn of values that do not fit their column; check only columns where that can happen."""
     unsure = {
         name: read
         for name, kind in alike.types.items()
@@ -315,7 +314,7 @@ def _unfit(
 
 
 def _broken(pipeline: Pipeline, error: Exception) -> WarehouseError:
-    """DuckDB names the file where it can; a query of ours that it quotes is no help."""
+    """Return the error of a failed read; `reason` drops the query that DuckDB quotes."""
     return WarehouseError(
         f"telemetry of {pipeline.name} is not readable Parquet ({reason(error)}); replace the file"
     )
@@ -329,11 +328,11 @@ def _select(pipeline: Pipeline, root: Path, alike: _Alike) -> str:
             if name in alike.types
             else f"cast(null as {SQL_TYPES[kind]})"
         )
-        # A column that needs nothing done stands bare: its statistics prune.
+        # Leave a column without conversion bare, so that DuckDB can prune by its statistics.
         columns.append(value if value == f'"{name}"' else f'{value} as "{name}"')
-    # DuckDB's own partition columns would come from any folder x=y of the path, and would win over
-    # columns of the files. The path is one value for a file: this costs nothing by row, and
-    # conditions on the keys still choose the files.
+    # DuckDB's own partition columns would come from any folder x=y of the path, and would override
+    # columns of the files. The path is constant per file, so this costs nothing per row, and
+    # conditions on the keys still prune files.
     below = f"substr({_FILE}, {len(str(root)) + 2})"
     pattern = text("(?i)^y=([0-9]+)/m=([0-9]+)/d=([0-9]+)/h=([0-9]+)/")
     columns += [
@@ -351,21 +350,21 @@ def _no_rows(pipeline: Pipeline) -> str:
 
 
 def _plain(path: str) -> str:
-    """The path with DuckDB's pattern characters taken literally."""
+    """Escape DuckDB's glob characters in a path."""
     return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def left_out(day: Day) -> Iterator[str]:
-    """The warning of files that are not read, if there are any."""
+    """Warn of files that are not read, if there are any."""
     if day.left_out:
         yield (
-            f"telemetry in {_files(day.left_out)} is not read: it lies beside the folders of "
-            "hours (h=5); move it into one"
+            f"telemetry in {_files(day.left_out)} is not read: it is outside the hour folders "
+            "(h=5); move it into one"
         )
 
 
 def _files(files: Iterable[object]) -> str:
-    """How many, and the first."""
+    """Format the number of files and the first one."""
     first, *others = files
     if not others:
         return f"1 file, {printable(first)},"
@@ -377,7 +376,7 @@ def _files(files: Iterable[object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """How a column is read: SQL for its value, SQL for it as text, whether every value fits."""
+    """How to read a column: SQL for its value, SQL for its text, and whether every value fits."""
 
     value: str
     text: str
@@ -397,12 +396,12 @@ _FITS: Mapping[Type, set[str]] = {
     "double": {*_WHOLE, "FLOAT"},
     "timestamp": {*_MOMENTS, '"NULL"'},
 }
-"""Types of which every value fits, by the type that is wanted."""
-# As spot_oa/numbers.py has them.
+"""Wanted type -> the types whose values all fit it."""
+# The same as in spot_oa/numbers.py.
 _NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
 _DIGITS = r"\s*[+-]?\d{1,38}(\.\d*)?\s*"
 _SAFE = "1e15"
-"""Below it every whole double has its digits."""
+"""Below this limit a double represents every integer exactly."""
 
 
 def _read(name: str, found: str, wanted: Type) -> _Read:
@@ -438,7 +437,7 @@ def _number(spelled: str, sql: str, *, whole: bool) -> str:
             f"case when regexp_full_match({spelled}, {text(_NUMBER)}) and isfinite({double}) "
             f"then try_cast({double} as {sql}) end"
         )
-    # Not by way of a double where it can be helped: that has 53 bits.
+    # Avoid a double where possible: it has only 53 bits.
     return (
         f"case when regexp_full_match({spelled}, {text(_DIGITS)}) "
         rf"then try_cast(regexp_extract({spelled}, '[+-]?\d+') as {sql}) "
@@ -448,7 +447,7 @@ def _number(spelled: str, sql: str, *, whole: bool) -> str:
 
 
 def _text(column: str, found: str) -> str:
-    """SQL for a column as text, which no zone and no writer's habit changes."""
+    """Return SQL for a column as text, independent of the time zone and the writer."""
     if found == "VARCHAR":
         return column
     if found == "BLOB":
@@ -456,7 +455,7 @@ def _text(column: str, found: str) -> str:
     if found in _ZONED:
         return f"cast(make_timestamp(epoch_us({column})) as varchar)"
     if found in _FRACTIONAL or found.startswith("DECIMAL"):
-        # A writer without NULL in integers makes doubles of them: code 200.0 is 200.
+        # A writer without NULL in integers stores them as doubles: code 200.0 is 200.
         return (
             f"case when {column} = trunc({column}) and abs({column}) < {_SAFE} "
             f"then cast(cast({column} as bigint) as varchar) else cast({column} as varchar) end"
@@ -478,18 +477,18 @@ _CHARACTER = "|".join(
         f"F48{_HEX}(?:{_NEXT}){{2}}",
     )
 )
-"""A character in UTF-8, as pairs of hexadecimal digits (Unicode 15, table 3-7)."""
+"""Pattern of one UTF-8 character in hexadecimal digits (Unicode 15, table 3-7)."""
 
 
 def _utf8(column: str) -> str:
-    r"""SQL for bytes as text: those that are not UTF-8 become `\xNN`, as in results files."""
+    r"""Return SQL for bytes as text; invalid UTF-8 becomes `\xNN`, as in results files."""
     escaped = (
         f"list_transform(regexp_extract_all(hex({column}), '(?:{_CHARACTER})|..'), "
         f"lambda one: case when regexp_full_match(one, '{_CHARACTER}') then one "
         r"else hex('\x' || lower(one)) end)"
     )
     decoded = f"try(decode({column}))"
-    # DuckDB computes all of a coalesce(), of a case only what is asked for.
+    # DuckDB evaluates all arguments of coalesce(), but only the chosen branch of a case.
     return (
         f"case when {decoded} is not null then {decoded} "
         f"else decode(unhex(array_to_string({escaped}, ''))) end"

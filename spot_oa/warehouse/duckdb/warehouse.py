@@ -1,4 +1,4 @@
-"""The embedded warehouse: one DuckDB file, telemetry scanned in place."""
+"""The embedded warehouse: one DuckDB file; telemetry is scanned in place."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from spot_oa.warehouse.duckdb.telemetry import (
 from spot_oa.warehouse.tables import Table, name_key
 
 _DOOR = threading.Lock()
-"""Held while connecting and closing: DuckDB cannot open a file that another thread just closes."""
+"""Serialises connect and close: DuckDB fails to open a file while another thread closes it."""
 
 
 class _SliceWriter:
-    """Writes what was appended when more comes: `fill` seldom has to change what is written."""
+    """Holds appended rows until the next append, so `fill` seldom has to update written rows."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, part: Slice) -> None:
         self._connection = connection
@@ -82,12 +82,12 @@ class _SliceWriter:
 
 
 class DuckDBWarehouse:
-    """One file, one writer at a time; identifiers come from descriptions, values are bound."""
+    """One file with one writer at a time; identifiers come from descriptions, values are bound."""
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.warehouse
         self._raw_uri = settings.raw_uri
-        # The same as in profiles.yml.
+        # The same settings as in profiles.yml.
         self.config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory_limit,
             "temp_directory": str(settings.spill_dir),
@@ -115,7 +115,7 @@ class DuckDBWarehouse:
             why = reason(error)
             held = "could not set lock" in why.lower()
             advice = (
-                "another program has it open: close it, readers use the published Parquet"
+                "another program has it open: close it; to only read, use the published Parquet"
                 if held
                 else "correct SPOT_OA_WAREHOUSE, or move the file away"
             )
@@ -171,8 +171,8 @@ class DuckDBWarehouse:
     def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Exposed:
         """See `Warehouse.expose_telemetry`; partitions may be written m=7 or m=07.
 
-        The view names the day's files as they are now: both scans of a run see the same rows,
-        whatever is added meanwhile.
+        The view lists the day's current files, so both scans of a run see the same rows even if
+        files are added meanwhile.
         """
         root = self._existing_telemetry(pipeline)
         of_dates = {date: files_of(root, date) for date in dates}
@@ -187,15 +187,15 @@ class DuckDBWarehouse:
         )
 
     def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
-        """See `Warehouse.add_hours`; every run looks into the folders itself."""
+        """See `Warehouse.add_hours`; nothing to do, every run lists the folders itself."""
 
     def newest_telemetry(self, pipeline: Pipeline) -> dt.date | None:
-        """See `Warehouse.newest_telemetry`; looks at folders, newest first."""
+        """See `Warehouse.newest_telemetry`; searches the folders, newest first."""
         root = self._existing_telemetry(pipeline)
         return next((date for date in days(root) if files_of(root, date).files), None)
 
     def telemetry_columns(self, pipeline: Pipeline, date: dt.date) -> Sequence[str]:
-        """See `Warehouse.telemetry_columns`; the warehouse is not opened, it may be in use."""
+        """See `Warehouse.telemetry_columns`; does not open the warehouse, which may be in use."""
         files = files_of(self._telemetry(pipeline), date).files
         with readable():
             newest = max(files, key=lambda file: (file.stat().st_mtime_ns, file))
@@ -203,7 +203,7 @@ class DuckDBWarehouse:
             return found_columns(connection, pipeline, newest)
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
-        """See `Warehouse.telemetry_state`: the files with their sizes and times of change."""
+        """See `Warehouse.telemetry_state`: the files with their sizes and modification times."""
         root = self._telemetry(pipeline)
         files = files_of(root, date).files if root.is_dir() else []
         with readable():
@@ -214,7 +214,7 @@ class DuckDBWarehouse:
     def replacing(self, part: Slice, *tables: Table) -> Iterator[_SliceWriter]:
         """See `Warehouse.replacing`; one transaction."""
         with self._connect() as connection:
-            # What has an order has a column for it; to keep the rows' own takes twice the time.
+            # Ordered tables have an order column; preserving insertion order doubles the time.
             connection.execute("set preserve_insertion_order = false")
             connection.begin()
             writer = _SliceWriter(connection, part)
@@ -225,7 +225,7 @@ class DuckDBWarehouse:
                 writer.write()
                 connection.commit()
             except BaseException:
-                # Where the disk is full the transaction is gone already: that is the error to show.
+                # On a full disk the transaction is already aborted; show that error, not this one.
                 with suppress(duckdb.TransactionException):
                     connection.rollback()
                 raise
@@ -247,12 +247,12 @@ class DuckDBWarehouse:
             )
             return [dict(zip(table.columns, row, strict=True)) for row in cursor.fetchall()]
 
-    def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
+    def distinct(self, table: Table, column: str, part: Slice, by: str = "rank") -> list[str]:
         """See `Warehouse.distinct`."""
         with self._connect() as connection:
             rows = connection.execute(
                 f"select {column} from {table} where y = ? and m = ? and d = ? "  # noqa: S608
-                f"and {column} is not null group by {column} order by min(rank)",
+                f"and {column} is not null group by {column} order by min({by})",
                 list(part.ymd.values()),
             ).fetchall()
         return [row[0] for row in rows]
@@ -317,7 +317,7 @@ def _insert(
     rows: pa.Table,
     constants: Mapping[str, object],
 ) -> None:
-    """Insert rows by the names of their columns, with the same constants in all of them."""
+    """Insert rows by column name, with the same constants in every row."""
     connection.register("inserted_rows", rows)
     columns = "".join(f", ? as {name}" for name in constants)
     connection.execute(

@@ -1,1 +1,1 @@
-"""Engines that speak HiveServer2: sessions, staged rows, slices swapped in by static overwrite."""
+"""Engines with a HiveServer2 interface: sessions, staged rows, slices replaced by overwrite."""

@@ -1,4 +1,4 @@
-"""Connect to a HiveServer2, and log in."""
+"""Connect to a HiveServer2 and log in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import certifi
 from impala import hiveserver2
 
-# Private, and the only way to hand impyla a transport of our own.
+# Private, and the only way to give impyla our own transport.
 from impala._thrift_api import ThriftClient, get_http_transport, get_transport  # noqa: PLC2701
 from impala.error import Error, HttpError
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
@@ -27,7 +27,7 @@ from spot_oa.warehouse.hiveserver2.dialect import Server
 
 UNAUTHORIZED = 401
 _REFUSED = "Bad status: 3"
-"""How a daemon that speaks SASL refuses a user."""
+"""Text of the error when a SASL login is rejected."""
 
 _OF_SPARK = re.compile(
     r"org\.apache\.hive\.service\.cli\.HiveSQLException: Error running query: "
@@ -35,13 +35,15 @@ _OF_SPARK = re.compile(
 )
 """The first line of Spark's errors: its exceptions, then the reason; a stack trace follows."""
 
-# What they log is in the error as well; without a handler it would reach the user's screen.
+# Keep their log off the user's screen, the errors contain the same: without a handler Python's last
+# resort would print it, otherwise the root logger's handler that one of dbt's packages installs.
 for _name in ("impala", "thrift"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
 
 
 class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
-    """Thrift's socket with certificates checked by Python, and errors left as they are."""
+    """Thrift's socket with certificates checked by Python, and errors passed on unchanged."""
 
     def __init__(
         self, host: str, port: int, timeout: float, context: ssl.SSLContext | None
@@ -51,11 +53,11 @@ class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
         self._context = context
 
     def isOpen(self) -> bool:  # noqa: N802 - Thrift's name
-        """Thrift's own way peeks, which TLS does not allow (THRIFT-5595)."""
+        """Thrift's own check peeks into the socket, which TLS does not allow (THRIFT-5595)."""
         return self.handle is not None
 
     def open(self) -> None:
-        """Connect, and shake hands if there is a context."""
+        """Connect, with a TLS handshake if there is a context."""
         handle = socket.create_connection((self.host, self.port), self._timeout)
         try:
             self.handle = (
@@ -69,7 +71,7 @@ class _Socket(TSocket):  # type: ignore[misc]  # Thrift has no types
 
 
 class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # no types
-    """impyla's connection; every session on it has the server's options."""
+    """impyla's connection; every session has the server's options."""
 
     def __init__(self, service: Any, options: Mapping[str, str]) -> None:
         super().__init__(service)
@@ -82,7 +84,7 @@ class _Connection(hiveserver2.HiveServer2Connection):  # type: ignore[misc]  # n
 
 
 class WatchedClient:
-    """Thrift's client; hands each error of a call to `on_error` before it raises it."""
+    """Thrift's client; passes each error of a call to `on_error` before raising it."""
 
     def __init__(self, client: Any, on_error: Callable[[Exception], None]) -> None:
         self._client = client
@@ -101,36 +103,36 @@ class WatchedClient:
 
 
 def connect(server: Server, on_error: Callable[[Exception], None] | None = None) -> Any:
-    """A connection of impyla's, logged in.
+    """Return a logged-in impyla connection.
 
     impyla's own `connect` cannot check certificates over HTTP, and from Python 3.12 on only by
-    their common name: so its transports are put together here, with a context of Python's.
+    their common name, so this builds its transports with a context of Python's ssl.
 
     Args:
-        server: Where it is, and who logs in.
+        server: The server's address and login.
         on_error: Called with each error that a later call to the server raises.
 
     Raises:
-        ConfigError: The server refuses the user, its certificate is not trusted, or Kerberos is
-            not at hand.
-        WarehouseError: It cannot be reached.
+        ConfigError: The server rejects the user, its certificate is not trusted, or Kerberos is
+            not available.
+        WarehouseError: The server cannot be reached.
     """
     with refusals(server):
-        way = transport(server)
-        way.open()
-        client = ThriftClient(TBinaryProtocolAccelerated(way))
+        opened = transport(server)
+        opened.open()
+        client = ThriftClient(TBinaryProtocolAccelerated(opened))
         if on_error:
             client = WatchedClient(client, on_error)
-        # One attempt: a lost connection is an error of the step, and that is retried.
+        # One attempt: a lost connection fails the step, and the step is retried.
         connection = _Connection(hiveserver2.HS2Service(client, retries=1), server.options)
-        # Over HTTP, a login is refused by the first request: make one now.
+        # Over HTTP, a wrong login fails only at the first request, so make one now.
         connection.cursor().close()
     return connection
 
 
 @contextmanager
 def refusals(server: Server) -> Iterator[None]:
-    """Say in one line why a connection that the block makes fails.
+    """Turn connection errors of the block into a one-line error.
 
     Raises:
         SpotOaError: See `connect`.
@@ -142,7 +144,7 @@ def refusals(server: Server) -> Iterator[None]:
 
 
 def transport(server: Server) -> Any:
-    """A transport of Thrift's that logs in when it is opened."""
+    """Return a Thrift transport that logs in when it is opened."""
     password = server.password.get_secret_value() if server.password else None
     mechanism = server.auth.upper()
     service, user = server.kerberos_service, server.user or None
@@ -153,7 +155,7 @@ def transport(server: Server) -> Any:
             server.port,
             server.http_path,
             use_ssl=server.tls,
-            # Without a file impyla would check nothing.
+            # Without a CA file impyla would not check certificates.
             ca_cert=str(server.ca or ssl.get_default_verify_paths().cafile or certifi.where()),
             auth_mechanism=mechanism,
             user=user,
@@ -162,12 +164,12 @@ def transport(server: Server) -> Any:
             kerberos_service_name=service,
             http_cookie_names="*",
         )
-    door = _Socket(server.host, server.port, server.timeout, context)
-    return get_transport(door, server.host, service, mechanism, user, password)
+    socket_ = _Socket(server.host, server.port, server.timeout, context)
+    return get_transport(socket_, server.host, service, mechanism, user, password)
 
 
 def _refused(server: Server, error: Exception) -> SpotOaError:
-    """Why the connection failed, in one line, without secrets."""
+    """Return a one-line error for a failed connection, without secrets."""
     at, setting = server.where, server.prefix
     cause = getattr(error, "inner", None) or error
     reason = _reason(cause)
@@ -178,23 +180,23 @@ def _refused(server: Server, error: Exception) -> SpotOaError:
         )
     if isinstance(cause, ssl.SSLError):
         return ConfigError(
-            f"{at}: no TLS there ({printable(cause.reason or cause)}); "
+            f"{at}: the TLS handshake failed ({printable(cause.reason or cause)}); "
             f"correct {setting}PORT or unset {setting}TLS"
         )
     if server.auth == "gssapi":
         return ConfigError(
-            f"{at}: no login by Kerberos ({reason}); `pip install kerberos`, get a ticket "
+            f"{at}: the Kerberos login failed ({reason}); `pip install kerberos`, get a ticket "
             f"(kinit), or correct {setting}KERBEROS_SERVICE"
         )
     if getattr(error, "code", None) == UNAUTHORIZED or _REFUSED in reason:
         return ConfigError(
-            f"{at}: user {printable(server.user)!r} is refused; correct "
+            f"{at}: user {printable(server.user)!r} was rejected; correct "
             f"{setting}USER, {setting}PASSWORD or {setting}AUTH"
         )
     if isinstance(error, TTransportException):
         return WarehouseError(
             f"{at} rejected the connection ({reason}); {setting}AUTH={server.auth} or "
-            f"{setting}TLS={str(server.tls).lower()} may not be what it expects",
+            f"{setting}TLS={str(server.tls).lower()} may not match the server's settings",
             transient=True,
         )
     return WarehouseError(
@@ -204,7 +206,7 @@ def _refused(server: Server, error: Exception) -> SpotOaError:
 
 
 def failure(server: Server, error: Exception) -> WarehouseError:
-    """The error of a statement, in one line; a lost connection may pass."""
+    """Return a one-line error for a failed statement; lost connections are transient."""
     reason = _reason(getattr(error, "inner", None) or error)
     lost = isinstance(error, (TTransportException, OSError, HttpError))
     advice = "the connection was lost; try again" if lost else _advice(reason)
@@ -224,5 +226,5 @@ def _advice(reason: str) -> str:
     if "Could not resolve" in reason or "TABLE_OR_VIEW_NOT_FOUND" in reason:
         return "create that table, or correct the settings that name it"
     if "AuthorizationException" in reason:
-        return "grant the user what is missing"
+        return "grant the user the missing privilege"
     return "see the server's log"

@@ -1,4 +1,4 @@
-"""The connections of dbt-spark, which come from PyHive, an extra."""
+"""dbt-spark's connections, which use PyHive, an optional dependency."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _PENDING = (
     TOperationState.PENDING_STATE,
 )
 _SHORTEST, _LONGEST = 0.02, 1.0
-"""Seconds between two looks at whether a statement is done."""
+"""Shortest and longest seconds between two polls of a statement."""
 
 
 class _Cursor(hive.Cursor):  # type: ignore[misc]  # no types
-    """PyHive's cursor; dbt by itself would look once in some seconds."""
+    """PyHive's cursor with faster polling; dbt itself would poll only every few seconds."""
 
     def poll(self, *arguments: Any, **given: Any) -> Any:
         """Wait until the statement is done."""
@@ -41,11 +41,11 @@ class _Cursor(hive.Cursor):  # type: ignore[misc]  # no types
 
 
 class _Connection(hive.Connection):  # type: ignore[misc]  # no types
-    """PyHive's connection, logged in as ours are; its cursors wait.
+    """PyHive's connection, logged in like ours; its cursors wait.
 
     Args:
-        server: Where it is, and who logs in.
-        raised: Takes the errors of calls to it.
+        server: The server's address and login.
+        raised: The list to which errors of calls are added.
     """
 
     def __init__(self, server: Server, raised: list[SpotOaError]) -> None:
@@ -59,14 +59,14 @@ class _Connection(hive.Connection):  # type: ignore[misc]  # no types
         self._client = WatchedClient(client, lambda error: raised.append(failure(server, error)))
 
     def cursor(self, *arguments: Any, **given: Any) -> Any:
-        """A cursor that waits."""
+        """Return a cursor that waits."""
         return _Cursor(self, *arguments, **given)
 
     def close(self) -> None:
-        """Let go of the session; a fault in ending it undoes nothing.
+        """Close the session, and ignore errors of closing.
 
-        Spark has such faults (`NoClassDefFoundError: ... LlapSigner`), and dbt would take them for
-        those of the model that has just been built.
+        Spark raises such errors (`NoClassDefFoundError: ... LlapSigner`), and dbt would attribute
+        them to the model that has just been built.
         """
         with suppress(exc.Error, TException, OSError):
             super().close()

@@ -1,4 +1,4 @@
-"""How one engine that speaks HiveServer2 differs from another; the rest they share."""
+"""The differences between engines with a HiveServer2 interface."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Server:
     """Where an engine listens and how to log in."""
 
     engine: str
-    """Its name, for messages."""
+    """The engine's name, for messages."""
     prefix: str
-    """What the names of its settings begin with, for messages."""
+    """Prefix of the engine's settings, for messages."""
     host: str
     port: int
     auth: str
@@ -36,7 +36,7 @@ class Server:
 
     @property
     def where(self) -> str:
-        """The server, for messages."""
+        """Return the engine and its address, for messages."""
         return f"{self.engine} at {self.host}:{self.port}"
 
 
@@ -45,34 +45,34 @@ class Dialect(Protocol):
 
     server: Server
     staging_uri: str
-    """A folder for rows on their way into tables; they go in SQL text if empty."""
+    """A folder to stage rows in; if empty, rows are sent in SQL text."""
     staging_location: str
     """The same folder as the engine names it; empty if that follows from the URI."""
     views_hold_rows: bool
-    """Whether rows in SQL text can wait in temporary views: they leave nothing behind."""
+    """Whether rows in SQL text can be staged in temporary views, which leave nothing behind."""
     telemetry_uri: str
-    """Where telemetry lies that the project itself makes tables over; empty if others do."""
+    """Folder of the telemetry that the project makes tables over; empty if others make them."""
 
     def refresh(self, table: str, partition: str = "") -> str:
-        """Write the statement that has the engine see files which others wrote.
+        """Return the statement that makes the engine see files that another process wrote.
 
         Args:
-            table: Where they are.
-            partition: Keys and values of their partition, if they are all in one.
+            table: The table of the files.
+            partition: Keys and values of the files' partition, if they are all in one.
         """
         ...
 
     def files(self, table: str, condition: str) -> str:
-        """Write a query for the files of the partitions for which the condition holds.
+        """Return a query for the files of the partitions that meet a condition.
 
-        A row per file; the whole row changes when the file does.
+        It returns a row per file; the row changes when the file changes.
         """
         ...
 
     def tables(self, rows: Sequence[Sequence[Any]]) -> set[str]:
-        """Read the names from the rows of `show tables`."""
+        """Return the table names in the rows of `show tables`."""
         ...
 
     def columns(self, rows: Sequence[Sequence[Any]]) -> dict[str, str]:
-        """Read column -> type from the rows of `describe`, those of the partition keys last."""
+        """Return column -> type from the rows of `describe`, partition keys last."""
         ...

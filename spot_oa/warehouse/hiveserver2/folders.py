@@ -1,6 +1,6 @@
-"""Telemetry as files in folders, `<uri>/<pipeline>/y=/m=/d=/h=/`: what there is of a day.
+"""Telemetry as files in folders, `<uri>/<pipeline>/y=/m=/d=/h=/`: list the files of a day.
 
-Over these folders the project keeps an external table. Its partition keys are text, as the folders
+The project makes an external table over these folders. Its partition keys are text, as the folders
 spell them: `m=7` and `m=07` are two partitions, and both are read.
 """
 
@@ -36,13 +36,13 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What is there of a day, hidden files aside."""
+    """The partitions and files of a day, without hidden files."""
 
     partitions: Sequence[Partition] = ()
     files: Sequence[Mapping[str, Any]] = ()
-    """Those that lie in an hour's folder, as the file system describes them."""
+    """Files in an hour's folder, as the file system describes them."""
     left_out: Sequence[str] = ()
-    """Files beside the hours, and folders in them."""
+    """Files outside the hour folders, and folders inside them."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Folders:
 
     @property
     def location(self) -> str:
-        """The folder as the engine names it."""
+        """Return the folder as the engine names it."""
         return self._location(self._root)
 
     def _location(self, path: str) -> str:
@@ -78,10 +78,10 @@ class Folders:
         return f"{place.rstrip('/')}{below}"
 
     def check(self) -> None:
-        """See that the folder is there.
+        """Check that the folder exists.
 
         Raises:
-            ConfigError: It is not.
+            ConfigError: The folder does not exist.
         """
         with self._readable():
             there = self._system.isdir(self._root)
@@ -92,7 +92,7 @@ class Folders:
             )
 
     def day(self, date: dt.date) -> Day:
-        """List a day; its keys are compared as integers, without case."""
+        """List a day; partition values compare as integers, keys ignore case."""
         found: list[tuple[tuple[str, ...], str]] = [((), self._root)]
         with self._readable():
             for key, value in zip(KEYS, (date.year, date.month, date.day), strict=False):
@@ -124,7 +124,7 @@ class Folders:
         return Day(partitions, files, left_out)
 
     def newest(self) -> dt.date | None:
-        """The newest day that has files."""
+        """Return the newest day that has files."""
         days = set()
         with self._readable():
             for _, year, in_year in self._below((), self._root, "y"):
@@ -135,22 +135,22 @@ class Folders:
         return next((day for day in sorted(days, reverse=True) if self.day(day).files), None)
 
     def state(self, date: dt.date) -> list[list[str]]:
-        """The files of a day with their sizes and times of change."""
+        """Return the files of a day with their sizes and modification times."""
         return sorted(
             [str(file["name"]), str(file.get("size")), *(str(file.get(name)) for name in STAMPS)]
             for file in self.day(date).files
         )
 
     def warnings(self, date: dt.date, day: Day) -> Iterator[str]:
-        """What of a day is not read, or is not there, a line each.
+        """Yield warnings of files that are not read and of missing columns.
 
         Raises:
-            ConfigError: None of the files has a column that the pipeline needs.
+            ConfigError: No file has a column that the pipeline needs.
         """
         if day.left_out:
             yield (
-                f"telemetry of {self.pipeline.name} on {date}: {len(day.left_out)} left out beside "
-                f"or below the folders of hours, such as {printable(day.left_out[0])}"
+                f"telemetry of {self.pipeline.name} on {date}: {len(day.left_out)} entries outside "
+                f"or below the hour folders are not read, such as {printable(day.left_out[0])}"
             )
         described = self.pipeline.telemetry
         needed, missing = set(described.needed), list[str]()
@@ -178,10 +178,10 @@ class Folders:
             )
 
     def columns(self, file: Mapping[str, Any]) -> list[str]:
-        """The names of a file's columns, in lower case.
+        """Return the names of a file's columns, in lower case.
 
         Raises:
-            WarehouseError: It is not readable Parquet.
+            WarehouseError: The file is not readable Parquet.
         """
         try:
             with self._readable(), self._system.open(file["name"], "rb") as opened:
@@ -193,7 +193,7 @@ class Folders:
             ) from error
 
     def create(self, table: str) -> str:
-        """The statement that makes the table over the folders."""
+        """Return the statement that creates the table over the folders."""
         columns = ", ".join(f"`{c}` {kind}" for c, kind in self.pipeline.telemetry.columns.items())
         keys = ", ".join(f"`{key}` string" for key in KEYS)
         return (
@@ -202,7 +202,7 @@ class Folders:
         )
 
     def add(self, table: str, partitions: Sequence[Partition]) -> str:
-        """The statement that adds partitions, those that are not there yet."""
+        """Return the statement that adds the missing ones of these partitions."""
         listed = " ".join(
             "partition ("
             + ", ".join(f"`{key}` = {literal(name)}" for key, name in zip(KEYS, keys, strict=True))
@@ -214,7 +214,7 @@ class Folders:
     def _below(
         self, above: tuple[str, ...], folder: str, key: str
     ) -> list[tuple[tuple[str, ...], str, str]]:
-        """The folders of a key: the values before it, its own, and the path."""
+        """Return the folders of a key: the values of the keys above, its own value, the path."""
         pattern = re.compile(rf"{key}=(\d{{1,9}})", re.ASCII | re.IGNORECASE)
         return [
             (above, found[1], entry["name"])
@@ -243,9 +243,9 @@ class Folders:
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """What cannot be listed is an error: passed over it would look like a day without traffic.
+        """Raise an error for an unreadable folder; skipped, it would look like a day without data.
 
-        A folder that is taken away meanwhile is one, too.
+        A folder that is removed meanwhile is an error too.
         """
         try:
             yield

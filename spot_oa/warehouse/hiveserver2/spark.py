@@ -10,14 +10,14 @@ from spot_oa.warehouse.hiveserver2.dialect import Server
 
 OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
-    # As dbt-spark has it: text that is no number becomes NULL.
+    # The same as dbt-spark: text that is not a number becomes NULL.
     "spark.sql.ansi.enabled": "false",
-    # Rows are written beside the table and moved in when all are there. Spark's own writer clears
-    # the partition first, and two writers of one table take each other's files.
+    # Hive's writer stages rows outside the table and moves them in when complete. Spark's own
+    # writer clears the partition first, and two writers of one table delete each other's files.
     "spark.sql.hive.convertInsertingPartitionedTable": "false",
     "spark.sql.hive.convertInsertingUnpartitionedTable": "false",
     "hive.exec.dynamic.partition.mode": "nonstrict",
-    # Text in Parquet is text, marked as such or not.
+    # Read BINARY columns of Parquet as text, with or without the UTF8 annotation.
     "spark.sql.parquet.binaryAsString": "true",
 }
 """Properties of every session."""
@@ -54,7 +54,7 @@ class Spark:
         return f"refresh table {table}"
 
     def files(self, table: str, condition: str) -> str:
-        """See `Dialect.files`; name, rows and length, which Spark gives where it reads a file."""
+        """See `Dialect.files`; name, rows and length, from Spark's functions for the input file."""
         return (
             "select file, count(*), max(upto) from (select input_file_name() as file, "  # noqa: S608
             "input_file_block_start() + input_file_block_length() as upto "
@@ -66,7 +66,7 @@ class Spark:
         return {name for _, name, temporary in rows if not temporary}
 
     def columns(self, rows: Sequence[Sequence[Any]]) -> dict[str, str]:
-        """See `Dialect.columns`; the partition's block repeats its keys."""
+        """See `Dialect.columns`; stops at the partition block, which repeats the keys."""
         found: dict[str, str] = {}
         for name, kind, *_ in rows:
             if not name or name.startswith("#"):
@@ -76,5 +76,5 @@ class Spark:
 
 
 def _of_session(options: Mapping[str, str]) -> dict[str, str]:
-    """Options as the thrift server takes them: without this word it passes over them."""
+    """Add the prefix to options without which the Thrift server ignores them."""
     return {f"set:hiveconf:{name}": value for name, value in options.items()}

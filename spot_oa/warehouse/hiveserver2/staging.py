@@ -1,8 +1,8 @@
-"""Carry rows to the engine: as text into a staging table, all of whose columns are strings.
+"""Send rows to the engine as text, into a staging table with string columns only.
 
-One statement then types them and puts them where they belong. HiveServer2 binds no values: a client
-can only write them into the SQL text, and so does impyla. Here they become text literals in one
-place (`literal`). Where a folder is configured that the cluster reads too, they go there as files.
+One statement then casts them and inserts them into the target. HiveServer2 cannot bind values, so
+clients, impyla too, write them into the SQL text; here `literal` alone does that. If a folder is
+configured that the cluster can read, rows are written there as files.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from spot_oa.warehouse.hiveserver2.dialect import Dialect
 BATCH_ROWS = 200
 """Rows in one INSERT: Impala plans a VALUES list as an expression per value."""
 BATCH_TEXT = 1 << 20
-"""Characters in one INSERT, about; Impala takes 16 MB."""
+"""Approximate number of characters in one INSERT; Impala accepts 16 MB."""
 
 _ESCAPES = {ord("\\"): "\\\\", ord("'"): "\\'", ord('"'): '\\"', ord("\n"): "\\n", ord("\r"): "\\r"}
-# Not \0: digits after it would be read with it.
+# Not \0: following digits would be read as part of it.
 _ESCAPES |= {0: "\\u0000", 26: "\\u001a"}
 _SCHEMES = {"": "", "file": "", "hdfs": "", "webhdfs": "", "s3": "s3a://", "gcs": "gs://"}
-"""fsspec's name of a file system to what Impala's LOCATION begins with; HDFS is the default."""
+"""fsspec's name of a file system -> prefix of Impala's LOCATION; HDFS is the default."""
 
 
 def literal(value: object) -> str:
-    r"""A value as text in SQL: quoted, whatever is in it, or NULL.
+    r"""Quote a value as a text literal in SQL, or return NULL.
 
-    Impala and Spark read backslash escapes in literals, as Hive does, and no doubled quotes.
+    Impala and Spark, like Hive, read backslash escapes in literals, but not doubled quotes.
     """
     text = as_text(value)
     return "NULL" if text is None else "'" + text.translate(_ESCAPES) + "'"
 
 
 def as_text(value: object) -> str | None:
-    """A value as the engine's cast reads it back, to the last digit."""
+    """Convert a value to text that the engine's cast reads back without loss."""
     if value is None:
         return None
     if isinstance(value, dt.datetime):
@@ -51,26 +51,26 @@ def as_text(value: object) -> str | None:
 
 
 class SupportsRun(Protocol):
-    """Carries out statements."""
+    """Runs statements."""
 
     def run(self, statement: str) -> None:
-        """Carry out one, to its end."""
+        """Run a statement and wait until it is finished."""
         ...
 
 
 class Staging(Protocol):
-    """A staging table and what carries rows into it."""
+    """A way to stage rows in a table."""
 
     def open(self, table: str, columns: Sequence[str]) -> None:
-        """Make an empty table; rows that a killed run has left are dropped."""
+        """Make an empty table; drop rows that a killed run has left."""
         ...
 
     def put(self, table: str, rows: pa.Table) -> None:
-        """Add rows; columns that they lack are NULL."""
+        """Add rows; missing columns are NULL."""
         ...
 
     def settle(self, table: str) -> str:
-        """Make the engine see all of the rows; what to select them from."""
+        """Make the engine see all rows; return the FROM expression to select them."""
         ...
 
     def drop(self, table: str) -> None:
@@ -79,7 +79,7 @@ class Staging(Protocol):
 
 
 class Statements:
-    """Rows in the text of INSERT statements: needs nothing but the daemon."""
+    """Rows in the text of INSERT statements; needs only the daemon."""
 
     def __init__(self, session: SupportsRun) -> None:
         self._session = session
@@ -96,7 +96,7 @@ class Statements:
             self._session.run(f"insert into {table} ({columns}) values {', '.join(values)}")  # noqa: S608
 
     def settle(self, table: str) -> str:
-        """See `Staging.settle`; each statement has done so."""
+        """See `Staging.settle`; the INSERT statements already made the rows visible."""
         return table
 
     def drop(self, table: str) -> None:
@@ -105,7 +105,7 @@ class Statements:
 
 
 class Views:
-    """Rows in the text of temporary views, which are gone with the session, however it ends."""
+    """Rows in the text of temporary views, which disappear with the session, however it ends."""
 
     def __init__(self, session: SupportsRun) -> None:
         self._session = session
@@ -138,11 +138,11 @@ class Views:
         return f"({' union all '.join(self._views[table] or [none])}) as staged"
 
     def drop(self, table: str) -> None:
-        """See `Staging.drop`; the session's end does so."""
+        """See `Staging.drop`; nothing to do, the views end with the session."""
 
 
 class Files:
-    """Rows as Parquet files in a folder of the cluster, under an external table."""
+    """Rows as Parquet files in a folder of the cluster, read through an external table."""
 
     def __init__(self, session: SupportsRun, dialect: Dialect) -> None:
         self._session = session
@@ -164,7 +164,7 @@ class Files:
         )
 
     def put(self, table: str, rows: pa.Table) -> None:
-        """See `Staging.put`; a file with every column, as Impala goes by their order."""
+        """See `Staging.put`; writes a file with every column, as Impala reads them by position."""
         if not rows.num_rows:
             return
         columns = [
@@ -186,7 +186,7 @@ class Files:
         return table
 
     def drop(self, table: str) -> None:
-        """See `Staging.drop`; dropping an external table leaves its files."""
+        """See `Staging.drop`; also deletes the files, which dropping an external table leaves."""
         self._session.run(f"drop table if exists {table}")
         with self._folder(table) as (system, path), suppress(FileNotFoundError):
             system.rm(path, recursive=True)
@@ -198,21 +198,21 @@ class Files:
         except (OSError, RuntimeError, ValueError, ImportError) as error:
             setting = f"{self._dialect.server.prefix}STAGING_URI"
             raise WarehouseError(
-                f"{setting}: cannot write there ({printable(error)[:300]}); "
-                "allow or correct that folder, or unset it",
+                f"{setting}: the folder cannot be written ({printable(error)[:300]}); "
+                "allow writing, correct it, or unset it",
                 transient=isinstance(error, (OSError, RuntimeError)),
             ) from error
 
 
 def staging(session: SupportsRun, dialect: Dialect) -> Staging:
-    """The way to carry rows that the settings ask for."""
+    """Return the way to stage rows that the settings select."""
     if dialect.staging_uri:
         return Files(session, dialect)
     return Views(session) if dialect.views_hold_rows else Statements(session)
 
 
 def engine_path(uri: str) -> str:
-    """A folder, of which fsspec has the URI, as a cluster names it."""
+    """Convert the fsspec URI of a folder to the location that the cluster uses."""
     parts = urlsplit(uri)
     scheme = _SCHEMES.get(parts.scheme)
     if scheme is None:
@@ -225,7 +225,7 @@ def _strings(columns: Sequence[str]) -> str:
 
 
 def _value_lists(rows: pa.Table) -> Iterator[list[str]]:
-    """The rows as `(literal, ...)`, in lists that one statement can hold."""
+    """Yield the rows as `(literal, ...)`, in lists that fit into one statement."""
     batch: list[str] = []
     size = 0
     for values in zip(*(column.to_pylist() for column in rows.columns), strict=True):

@@ -1,4 +1,4 @@
-"""The warehouse on an engine that speaks HiveServer2, through impyla."""
+"""The warehouse on an engine with a HiveServer2 interface, through impyla."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FETCH_ROWS = 10240
 
 
 class _Session:
-    """A connection and its cursor; every error is a WarehouseError that names the server."""
+    """A connection and its cursor; every error becomes a WarehouseError that names the server."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -39,18 +39,18 @@ class _Session:
         self._cursor.arraysize = FETCH_ROWS
 
     def run(self, statement: str) -> None:
-        """Carry out a statement, to its end."""
+        """Run a statement and wait until it is finished."""
         try:
             self._cursor.execute(statement)
         except (Error, TException, OSError) as error:
             raise failure(self._server, error) from error
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         return [row for batch in self.batches(query) for row in batch]
 
     def batches(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a query, some thousands at a time."""
+        """Yield the rows of a query, some thousands at a time."""
         self.run(query)
         try:
             while batch := self._cursor.fetchmany(FETCH_ROWS):
@@ -59,7 +59,7 @@ class _Session:
             raise failure(self._server, error) from error
 
     def close(self) -> None:
-        """Let go of the connection, even of a lost one."""
+        """Close the connection, even a lost one."""
         with suppress(Error, TException, OSError):
             self._cursor.close()
         with suppress(Error, TException, OSError):
@@ -67,10 +67,9 @@ class _Session:
 
 
 class _SliceWriter:
-    """Rows wait in a staging table per table; one statement types them and swaps them in.
+    """Stages rows in a table per target table; one statement casts them and replaces the slice.
 
-    The staging table is named by its slice, so what a run that died has left is replaced by the
-    next one.
+    The staging table is named by its slice, so the next run replaces what a run that died has left.
     """
 
     def __init__(
@@ -122,9 +121,9 @@ class HiveServer2Warehouse:
 
     Identifiers come from descriptions and settings, which allow plain names only.
 
-    There is no transaction over several statements. Rows are staged first and every table's
-    slice is then replaced by one statement, at once; dying between two tables leaves the old slice
-    of one beside the new one of another until the rerun.
+    Transactions over several statements do not exist. Rows are staged first, then one statement per
+    table replaces the slice atomically; a crash between two tables leaves the old slice of one with
+    the new slice of another until the rerun.
     """
 
     def __init__(self, settings: Settings, dialect: Dialect) -> None:
@@ -141,7 +140,7 @@ class HiveServer2Warehouse:
             session.close()
 
     def _tables_in(self, session: _Session, database: str) -> set[str] | None:
-        """The tables and views of a database; None if there is no such database."""
+        """Return the tables and views of a database, or None if it does not exist."""
         if database not in {row[0] for row in session.rows("show databases")}:
             return None
         return self._dialect.tables(session.rows(f"show tables in {database}"))
@@ -156,7 +155,7 @@ class HiveServer2Warehouse:
             return self._tables_in(session, self._settings.database(REJECTS.schema)) is not None
 
     def prepare(self, tables: Sequence[Table]) -> None:
-        """See `Warehouse.prepare`; what is there is not created again: that may take a grant."""
+        """See `Warehouse.prepare`; skips what exists: CREATE may need a privilege even then."""
         with self._connect() as session:
             for schema in sorted({table.schema for table in tables}):
                 database = self._settings.database(schema)
@@ -180,7 +179,7 @@ class HiveServer2Warehouse:
             )
 
     def add(self, table: Table, rows: pa.Table) -> None:
-        """See `Warehouse.add`; one statement, so that it is one file in each partition."""
+        """See `Warehouse.add`; one statement, so that each partition gets one file."""
         columns = [*_own(table), *_partitions(table)]
         values = [
             ", ".join(
@@ -210,12 +209,12 @@ class HiveServer2Warehouse:
         return [dict(zip(table.columns, map(_text, row), strict=True)) for row in rows]
 
     def _own_folders(self, session: _Session, pipeline: Pipeline) -> Folders | None:
-        """The folders over which the telemetry table is the project's own; made if missing.
+        """Return the folders under the project's own telemetry table; create a missing table.
 
-        None where settings name a table of others.
+        None if the settings name an existing table.
 
         Raises:
-            ConfigError: The table lies elsewhere: a run would read other telemetry than it seems.
+            ConfigError: The table is over other folders: a run would read other telemetry.
         """
         settings, uri = self._settings, self._dialect.telemetry_uri
         if not uri or settings.telemetry_schema or pipeline.name in settings.telemetry_tables:
@@ -230,10 +229,10 @@ class HiveServer2Warehouse:
                 session.run(f"create database if not exists {database}")
             session.run(folders.create(name))
             return folders
-        lies = dict(row[:2] for row in session.rows(f"describe formatted {name}")).get("Location")
-        if not _same_place(str(lies), folders.location):
+        found = dict(row[:2] for row in session.rows(f"describe formatted {name}")).get("Location")
+        if not _same_place(str(found), folders.location):
             raise ConfigError(
-                f"{self._where}: telemetry table {name} is over {lies}, not {folders.location}; "
+                f"{self._where}: telemetry table {name} is over {found}, not {folders.location}; "
                 f"correct SPOT_OA_RAW_URI, or set SPOT_OA_TELEMETRY_SCHEMA={database} to read the "
                 "table as it is"
             )
@@ -257,7 +256,7 @@ class HiveServer2Warehouse:
             )
 
     def expose_telemetry(self, pipeline: Pipeline, dates: Sequence[dt.date]) -> Exposed:
-        """See `Warehouse.expose_telemetry`; the table is there for all its dates already."""
+        """See `Warehouse.expose_telemetry`; an existing table already shows all its dates."""
         with self._connect() as session:
             if folders := self._own_folders(session, pipeline):
                 return self._expose_folders(session, folders, dates)
@@ -276,7 +275,7 @@ class HiveServer2Warehouse:
     def _expose_folders(
         self, session: _Session, folders: Folders, dates: Sequence[dt.date]
     ) -> Exposed:
-        """Add the partitions of the dates that are not there yet."""
+        """Add the missing partitions of the dates."""
         table = self._settings.telemetry_table(folders.pipeline.name)
         days = {date: folders.day(date) for date in dates}
         warnings = [one for date, day in days.items() for one in folders.warnings(date, day)]
@@ -297,7 +296,7 @@ class HiveServer2Warehouse:
             ) from error
 
     def add_hours(self, pipeline: Pipeline, hours: Sequence[Hour]) -> None:
-        """See `Warehouse.add_hours`; a partition lies where its keys say."""
+        """See `Warehouse.add_hours`; the keys determine the folder of a partition."""
         table = self._settings.telemetry_table(pipeline.name)
         with self._connect() as session:
             if folders := self._own_folders(session, pipeline):
@@ -329,7 +328,7 @@ class HiveServer2Warehouse:
         return dt.date(*days[0]) if days else None
 
     def telemetry_columns(self, pipeline: Pipeline, date: dt.date) -> Sequence[str]:
-        """See `Warehouse.telemetry_columns`; a table of others has its columns on every day."""
+        """See `Warehouse.telemetry_columns`; an existing table has the same columns every day."""
         with self._connect() as session:
             if folders := self._own_folders(session, pipeline):
                 *_, last = folders.day(date).files
@@ -339,7 +338,7 @@ class HiveServer2Warehouse:
         return list(pipeline.telemetry.columns)
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
-        """See `Warehouse.telemetry_state`: the day's files, which nobody changes once written."""
+        """See `Warehouse.telemetry_state`: the day's files, which never change once written."""
         try:
             with self._connect() as session:
                 if folders := self._own_folders(session, pipeline):
@@ -367,13 +366,13 @@ class HiveServer2Warehouse:
                     for table in tables:
                         writer.drop(table)
 
-    def distinct(self, table: Table, column: str, part: Slice) -> list[str]:
+    def distinct(self, table: Table, column: str, part: Slice, by: str = "rank") -> list[str]:
         """See `Warehouse.distinct`."""
         with self._connect() as session:
             rows = session.rows(
                 f"select `{column}` from {_name(self._settings, table)} "  # noqa: S608
                 f"where {_of_slice(part)} and `{column}` is not null "
-                f"group by `{column}` order by min(`rank`)"
+                f"group by `{column}` order by min(`{by}`)"
             )
         return [_text(row[0]) for row in rows]
 
@@ -422,7 +421,7 @@ class HiveServer2Warehouse:
     def export(
         self, table: str, part: Slice, order_by: Sequence[str], path: Path, meta: Mapping[str, str]
     ) -> int:
-        """See `Warehouse.export`; written by DuckDB, so that the file is what it would write."""
+        """See `Warehouse.export`; DuckDB writes the file, so it is the same as on duckdb."""
         name = f"{self._settings.database('oa')}.{table}"
         with self._connect() as session:
             kinds = self._described(session, name)
@@ -438,7 +437,7 @@ class HiveServer2Warehouse:
 
 
 def _same_place(one: str, other: str) -> bool:
-    """Whether two locations are the same; what one leaves out, as `hdfs://host`, follows."""
+    """Return whether two locations are the same; one may omit the host, as in `hdfs://host`."""
     mine, others = urlsplit(one), urlsplit(other)
     return mine.path.rstrip("/") == others.path.rstrip("/") and not (
         mine.netloc and others.netloc and mine.netloc != others.netloc
@@ -450,7 +449,7 @@ def _name(settings: Settings, table: Table) -> str:
 
 
 def _own(table: Table) -> dict[str, Type]:
-    """The columns that are not partition keys."""
+    """Return the columns that are not partition keys."""
     return {name: kind for name, kind in table.columns.items() if name not in PARTITIONS}
 
 
@@ -459,7 +458,7 @@ def _partitions(table: Table) -> dict[str, Type]:
 
 
 def create_table(settings: Settings, table: Table) -> str:
-    """The statement that makes a table."""
+    """Return the statement that creates a table."""
     own, keys = (
         ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
         for columns in (_own(table), _partitions(table))
@@ -471,7 +470,7 @@ def create_table(settings: Settings, table: Table) -> str:
 
 
 def _key(value: int, kind: str, digits: int) -> str:
-    """A partition key of telemetry; proxy's are text, and name folders like `m=07`."""
+    """Format a partition key of telemetry; proxy's keys are text, for folders like `m=07`."""
     return f"'{value:0{digits}}'" if kind == "string" else str(value)
 
 
@@ -480,7 +479,7 @@ def _of_slice(part: Slice) -> str:
 
 
 def _of_date(date: dt.date) -> str:
-    """Telemetry of a day: its partition keys may be text, as proxy's are, and `m=07`."""
+    """Return a condition for a day of telemetry; the keys may be text like `07`, as in proxy."""
     return (
         f"cast(y as int) = {date.year} and cast(m as int) = {date.month} "
         f"and cast(d as int) = {date.day}"
@@ -488,7 +487,7 @@ def _of_date(date: dt.date) -> str:
 
 
 def record_batch(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Rows as impyla gives them, typed."""
+    """Convert rows as impyla returns them to a typed record batch."""
     columns = []
     for field, values in zip(schema, zip(*rows, strict=True), strict=True):
         text = pa.types.is_string(field.type)
@@ -497,5 +496,5 @@ def record_batch(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.RecordB
 
 
 def _text(value: Any) -> Any:
-    r"""Text that is not UTF-8 comes as bytes, and stays readable as `\xNN`."""
+    r"""Decode text that impyla returns as bytes; bytes that are not UTF-8 become `\xNN`."""
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value

@@ -1,6 +1,6 @@
 {#
-    Fails for every date of the run on which the totals do not add up to the rows of `telemetry` for
-    which all conditions hold that make one `complete`.
+    Fails for every date of the run whose totals differ from the number of rows of `telemetry` that
+    meet all conditions of `complete`.
 #}
 {% test adds_up(model, telemetry, complete) %}
 with both_sides as (

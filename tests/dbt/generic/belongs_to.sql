@@ -1,11 +1,11 @@
 {#
-    Fails for every row of the model that belongs to no row of `to` of the run's dates. Each of
-    `keys` is an expression over the model and the one over `to` that it equals, or one for both;
-    `among` narrows `to`.
+    Fails for every row of the model without a matching row of the run's dates in `to`. Each of
+    `keys` is an expression over the model and its counterpart over `to`, or one for both; `among`
+    restricts `to`.
 #}
 {% test belongs_to(model, to, keys, among=none) %}
 {% set pairs = [] %}
-{# While dbt parses, a key that calls a macro is undefined. #}
+{# While dbt parses, a key that calls a macro is not defined. #}
 {% for key in keys if execute %}
     {% do pairs.append([key, key] if key is string else key) %}
 {% endfor %}

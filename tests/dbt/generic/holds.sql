@@ -1,6 +1,6 @@
 {#
-    Fails for every row for which one of the conditions is false: one scan for all of them. NULL is
-    let pass, and the first false one is told by its number, from 1.
+    Fails for every row for which one of the conditions is false: one scan for all of them. NULL
+    passes. Reports the number of the first false condition, from 1.
 #}
 {% test holds(model, conditions) %}
 with checked as (

@@ -1,8 +1,8 @@
 {#
-    Fails for every key of which the model has more rows of the run's dates than the relation it is
-    made of, that is, if a row is doubled or another one; and for every key of which it has fewer,
-    unless it `may_lack` rows. Where `columns` are all that the rows came with, this is the test of
-    the grain of a model that keeps equal rows.
+    Fails for every key with more rows of the run's dates in the model than in the relation from
+    which it is built (a row is duplicated or does not belong there), and for every key with fewer
+    rows, unless it `may_lack` rows. With all columns from that relation, this tests the grain of a
+    model with duplicate rows.
 #}
 {% test same_keys(model, compare, columns, may_lack=false) %}
 with counted as (

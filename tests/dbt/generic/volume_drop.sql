@@ -1,11 +1,11 @@
 {#
     Warns of each date of the run whose total is 90 % or more below the median of the same weekday
-    in the eight weeks before it, a date without rows counting as 0. Says nothing with fewer than
-    three such days known. It is no error: a holiday, or a network that was taken down, is no fault
-    of the run, and holding the day back would help nobody.
+    in the eight weeks before it; a date without rows counts as 0. Does not warn if fewer than three
+    such days are known. It is only a warning: a holiday or a network that was shut down is not a
+    fault of the run, and withholding the day would help nobody.
 
-    `model` is a small table with a number `total`: its history is read, not the run's dates only.
-    The run shows `message` as its warning.
+    `model` is a small table with a number `total`; its entire history is read. The run shows
+    `message` as its warning.
 #}
 {% test volume_drop(model) %}
 {{ config(severity='warn', where='', meta={'show_message': true}) }}
@@ -36,7 +36,7 @@ tested as (
     {% endfor %}
 ),
 
-{# The same weekdays before, each with its place in the order of their totals. #}
+{# The same weekdays before, with their position by total. #}
 usual as (
     select
         tested.day,

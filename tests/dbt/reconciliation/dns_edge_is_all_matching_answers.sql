@@ -1,4 +1,4 @@
-{# Of each suspicious name and hour dns_edge holds all raw answers, or as many as the limit lets. #}
+{# dns_edge has all raw answers of each suspicious name and hour, up to the limit. #}
 with results as (
     {{ rows_of_run(ref('stg_landed__dns_results')) }}
 ),

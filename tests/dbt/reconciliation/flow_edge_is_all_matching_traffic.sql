@@ -1,4 +1,4 @@
-{# Every raw flow that matches is in flow_edge as often as in the telemetry, no other one is. #}
+{# Every raw flow that matches is in flow_edge as often as in the telemetry; no other flow is. #}
 with results as (
     {{ rows_of_run(ref('stg_landed__flow_results')) }}
 ),
@@ -24,7 +24,7 @@ suspects as (
 
 raw as (
     select * from telemetry
-    {# Of NULL and an address least() is NULL on one engine, the address on another. #}
+    {# least() of NULL and an address is NULL on one engine, the address on another. #}
     where srcip is not null and dstip is not null
 ),
 

@@ -1,7 +1,4 @@
-{#
-    Of each suspicious URI, client and hour proxy_edge holds all raw requests, or as many as the
-    limit lets.
-#}
+{# proxy_edge has all raw requests of each suspicious URI, client and hour, up to the limit. #}
 with results as (
     {{ rows_of_run(ref('stg_landed__proxy_results')) }}
 ),

@@ -67,7 +67,7 @@ def test_a_day_with_login_and_tls(certificate: Path, tmp_path: Path) -> None:
         refused = spot_oa("run", "flow", "--date", "20160708", SPOT_OA_IMPALA_PASSWORD="x")
         assert refused.returncode == 1
         assert refused.stderr.splitlines()[-1].endswith(
-            f"Impala at 127.0.0.1:{stand_in.port}: user 'oa' is refused; correct "
+            f"Impala at 127.0.0.1:{stand_in.port}: user 'oa' was rejected; correct "
             "SPOT_OA_IMPALA_USER, SPOT_OA_IMPALA_PASSWORD or SPOT_OA_IMPALA_AUTH"
         )
         looked = spot_oa("doctor")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from analyst import landed, state
@@ -17,14 +18,15 @@ from spot_oa.dates import Slice
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import results_table, triage_tables
-from tests.support.targets import DuckDB, Impala, Target, finished
+from tests.support.targets import DuckDB, Impala, Spark, Target, finished
 
-pytestmark = pytest.mark.parity
+pytestmark = [pytest.mark.parity, pytest.mark.timeout(900)]
 
 PIPELINES = load_pipelines()
-HISTORIES = 67
-"""Of each of the three pipelines, each a day of its own."""
-FIRST = dt.date(2016, 1, 1)
+TARGETS = [DuckDB, Impala, pytest.param(Spark, marks=pytest.mark.spark)]
+HISTORIES = 23
+"""Of each day, each with results of its own: 207 of three pipelines and three days."""
+DAYS = [dt.date(2016, 1, day) for day in (1, 2, 3)]
 KEYS = ("k0", "k1", "k1", "k2", "k3", "k4")
 """The keys of a day's results by rank: two results are equal."""
 GONE = "gone"
@@ -85,10 +87,23 @@ def standing(chance: random.Random) -> list[StandingRule]:
     ]
 
 
+def together(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of a day's histories, whose results follow each other."""
+    moved = []
+    for number, table in enumerate(tables):
+        rank = pc.add(table["rank"], pa.scalar(number * len(KEYS), pa.int32()))
+        moved.append(table.set_column(table.schema.get_field_index("rank"), "rank", rank))
+    return pa.concat_tables(moved)
+
+
 def expected(
-    pipeline: Pipeline, actions: list[Action], rules: list[StandingRule], day: dt.date
+    pipeline: Pipeline,
+    actions: list[Action],
+    rules: list[StandingRule],
+    day: dt.date,
+    first: int,
 ) -> list[tuple[object, ...]]:
-    """What the analysts' half says of each rank."""
+    """What the analysts' half says of each rank, from the first one on."""
     triage = pipeline.triage
     assert triage is not None
     marks = state.marks(actions)
@@ -116,15 +131,18 @@ def expected(
         judged = [each for each in told.values() if each != NOBODY]
         severities = {column: each[0] for column, each in told.items()}
         decided = next(iter([*scored, *judged]), NOBODY)
-        rows.append((rank, *[severities[name] for name in sorted(severities)], *decided[1:]))
+        rows.append(
+            (first + rank, *[severities[name] for name in sorted(severities)], *decided[1:])
+        )
     return rows
 
 
-@pytest.fixture(scope="module", params=[DuckDB, Impala], ids=lambda make: make.name)
+@pytest.fixture(scope="module", params=TARGETS, ids=lambda make: make.name)
 def target(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
-    target = request.param()
+    spark = request.param is Spark
+    target = request.param(*([request.getfixturevalue("cluster")] if spark else []))
     target.open(tmp_path_factory.mktemp("histories"))
     yield target
     target.close()
@@ -133,36 +151,42 @@ def target(
 def test_sql_and_python_agree(target: Target) -> None:
     warehouse = open_warehouse(target.settings)
     warehouse.prepare(python_tables(PIPELINES))
-    days = [FIRST + dt.timedelta(days=n) for n in range(HISTORIES)]
+    ranks = pa.table({"rank": pa.array(range(len(KEYS)), pa.int32())})
+    numbered = [{"n": n} for n in range(len(KEYS))]
     wanted: dict[str, set[tuple[object, ...]]] = {}
     for name, pipeline in PIPELINES.items():
         results, tables = results_table(pipeline), triage_tables(pipeline)
+        labels, found = tables["labels"], tables["rule_hits"]
         wanted[name] = set()
-        for day in days:
-            chance = random.Random(f"{name} {day}")
-            actions, rules = history(pipeline, chance), standing(chance)
-            numbered = [{"n": n} for n in range(len(KEYS))]
-            ranks = pa.table({"rank": pa.array(range(len(KEYS)), pa.int32())})
-            labels, found = tables["labels"], tables["rule_hits"]
-            made = [
-                (results, ranks),
-                (labels, landed.label_rows(labels, actions, KEYS)),
-                (found, landed.hit_rows(found, rules, day, numbered)),
-            ]
-            with warehouse.replacing(Slice(name, day), *(table for table, _ in made)) as writer:
-                for table, rows in made:
-                    if rows.num_rows:
-                        writer.append(table, rows)
-            wanted[name] |= {(*row, day) for row in expected(pipeline, actions, rules, day)}
+        for day in DAYS:
+            made: list[tuple[pa.Table, pa.Table]] = []
+            for number in range(HISTORIES):
+                chance = random.Random(f"{name} {day} {number}")
+                actions, rules = history(pipeline, chance), standing(chance)
+                made.append(
+                    (
+                        landed.label_rows(labels, actions, KEYS),
+                        landed.hit_rows(found, rules, day, numbered),
+                    )
+                )
+                first = number * len(KEYS)
+                wanted[name] |= {
+                    (*row, day) for row in expected(pipeline, actions, rules, day, first)
+                }
+            judged, hit = zip(*made, strict=True)
+            with warehouse.replacing(Slice(name, day), results, labels, found) as writer:
+                writer.append(results, together([ranks] * HISTORIES))
+                writer.append(labels, together(judged))
+                writer.append(found, together(hit))
     models = [f"+int_{name}__severity_current" for name in PIPELINES]
-    dates = f"{{date_from: {days[0]}, date_to: {days[-1]}}}"
+    dates = f"{{date_from: {DAYS[0]}, date_to: {DAYS[-1]}}}"
     finished(target.dbt("run", "--select", *models, "--vars", dates))
     for name, pipeline in PIPELINES.items():
         assert pipeline.triage is not None
         severities = ", ".join(sorted(pipeline.triage.targets.values()))
         read = target.read(
             f"select rank, {severities}, scored_by, via, rule_id, note, action_id, y, m, d "
-            f"from oa_intermediate.int_{name}__severity_current"
+            f"from {target.settings.database('oa_intermediate')}.int_{name}__severity_current"
         )
         assert {(*row[:-3], dt.date(*row[-3:])) for row in read} == wanted[name]
-        assert read.total() == HISTORIES * len(KEYS)
+        assert read.total() == len(DAYS) * HISTORIES * len(KEYS)

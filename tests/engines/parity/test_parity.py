@@ -28,14 +28,25 @@ from tests.support.targets import (
     finished,
 )
 
-# On Spark the fixtures of the first test take minutes.
 pytestmark = [pytest.mark.parity, pytest.mark.timeout(900)]
 
 FIRST, SECOND = DEMO_DATES
 BOTH = f"{{date_from: {FIRST}, date_to: {SECOND}}}"
 PIPELINES = load_pipelines()
 PARTS = [Slice(pipeline, date) for date in DEMO_DATES for pipeline in PIPELINES]
-TARGETS = [Impala, pytest.param(Spark, marks=pytest.mark.spark)]
+TOLD = {
+    table
+    for pipeline in PIPELINES.values()
+    if pipeline.triage and pipeline.triage.stories
+    for table in pipeline.triage.stories.tables
+}
+# Six first runs on Spark are in the time of the first test: half an hour where others are at work.
+ON_SPARK = [pytest.mark.spark, pytest.mark.timeout(2400)]
+# In CI the engine that is real; the stand-in's statements have tests of their own there.
+TARGETS = [
+    pytest.param(Impala, marks=pytest.mark.thorough),
+    pytest.param(Spark, marks=ON_SPARK),
+]
 
 
 @dataclass(frozen=True)
@@ -124,9 +135,15 @@ def test_an_unchanged_day_is_left_alone(built: tuple[Target, object]) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(("run", "--full-refresh", "--vars", f"{{date: {FIRST}}}"), id="full-refresh"),
-        pytest.param(("run", "--empty"), id="empty"),
-        pytest.param(("run", "--empty", "--vars", BOTH), id="empty-of-dates"),
+        pytest.param(
+            ("run", "--full-refresh", "--vars", f"{{date: {FIRST}}}"),
+            id="full-refresh",
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(("run", "--empty"), id="empty", marks=pytest.mark.thorough),
+        pytest.param(
+            ("run", "--empty", "--vars", BOTH), id="empty-of-dates", marks=pytest.mark.thorough
+        ),
         pytest.param(
             ("build", "--vars", BOTH, "--exclude-resource-type", "unit_test"), id="a-range"
         ),
@@ -172,10 +189,13 @@ def test_a_rerun_without_rows(built: tuple[Target, object], wanted: Wanted, tmp_
             assert set(summary.tables.values()) == {0}
     made = target.tables()
     assert list(differing(made, reference.tables())) == []
-    assert all(row[-1] == SECOND.day for rows in made.values() for row in rows)
+    # What stories were told of stays: nothing could make it again.
+    assert all(row[-1] == SECOND.day for name in set(made) - TOLD for row in made[name])
+    assert all(FIRST.day in {row[-1] for row in made[name]} for name in TOLD)
     assert all(made.values())
 
 
+@pytest.mark.thorough
 @pytest.mark.reference
 @pytest.mark.parametrize("case", ["base", "real_20240420"])
 @pytest.mark.parametrize("pipeline", PIPELINES)

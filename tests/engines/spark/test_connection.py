@@ -77,7 +77,7 @@ def test_both_ways_log_in(secured: Settings) -> None:
 
 def test_a_wrong_password_is_refused(secured: Settings) -> None:
     wrong = secured.model_copy(update={"spark_password": SecretStr("x")})
-    with pytest.raises(ConfigError, match="user 'oa' is refused; correct SPOT_OA_SPARK_USER"):
+    with pytest.raises(ConfigError, match="user 'oa' was rejected; correct SPOT_OA_SPARK_USER"):
         open_warehouse(wrong).exists()
 
 

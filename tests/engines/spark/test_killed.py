@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import signal
 import time
@@ -14,7 +15,7 @@ from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES, generate
 from tests.support.disturbed import NEW, OLD, leftovers
 from tests.support.published import Files, content
-from tests.support.spark import Cluster
+from tests.support.spark import HOST, Cluster
 from tests.support.targets import DuckDB, Rows, differing
 from tests.support.warm import Process, Warm
 
@@ -25,10 +26,20 @@ TABLES = ("flow_scores", "flow_edge", "flow_chords", "flow_ingest_summary", "flo
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Files, dict[str, Rows]]]:
+def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what both dates are made of."""
+    folder = tmp_path_factory.mktemp("days")
+    generate(folder, pipelines=("flow",), rows_per_day=1000, suspicious=100)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wanted(
+    days: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[int, tuple[Files, dict[str, Rows]]]:
     """What DuckDB publishes of the first date, and what its tables hold, by limit."""
-    home = tmp_path_factory.mktemp("duckdb")
-    generate(home, pipelines=("flow",), rows_per_day=1000, suspicious=100)
+    home = tmp_path_factory.mktemp("duckdb") / "home"
+    shutil.copytree(days, home)
     target = DuckDB()
     target.open(home)
     found = {}
@@ -45,10 +56,12 @@ def told(environment: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, runs: Warm, told: dict[str, str]) -> Path:
+def home(
+    days: Path, tmp_path_factory: pytest.TempPathFactory, runs: Warm, told: dict[str, str]
+) -> Path:
     """A home in which both dates have been run with the limit OLD, the second one first."""
     home = tmp_path_factory.mktemp("killed") / "home"
-    generate(home, pipelines=("flow",), rows_per_day=1000, suspicious=100)
+    shutil.copytree(days, home)
     for date in (SECOND, FIRST):
         code, _, errors = runs.run(home, *run(OLD, date), **told)
         assert code == 0, errors
@@ -100,7 +113,7 @@ def test_a_run_that_is_killed_is_repeated_as_if_it_had_not_been(
 
 
 def test_a_first_run_that_is_killed_is_repeated(
-    home: Path,
+    days: Path,
     runs: Warm,
     environment: dict[str, str],
     cluster: Cluster,
@@ -108,8 +121,7 @@ def test_a_first_run_that_is_killed_is_repeated(
     tmp_path: Path,
 ) -> None:
     """In the build, which makes the tables."""
-    for part in ("raw", "ml", "context"):
-        shutil.copytree(home / part, tmp_path / part)
+    shutil.copytree(days, tmp_path, dirs_exist_ok=True)
     told = {**environment, "SPOT_OA_SCHEMA_PREFIX": "first_"}
     killed = runs.start(tmp_path, *run(NEW), **told)
     assert killed.until(": reputation: "), killed.err.read_text("utf-8")
@@ -143,3 +155,43 @@ def test_a_worker_that_dies_in_the_build_changes_nothing(
         assert published(home) == wanted[NEW][0]
     finally:
         cluster.add_worker()
+
+
+def test_a_server_that_dies_is_one_line_and_the_next_run_heals(
+    days: Path,
+    runs: Warm,
+    wanted: dict[int, tuple[Files, dict[str, Rows]]],
+    tmp_path: Path,
+) -> None:
+    """While a run lands, and while it builds."""
+    shutil.copytree(days, tmp_path / "home")
+    with Cluster(tmp_path / "cluster", local=True, lasting=True) as server:
+        told = {
+            "SPOT_OA_TARGET": "spark",
+            "SPOT_OA_SPARK_HOST": HOST,
+            "SPOT_OA_SPARK_PORT": str(server.port),
+        }
+        code, _, errors = runs.run(tmp_path / "home", *run(OLD), **told)
+        assert code == 0, errors
+        for part, limit, stands in (("prepare", NEW, OLD), ("reputation", NEW, OLD)):
+            going = runs.start(tmp_path / "home", *run(limit), **told)
+            assert going.until(f": {part}: "), going.err.read_text("utf-8")
+            time.sleep(1)
+            server.kill_server()
+            assert going.wait() == 1, part
+            lines = going.err.read_text("utf-8").splitlines()
+            assert len(lines) == 1, lines
+            assert re.search(rf"Spark at {HOST}:{server.port}.*(lost|cannot be reached)", lines[0])
+            assert published(tmp_path / "home") == wanted[stands][0], part
+            server.start_server()
+        code, _, errors = runs.run(tmp_path / "home", *run(NEW), **told)
+        assert code == 0, errors
+        assert published(tmp_path / "home") == wanted[NEW][0]
+        rows = {table: Rows(server.rows(f"select * from oa.{table}")) for table in TABLES}
+        first = {
+            table: Rows(
+                {row: n for row, n in wanted[NEW][1][table].items() if row[-1] == FIRST.day}
+            )
+            for table in TABLES
+        }
+        assert list(differing(rows, first)) == []

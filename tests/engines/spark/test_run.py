@@ -51,6 +51,12 @@ def test_two_first_runs_at_once(
     ]
     for run in started:
         assert run.wait() == 0, run.err.read_text("utf-8")
+    # Spark drops a view before it creates it anew: another run would not find it, or find it again.
+    ran = homes[0] / "dbt" / "target" / "run" / "spot_oa" / "models"
+    views = list((ran / "staging").glob("*/*.sql"))
+    assert views
+    for view in views:
+        assert view.read_text("utf-8").lstrip().startswith("create view if not exists"), view
     reference = DuckDB()
     reference.open(tmp_path / "duckdb")
     for home, date in zip(homes, DEMO_DATES, strict=True):
@@ -108,20 +114,24 @@ def test_unit_tests_pass_and_a_wrong_one_fails(empty: Settings) -> None:
 
 def test_a_day_is_read_by_its_filters_and_once(empty: Settings, cluster: Cluster) -> None:
     """The plan of each model: at most one scan of telemetry, and of the date's hours only."""
-    parts = ("intermediate", "marts", "triage")
+    parts = ("intermediate", "marts", "triage", "investigation", "scoring")
     select = ("--select", *(f"path:models/{part}" for part in parts))
     # Those of `--empty` show no rows.
     statuses(empty, "run", "--select", "path:models/staging", *DATE)
-    statuses(empty, "compile", *select, *DATE)
+    statuses(empty, "compile", *select, "--vars", f"{{date: {FIRST}, scoring: true}}")
     compiled = empty.target_dir / "target" / "compiled" / "spot_oa" / "models"
     scans = {}
     for file in (file for part in parts for file in compiled.glob(f"{part}/*/*.sql")):
         ((plan,),) = cluster.rows("explain " + file.read_text("utf-8"))
         scans[file.stem] = SCAN.findall(plan)
     filters = {name for name, found in scans.items() if found}
-    assert len(scans) > len(filters) >= 8
+    of_scorer = {name for name in filters if "_score_" in name}
+    assert len(of_scorer) == 9
+    assert len(scans) > len(filters) >= 8 + 9
     readers = ("_filtered", "_cutoffs", "_ingest_summary")
-    assert all(name.endswith(readers) for name in filters), filters
+    assert all(name.endswith(readers) for name in filters - of_scorer), filters
+    # What there is of each group, the times of some, the events of those that come out on top.
+    assert all(name.endswith(("_parts", "_regular", "_events")) for name in of_scorer), of_scorer
     for name in filters:
         (paths,) = scans[name]
         # One hour is a partition; the other date has as many.

@@ -20,12 +20,13 @@ from spot_oa.ingest.delivery import deliver
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
-from spot_oa.warehouse.tables import REJECTS, RUN_AUDIT, Table
+from spot_oa.warehouse.tables import REJECTS, RUN_AUDIT, Table, results_table
 from tests.support.hostile import IN_SQL
 from tests.support.ingested import SAMPLES
 from tests.support.spark import HOST, Cluster
 
 FLOW = load_pipelines()["flow"]
+RESULTS = results_table(FLOW)
 BUILT = dt.datetime(2016, 7, 8, 1, 2, 3, 456789)  # noqa: DTZ001 - UTC, as stored
 
 
@@ -45,7 +46,7 @@ def settings(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Sett
     )
     warehouse = open_warehouse(settings)
     assert not warehouse.exists()
-    warehouse.prepare([REJECTS, IP_GEO, RUN_AUDIT])
+    warehouse.prepare([REJECTS, IP_GEO, RUN_AUDIT, RESULTS])
     assert warehouse.exists()
     return settings
 
@@ -128,7 +129,8 @@ def test_a_failure_leaves_the_slice_and_nothing_beside_it(
     with pytest.raises(ZeroDivisionError):
         fail()
     assert lines(cluster, of(5)) == ["old"]
-    assert {name for _, name, _ in cluster.rows("show tables in tables_raw")} == {"results_rejects"}
+    there = {name for _, name, _ in cluster.rows("show tables in tables_raw")}
+    assert there == {"results_rejects", "flow_results"}
     if carried.spark_staging_uri:
         assert list((tmp_path / "staging").iterdir()) == []
 
@@ -137,6 +139,20 @@ def test_many_rows_keep_their_order(settings: Settings, cluster: Cluster) -> Non
     many = [str(number) for number in range(1001)]
     replace(settings, of(6), REJECTS, rejects(many))
     assert lines(cluster, of(6)) == many
+
+
+def test_fill_sets_columns_of_all_rows(carried: Settings, cluster: Cluster) -> None:
+    with open_warehouse(carried).replacing(of(7), RESULTS) as writer:
+        writer.append(RESULTS, pa.table({"sip": ["a", "b"], "rank": pa.array([0, 1], pa.int32())}))
+        writer.fill(RESULTS, source_uri="it's", landed_at=BUILT)
+    query = "select sip, source_uri, landed_at from tables_raw.flow_results where d = 7 order by 1"
+    assert cluster.rows(query) == [("a", "it's", BUILT), ("b", "it's", BUILT)]
+
+
+def test_distinct_goes_by_rank(settings: Settings) -> None:
+    rank = pa.array([0, 1, 2, 3], pa.int32())
+    replace(settings, of(8), RESULTS, pa.table({"sip": ["z", "a", "z", None], "rank": rank}))
+    assert open_warehouse(settings).distinct(RESULTS, "sip", of(8)) == ["z", "a"]
 
 
 def test_rows_are_added_for_good(settings: Settings) -> None:

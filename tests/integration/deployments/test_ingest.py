@@ -42,7 +42,7 @@ def test_logs_are_taken_by_the_hour(server_only: Site, tmp_path: Path) -> None:
 
     assert [run["state_type"] for run in runs] == ["COMPLETED", "COMPLETED", "FAILED"]
     assert runs[0]["name"].startswith("ingest 20")
-    assert runs[0]["state"]["message"] == "1 inputs taken"
+    assert runs[0]["state"]["message"] == "1 inputs ingested"
     assert [task["name"] for task in api.task_runs(good)] == ["edge", "delivery"]
     assert any("edge: conn.log: 7 flow rows" in line for line in api.logs(good))
     assert any("edge: conn.log: known" in line for line in api.logs(again))

@@ -95,7 +95,7 @@ def test_last_months_until_this_months_is_there(
     for _ in range(2):
         (path,), told = run("dbip-city", dbip)
     assert path.read_bytes() == city
-    assert told[1] == f"{path} is the newest there is"
+    assert told[1] == f"{path} is up to date"
 
 
 def test_networks_and_countries(dbip: Settings, httpserver: HTTPServer, city: bytes) -> None:
@@ -154,7 +154,7 @@ def test_a_database_is_sent_again_only_if_it_has_changed(
     settings = load_settings(home=maxmind.home, geo_db=(path,))
     assert place(settings) == "Oldford"
     _, told = run("maxmind", maxmind)
-    assert told[1] == f"{path} is the newest there is"
+    assert told[1] == f"{path} is up to date"
     packed["new"] = archive(**{"a.mmdb": city})
     run("maxmind", maxmind)
     # What runs read next, in the same process.
@@ -198,11 +198,11 @@ def test_an_unknown_source(tmp_path: Path) -> None:
     ("answer", "reason", "transient"),
     [
         (("", 503), "HTTP 503", True),
-        (("", 404), "there is nothing at", True),
+        (("", 404), "does not exist", True),
         (("", 401), "check its key", False),
-        (("<html>", 200), "what came cannot be used", False),
-        ((gzip.compress(b"no database"), 200), "what came cannot be used", False),
-        ((gzip.compress(b"x" * 99_999)[:-20], 200), "what came cannot be used", False),
+        (("<html>", 200), "the download cannot be used", False),
+        ((gzip.compress(b"no database"), 200), "the download cannot be used", False),
+        ((gzip.compress(b"x" * 99_999)[:-20], 200), "the download cannot be used", False),
     ],
 )
 def test_a_failure_leaves_the_old_database(
@@ -231,7 +231,7 @@ def test_an_archive_without_a_database(
     maxmind: Settings, httpserver: HTTPServer, content: bytes
 ) -> None:
     httpserver.expect_request("/geoip/GeoLite2-City/download").respond_with_data(content)
-    with pytest.raises(EnrichmentError, match="what came cannot be used"):
+    with pytest.raises(EnrichmentError, match="the download cannot be used"):
         run("maxmind", maxmind)
     assert list((maxmind.home / "geo").iterdir()) == []
 

@@ -291,7 +291,7 @@ def test_forms_of_lists(
     assert found.outcomes[0].skipped == skipped
 
 
-NO_ENTRY = "it is no address, network, range"
+NO_ENTRY = "it is not an address, network, range"
 
 
 @pytest.mark.parametrize(
@@ -300,20 +300,20 @@ NO_ENTRY = "it is no address, network, range"
         pytest.param(
             b"\n9.9.9.9,abuse\n",
             {},
-            f"1 lines can be used: line 2, '9.9.9.9,abuse': {NO_ENTRY}",
+            f"1 lines, none is valid: line 2, '9.9.9.9,abuse': {NO_ENTRY}",
             id="csv as text",
         ),
         pytest.param(b"||bad.com^\n", {}, f"line 1, '||bad.com^': {NO_ENTRY}", id="adblock"),
         pytest.param(
             b"<html>\n<body>\nPlease sign in\n</body></html>\n",
             {},
-            f"none of its 4 lines can be used: line 1, '<html>': {NO_ENTRY}",
+            f"4 lines, none is valid: line 1, '<html>': {NO_ENTRY}",
             id="a page",
         ),
-        pytest.param("9.9.9.9\n".encode("utf-16"), {}, "NUL bytes, as UTF-16", id="utf-16"),
-        pytest.param(gzip.compress(b"9.9.9.9\n" * 99), {}, "none of its", id="gzip"),
+        pytest.param("9.9.9.9\n".encode("utf-16"), {}, "NUL bytes, like UTF-16", id="utf-16"),
+        pytest.param(gzip.compress(b"9.9.9.9\n" * 99), {}, "none is valid", id="gzip"),
         pytest.param(
-            b"ip\n9.9.9.9\n", {"format": "jsonl", "indicator": "ip"}, "no JSON", id="no JSON"
+            b"ip\n9.9.9.9\n", {"format": "jsonl", "indicator": "ip"}, "not JSON", id="no JSON"
         ),
         pytest.param(
             b'{"addr": "9.9.9.9"}',
@@ -382,7 +382,7 @@ def test_a_copy_that_other_options_cannot_read_is_not_ok(
 def test_more_than_a_tenth_of_a_list_skipped_is_told_with_the_first_reason(
     ask: Asked, source: Source, listed: dict[str, dict[str, dict[str, str]]]
 ) -> None:
-    for bad, told in ((2, "line 3, '||a.com^': it is no address"), (1, "")):
+    for bad, told in ((2, "line 3, '||a.com^': it is not an address"), (1, "")):
         grown = ["8.8.8.8\n", "9.9.9.9\n", *["||a.com^\n"] * bad, *["1.1.1.1\n"] * 12]
         source.content = "".join(grown)
         found = ask(listed, "address", "8.8.8.8")
@@ -555,7 +555,7 @@ def test_a_list_that_broke_off_does_not_replace_the_copy(
     source.content, source.headers = "1.1.1.1\n", {"Content-Length": "9999"}
     found = ask(listed, "address", "8.8.8.8", "1.1.1.1")
     assert statuses(found) == {"mine": "stale"}
-    assert "broke off" in details(found)[0]
+    assert "cut off" in details(found)[0]
     assert texts(found) == {"8.8.8.8": "mine:Listed:2", "1.1.1.1": ""}
 
 

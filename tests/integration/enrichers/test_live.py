@@ -42,7 +42,7 @@ def test_the_budget_goes_to_the_highest_ranked(ask: Asked, httpserver: HTTPServe
     }
     (outcome,) = found.outcomes
     assert (outcome.status, outcome.asked, outcome.found) == ("partial", 2, 2)
-    assert "2 not asked, the day's budget of 2 calls is spent" in outcome.detail
+    assert "2 not asked, the day's budget of 2 calls is used up" in outcome.detail
     assert "0 of 2 calls left today" in outcome.detail
 
 

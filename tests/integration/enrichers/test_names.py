@@ -295,7 +295,7 @@ def test_the_snapshot_of_the_day(tmp_path: Path, server: Server) -> None:
         found = enrich(tmp_path, "10.0.0.5", "10.0.0.8", dns_resolver=server.address)
         assert list(labels(found).values()) == ["pc5.corp", ""]
     assert len(server.asked) == 2
-    assert "2 of today's snapshot" in outcome(found, "reverse dns").detail
+    assert "2 from today's snapshot" in outcome(found, "reverse dns").detail
     snapshot = tmp_path / "cache" / "dns" / f"{dt.datetime.now(dt.UTC):%Y%m%d}.json"
     assert json.loads(snapshot.read_text()) == {"10.0.0.5": "pc5.corp", "10.0.0.8": ""}
 
@@ -316,7 +316,7 @@ def test_the_budget_goes_to_the_highest_ranked(tmp_path: Path, server: Server) -
     found = enrich(tmp_path, *addresses, dns_resolver=server.address, dns_budget=2)
     assert sorted(server.asked) == ["8.0.0.10.in-addr.arpa.", "9.0.0.10.in-addr.arpa."]
     assert outcome(found, "reverse dns").status == "partial"
-    assert "1 not found out" in outcome(found, "reverse dns").detail
+    assert "1 not resolved" in outcome(found, "reverse dns").detail
 
 
 def test_a_resolver_that_is_silent(tmp_path: Path, server: Server) -> None:
@@ -338,7 +338,7 @@ def test_broken_zones_do_not_shield_the_others(tmp_path: Path, server: Server) -
     assert list(labels(found).values()) == ["", "pc2.corp", "", "pc4.corp", "", "", "pc9.corp"]
     dns_ = outcome(found, "reverse dns")
     assert dns_.status == "partial"
-    assert "4 not found out, 4 failures (NoNameservers)" in dns_.detail
+    assert "4 not resolved, 4 failures (NoNameservers)" in dns_.detail
 
 
 def test_names_are_safe_to_print(tmp_path: Path, server: Server) -> None:

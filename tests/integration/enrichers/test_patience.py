@@ -63,7 +63,7 @@ def test_who_wants_to_be_left_alone_gets_no_further_question(
     found = ask(virustotal(httpserver, recorder), "address", *PUBLIC, service_threads=1)
     assert len(recorder.requests) == 1
     assert list(outcomes(found).values()) == ["unavailable", *["not asked"] * 3]
-    assert "3 not asked, localhost wants to be left alone for 3600 s" in details(found)[0]
+    assert "3 not asked, localhost accepts no requests for 3600 s" in details(found)[0]
     assert "499 of 500 calls left today" in details(found)[0]
 
 
@@ -155,4 +155,7 @@ def test_what_is_left_when_the_time_is_over_is_not_asked(
     said = list(outcomes(found).values())
     assert said[0] == "answered"
     assert said[-1] == "not asked"
-    assert "its time was over" in details(found)[0] or "time for this service" in details(found)[0]
+    assert (
+        "time limit was reached" in details(found)[0]
+        or "time for this service" in details(found)[0]
+    )

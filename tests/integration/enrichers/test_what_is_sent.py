@@ -96,7 +96,7 @@ def test_what_is_not_public_never_leaves(
     assert set(outcomes(found).values()) == {"not asked"}
     assert set(column(found.tables["reputation"], "indicator", "reputation").values()) == {""}
     assert statuses(found) == {"virustotal": "ok"}
-    assert f"{len(WITHHELD[kind])} not for others" in details(found)[0]
+    assert f"{len(WITHHELD[kind])} not sent, not public" in details(found)[0]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ HEAD = """\
 
 
 def statements() -> Iterator[str]:
-    """Every statement, without its semicolon."""
+    """Return every statement, without its semicolon."""
     settings, pipelines = load_settings(target="impala"), load_pipelines()
     for database in DATABASES:
         yield f"create database if not exists {database}"
@@ -42,17 +42,17 @@ def statements() -> Iterator[str]:
 
 
 def marts() -> dict[str, dict[str, str]]:
-    """Column -> type of every published table, in order."""
+    """Return column -> type of every published table, in order."""
     return {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
-        for folder in ("marts", "triage")
+        for folder in ("marts", "triage", "investigation")
         for file in sorted((PROJECT / "models" / folder).rglob("_*__models.yml"))
         for model in yaml.safe_load(file.read_text("utf-8"))["models"]
     }
 
 
 def text() -> str:
-    """The whole file."""
+    """Return the complete file."""
     filled = (
         textwrap.fill(statement + ";", 100, subsequent_indent="    ", break_on_hyphens=False)
         for statement in statements()

@@ -1,4 +1,4 @@
-"""Statements carried out by an embedded DuckDB, with the catalogue that Impala would show."""
+"""Run statements on an embedded DuckDB, with a catalogue like Impala's."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class _Table:
     comment: str = ""
     comments: dict[str, str] = field(default_factory=dict)
     added: set[str] = field(default_factory=set)
-    """Partitions that were added by a statement, as folders below the table's."""
+    """Partitions added by a statement, as folders below the table's folder."""
 
 
 class Engine:
-    """One catalogue for all sessions; statements take turns."""
+    """One catalogue for all sessions; statements run one at a time."""
 
     def __init__(self) -> None:
         self.statements: list[str] = []
@@ -66,7 +66,7 @@ class Engine:
         self._literals: list[str] = []
 
     def execute(self, statement: str) -> Result:
-        """Carry out one statement.
+        """Run one statement.
 
         Raises:
             ImpalaError: Impala would refuse it, in Impala's words.
@@ -87,12 +87,12 @@ class Engine:
                 raise ImpalaError(f"AnalysisException: {error}") from error
 
     def load(self, table: str, query: str) -> None:
-        """Rows put into a table by others than Impala, in DuckDB's SQL."""
+        """Write rows to a table without Impala, in DuckDB's SQL."""
         with self._lock:
             self._db.execute(f"insert into {table} by name {query}")
 
     def clear(self) -> None:
-        """Forget all tables and statements."""
+        """Drop all tables and statements."""
         with self._lock:
             for schema, _ in self._show_databases().rows:
                 self._db.execute(f"drop schema if exists {schema} cascade")
@@ -101,7 +101,7 @@ class Engine:
             self.statements.clear()
 
     def close(self) -> None:
-        """End for good."""
+        """Close the engine."""
         with self._lock:
             self._db.close()
 
@@ -192,7 +192,7 @@ class Engine:
         if name in self._tables:
             return self._there_is(name, exists)
         partitions = _words(re.sub(r"(?i)\s\w+\s*(?=,|$)", "", keys or ""))
-        # Checked as a query is: an identifier may not be a reserved word.
+        # Check it like a query: an identifier must not be a reserved word.
         both = f"{columns}, {keys}" if keys else columns
         described = dict(part.split()[:2] for part in both.split(","))
         to_duckdb(f"select {', '.join(described)}", ())
@@ -373,7 +373,7 @@ class Engine:
         return Result()
 
     def _partition(self, name: str, spec: str) -> dict[str, str]:
-        """Key -> value, checked against the table's keys."""
+        """Return key -> value, checked against the table's keys."""
         keys, own = self._tables[name].partitioned_by, self._columns(name)
         given: dict[str, str] = {}
         for part in spec.split(","):
@@ -399,7 +399,7 @@ class Engine:
         return Result()
 
     def _refresh_partition(self, table: str, spec: str) -> Result:
-        """A partition that was added shows the files that are in its folder now."""
+        """Refresh an added partition: read the current files in its folder."""
         name = self._known(table)
         given = self._partition(name, spec)
         folder = "/".join(f"{key}={value}" for key, value in given.items())
@@ -417,7 +417,7 @@ class Engine:
         return Result()
 
     def _refresh(self, table: str) -> Result:
-        """An external table shows the files that are in its folder now, column by column."""
+        """Refresh an external table: read the current files in its folder, column by column."""
         name = self._known(table)
         if self._tables[name].kind == "VIEW":
             raise ImpalaError(f"AnalysisException: REFRESH not allowed on a view: {name}")

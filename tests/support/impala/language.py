@@ -1,4 +1,4 @@
-"""Impala's SQL: what of it the project uses, what it refuses, and how DuckDB says it."""
+"""Impala's SQL: the part that the project uses, its restrictions, and its translation to DuckDB."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TYPES = {
 }
 _NUMBERS = ["TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE"]
 
-# Besides functions, these may stand before a parenthesis.
+# Besides functions, these words may precede a parenthesis.
 _BEFORE_PARENTHESIS = {
     *("all", "and", "any", "as", "between", "by", "case", "distinct", "else", "except", "exists"),
     *("from", "having", "in", "intersect", "interval", "join", "like", "not", "on", "or", "over"),
@@ -52,7 +52,7 @@ _ESCAPED |= {"_": "\\_"}
 
 
 class ImpalaError(Exception):
-    """What Impala answers, in its own words."""
+    """An error with Impala's message."""
 
 
 class Impala(Hive):
@@ -62,7 +62,7 @@ class Impala(Hive):
 
 
 def take_literals(statement: str) -> tuple[str, list[str]]:
-    """Put a numbered mark in the place of every text literal, and drop comments.
+    """Replace every text literal by a numbered mark, and drop comments.
 
     Returns:
         The statement, and what the literals spell, by number.
@@ -83,7 +83,7 @@ def take_literals(statement: str) -> tuple[str, list[str]]:
 
 
 def unescape(body: str) -> str:
-    r"""What a literal spells: Impala reads escapes as Hive does, `\uXXXX` and `\ooo` included."""
+    r"""Decode a literal: Impala reads escapes as Hive does, `\uXXXX` and `\ooo` included."""
 
     def spell(match: re.Match[str]) -> str:
         code, octal, character = match.groups()
@@ -95,7 +95,7 @@ def unescape(body: str) -> str:
 
 
 def to_duckdb(query: str, literals: Sequence[str]) -> str:
-    """Check a query and say it in DuckDB's SQL.
+    """Check a query and translate it to DuckDB's SQL.
 
     Raises:
         ImpalaError: Impala would not take it.
@@ -130,7 +130,7 @@ def _check_tokens(tokens: Sequence[Token]) -> None:
 
 
 def _check_call(name: str, tokens: Sequence[Token], place: int) -> None:
-    """`name(` is a known function with a number of arguments that it takes."""
+    """Check that `name(` is a known function with a valid number of arguments."""
     if name in _BEFORE_PARENTHESIS:
         return
     arities = WORDS["functions"].get(name)

@@ -64,7 +64,7 @@ class _Operation:
 
 
 class _Service(ImpalaHiveServer2Service.Iface):
-    """The calls that impyla and dbt-impala make; any other ends in an unknown method."""
+    """The calls of impyla and dbt-impala; any other call is an unknown method."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -164,7 +164,7 @@ def _identifier() -> t.THandleIdentifier:
 
 
 def _column(kind: str, values: Sequence[Any]) -> t.TColumn:
-    """One column of a result: its values, and a bit for each that says whether it is NULL."""
+    """One column of a result: its values, and a NULL bit for each."""
     _, name, make = _COLUMNS[kind]
     bits = bytearray((len(values) + 7) // 8)
     for place, value in enumerate(values):
@@ -178,7 +178,7 @@ def _column(kind: str, values: Sequence[Any]) -> t.TColumn:
 
 
 class StandIn:
-    """A server on a loopback port, for as long as the `with` block runs.
+    """A server on a loopback port while the `with` block runs.
 
     Args:
         users: Names and passwords; who connects must log in by SASL PLAIN (or HTTP Basic), as with
@@ -204,12 +204,12 @@ class StandIn:
 
     @property
     def statements(self) -> list[str]:
-        """Every statement that was sent, in order; tests may clear it."""
+        """Return every statement received, in order; tests can clear it."""
         return self.engine.statements
 
     @property
     def options(self) -> list[Mapping[str, str]]:
-        """The query options of every session, in order."""
+        """Return the query options of every session, in order."""
         return self._service.options
 
     def __enter__(self) -> StandIn:
@@ -300,7 +300,7 @@ class StandIn:
 
 
 def _log_in(client: Any, users: Mapping[str, str]) -> None:
-    """SASL as Thrift frames it: a status byte and a length before each message."""
+    """SASL in Thrift's frames: a status byte and a length before each message."""
     start, complete, bad = 1, 5, 3
 
     def read() -> tuple[int, bytes]:

@@ -1,4 +1,4 @@
-"""The telemetry tables as Spot's ingest makes them on a cluster, filled from Parquet folders."""
+"""The telemetry tables of Spot's ingest on a cluster, filled from Parquet folders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEYS = {
 
 
 def create_telemetry(engine: Engine, settings: Settings, root: Path | None = None) -> None:
-    """The three tables, without rows; in folders below `root` if it is given."""
+    """Create the three tables without rows, in folders below `root` if it is given."""
     for name, pipeline in load_pipelines().items():
         table = settings.telemetry_table(name)
         columns = ", ".join(f"`{c}` {kind}" for c, kind in pipeline.telemetry.columns.items())
@@ -31,7 +31,7 @@ def create_telemetry(engine: Engine, settings: Settings, root: Path | None = Non
 
 
 def load_telemetry(engine: Engine, settings: Settings, root: Path) -> None:
-    """All days below `root`, laid out as `<pipeline>/y=/m=/d=/h=/*.parquet`."""
+    """Load all days below `root`, in `<pipeline>/y=/m=/d=/h=/*.parquet`."""
     create_telemetry(engine, settings)
     for name in load_pipelines():
         table, folder = settings.telemetry_table(name), (root / name).resolve()

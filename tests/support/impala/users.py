@@ -1,4 +1,4 @@
-"""Who may log in to the stand-in."""
+"""Users of the stand-in."""
 
 SECRET = "s3cret'\\ pass"
 USERS = {"oa": SECRET}

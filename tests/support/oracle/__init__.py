@@ -18,7 +18,7 @@ from tests.support.project import PROJECT
 from tests.support.published_columns import released
 
 COLUMNS = released(PROJECT)
-"""The columns that the rules are about, by table: those of the last release."""
+"""The columns that the rules cover, by table: those of the last release."""
 
 Row = dict[str, Any]
 Tables = Mapping[str, list[Row]]
@@ -32,7 +32,7 @@ MARTS: Mapping[str, Callable[[Landed, list[Row], Context, dt.date], Tables]] = {
 
 @dataclass(frozen=True)
 class Day:
-    """All that a run of a date reads."""
+    """The input of a run of a date."""
 
     pipeline: str
     date: dt.date

@@ -1,4 +1,4 @@
-"""Names of codes, as IANA lists them (the project's own lists are looked at in another test)."""
+"""Names of codes, as listed by IANA (another test checks the project's own lists)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RCODES = _names("dns_rcodes.csv")
 
 
 def name(names: dict[int, str], code: str | int | None) -> str:
-    """The name; `Unknown (x)` if the code is not listed, empty if there is none."""
+    """Return the name; `Unknown (x)` if the code is not listed, empty without a code."""
     if code is None:
         return ""
     if code == "unknown":

@@ -1,4 +1,4 @@
-"""What the context files say of an address, a name, a URI."""
+"""Lookups of addresses, names and URIs in the context files."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def address(text: str) -> Address | None:
 
 
 def is_between(start: Address, ip: Address, end: Address) -> bool:
-    """Both ends included, and only among addresses of one kind."""
+    """Check a range with both ends, only among addresses of one family."""
     return start.version == ip.version and int(start) <= int(ip) <= int(end)
 
 
 def registered_domain(name: str) -> str:
-    """By the public suffix list; a label may hold any character, but no domain is an empty one."""
+    """Split by the public suffix list; a label can have any character, but must not be empty."""
     labels = name.removesuffix(".").split(".")
     # What a label is made of does not matter to the list: the extractor sees harmless ones.
     plain = [label if re.fullmatch(r"[\w-]+", label) else "x" for label in labels]
@@ -71,7 +71,7 @@ class Context:
     def _read(
         self, files: Mapping[str, bytes], name: str, entry: Callable[[list[str]], T]
     ) -> list[T]:
-        """The entries of a file; blank lines and a header are passed over, broken ones counted."""
+        """Return the entries of a file; skip blank lines and a header, count invalid lines."""
         entries: list[T] = []
         lines = _lines(files.get(name, b""))
         skipped = 0
@@ -85,7 +85,7 @@ class Context:
         return entries
 
     def place(self, text: str) -> list[str]:
-        """Region, city, owner, domain, country, latitude and longitude."""
+        """Return region, city, owner, domain, country, latitude and longitude."""
         ip = address(text)
         for start, end, place in self._places:
             if ip and is_between(start, ip, end):
@@ -93,17 +93,17 @@ class Context:
         return [""] * 7
 
     def geoloc(self, text: str) -> str:
-        """`Region;City Owner`, missing parts left out; `;` only as the separator."""
+        """Return `Region;City Owner` without missing parts; `;` only as the separator."""
         region, city, owner = (part.replace(";", "").strip() for part in self.place(text)[:3])
         place = f"{region};{city}" if region and city else region or city
         return " ".join(part for part in (place, owner) if part)
 
     def ip_domain(self, text: str) -> str:
-        """The domain an address belongs to."""
+        """Return the domain of an address."""
         return self.place(text)[3]
 
     def position(self, text: str) -> dict[str, Any]:
-        """Country and coordinates; who owns an address's network is in no such file."""
+        """Return country and coordinates; the file has no network owners."""
         country, *degrees = self.place(text)[4:]
         try:
             north, east = map(float, degrees)
@@ -119,12 +119,12 @@ class Context:
         }
 
     def is_internal(self, text: str) -> int:
-        """1 in a range of ipranges.csv."""
+        """Return 1 in a range of ipranges.csv."""
         ip = address(text)
         return int(any(ip and is_between(start, ip, end) for start, end in self._internal))
 
     def label(self, text: str) -> str:
-        """The exact address, then the narrowest network or range; of equal keys the last."""
+        """Match the exact address, then the narrowest network or range; of equal keys the last."""
         ip = address(text)
         found = [entry for entry in self._labels if ip and is_between(entry[0], ip, entry[1])]
         best = ""
@@ -136,7 +136,7 @@ class Context:
         return best
 
     def reputation(self, kind: str, text: str) -> str:
-        """`service:LABEL:severity` of every feed that lists it, in the order of their names."""
+        """Return `service:LABEL:severity` of every feed that has it, ordered by feed name."""
         said = []
         for service, entries in self._feeds.items():
             verdict = _match(entries, kind, text)
@@ -147,7 +147,7 @@ class Context:
 
 
 def _lines(data: bytes) -> Iterator[list[str]]:
-    """Each line is a CSV record of its own, blanks around fields do not count."""
+    """Parse each line as a separate CSV record, without blanks around fields."""
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace")
     for line in text.split("\n"):
         if line.strip():
@@ -208,7 +208,7 @@ def _listed(columns: list[str]) -> tuple[str, str, int]:
 
 
 def _match(entries: list[tuple[str, str, int]], kind: str, text: str) -> tuple[str, int] | None:
-    """The most specific entry; of equal ones the last."""
+    """Return the most specific entry; of equal ones the last."""
     if kind == "address":
         return _match_address(entries, text)
     if kind == "name":

@@ -68,7 +68,7 @@ def _score(row: Row, context: Context) -> Row:
 
 
 def _edge(suspicious: list[Row], raw: list[Row], context: Context) -> list[Row]:
-    """Answers for a suspicious name in its hour, counted from 1970."""
+    """Return answers for a suspicious name in its hour, counted from 1970."""
     wanted = {(_same(row["dns_qry_name"]), row["unix_tstamp"] // HOUR) for row in suspicious}
     groups = defaultdict(list)
     for answer in raw:
@@ -84,7 +84,7 @@ def _edge(suspicious: list[Row], raw: list[Row], context: Context) -> list[Row]:
 
 
 def _same(name: str | None) -> str | None:
-    """Names compare without case and without a final dot; the root is the dot itself."""
+    """Normalise a name: no case, no final dot; the root remains a dot."""
     if name is None or name == ".":
         return name
     return name.lower().removesuffix(".")
@@ -116,7 +116,7 @@ def _event(answer: Row, context: Context) -> Row:
 
 
 def _dendro(suspicious: list[Row], raw: list[Row]) -> list[Row]:
-    """The distinct ones among the first answers of each suspicious client."""
+    """Return the distinct rows among the first answers of each suspicious client."""
     found = set()
     for client in {row["ip_dst"] for row in suspicious}:
         answers = [answer for answer in raw if answer["ip_dst"] == client]

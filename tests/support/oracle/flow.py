@@ -44,7 +44,7 @@ def _score(row: Row, context: Context) -> Row:
 
 
 def _edge(suspicious: list[Row], raw: list[Row], date: dt.date) -> list[Row]:
-    """Raw flows of the same two addresses in the hour and minute of a connection of that date."""
+    """Return raw flows of the two addresses of a connection, in its date, hour and minute."""
     wanted = {
         (frozenset((one["sip"], one["dip"])), one["trhour"], one["trminute"])
         for one in suspicious
@@ -77,7 +77,7 @@ def _event(flow: Row) -> Row:
 
 
 def _chords(suspicious: list[Row], raw: list[Row]) -> list[Row]:
-    """What an address with two or more suspicious peers exchanged with each of them that day."""
+    """Return the traffic of addresses with two or more suspicious peers with each peer that day."""
     flows_of = defaultdict(list)
     for flow in raw:
         flows_of[flow["sip"], flow["dip"]].append(flow)
@@ -102,7 +102,7 @@ def _chords(suspicious: list[Row], raw: list[Row]) -> list[Row]:
 
 
 def _addresses(suspicious: list[Row], context: Context) -> list[Row]:
-    """What is known of every address, once."""
+    """Return the known data of every address, once."""
     found = []
     for ip in {row[side] for row in suspicious for side in ("sip", "dip")}:
         said = context.reputation("address", ip)

@@ -1,4 +1,4 @@
-"""Which events are shown where there are too many."""
+"""The choice of shown events if there are too many."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ AT_MOST = 250
 
 
 def as_text(row: dict[str, Any], columns: list[str]) -> list[tuple[bool, str]]:
-    """All columns as text, in the order of the telemetry, NULL last."""
+    """Return all columns as text, in the order of the telemetry, NULL last."""
     return [(row[name] is None, "" if row[name] is None else str(row[name])) for name in columns]

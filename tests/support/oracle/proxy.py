@@ -55,7 +55,7 @@ def marts(landed: Landed, raw: list[Row], context: Context, date: dt.date) -> di
 
 
 def time_of_day(text: str | None) -> tuple[int, int, float] | None:
-    """Hour, minute and second of `H:M`, `H:M:S` or `H:M:S.f`, padded or not."""
+    """Parse `H:M`, `H:M:S` or `H:M:S.f`, padded or not."""
     found = re.fullmatch(r"([0-9]{1,2}):([0-9]{1,2})(:[0-9]{1,2}(\.[0-9]+)?)?", text or "")
     if not found:
         return None
@@ -96,7 +96,7 @@ def _score(row: Row, context: Context) -> Row:
 
 
 def _edge(suspicious: list[Row], raw: list[Row], date: dt.date) -> list[Row]:
-    """Requests for the URI of a suspicious one of that date, by its client, in its hour."""
+    """Return requests for a suspicious request's URI of that date, by its client, in its hour."""
     wanted = {
         (row["fulluri"], row["clientip"], time[0])
         for row in suspicious
@@ -104,7 +104,7 @@ def _edge(suspicious: list[Row], raw: list[Row], date: dt.date) -> list[Row]:
     }
     groups = defaultdict(list)
     for request in raw:
-        # A raw request is of the date by its partition, whatever p_date it bears.
+        # The partition determines the date of a raw request, not its p_date.
         key = (request["fulluri"], request["clientip"], request["h"])
         if key in wanted:
             groups[key].append(request)

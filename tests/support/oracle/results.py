@@ -1,4 +1,4 @@
-"""What is taken from a results file."""
+"""The expected rows of a results file."""
 
 from __future__ import annotations
 
@@ -73,18 +73,18 @@ BITS = {"int": 31, "bigint": 63}
 
 @dataclass
 class Landed:
-    """Rows taken, and what was found wrong on the way."""
+    """The accepted rows, and the problems found."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     rejects: list[tuple[int, str]] = field(default_factory=list)
-    """Number of the line, from 1, and the line."""
+    """Line number, from 1, and the line."""
     bad_values: Counter[str] = field(default_factory=Counter)
     invalid_utf8: int = 0
     sha256: str = ""
 
 
 def number(text: str, kind: str) -> int | float | None:
-    """A number as Java prints it; None if the text is none, or one that the type cannot hold."""
+    """Parse a number as Java prints it; None if invalid or out of the type's range."""
     text = text.strip(" \t\r\n\f\v")
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         return None
@@ -100,7 +100,7 @@ def number(text: str, kind: str) -> int | float | None:
 
 
 def take(pipeline: str, data: bytes, limit: int) -> Landed:
-    """Take the first `limit` good lines, and read no further."""
+    """Return the first `limit` good lines, and stop reading."""
     fields = FIELDS[pipeline]
     landed = Landed()
     read = len(BOM) if limit and data.startswith(BOM) else 0

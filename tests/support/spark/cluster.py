@@ -1,4 +1,4 @@
-"""A standalone cluster as its processes: real, small, and gone when the test's process is."""
+"""A small standalone cluster in real processes, which end with the test's process."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ PLACE = {
     "spark.driver.bindAddress": HOST,
 }
 SMALL = {
-    # Days of some hundred rows: less planning, compiling and copying than would pay with more.
+    # For days of some hundred rows: less planning, compiling and copying.
     "spark.sql.shuffle.partitions": "1",
     "spark.default.parallelism": "1",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
 }
-# Without room for its code the server would compile it over and over.
+# With a small code cache the server would compile its code repeatedly.
 SMALL_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -Xshare:auto"
 _LOG = """\
 rootLogger.level = warn
@@ -56,6 +56,7 @@ class Cluster:
         hive: Properties of its HiveServer2, as `hive.server2.authentication`.
         small: Set up for days of some hundred rows, or as Spark is by itself.
         local: No master and no workers: the thrift server works in its own process.
+        lasting: The metastore outlives the thrift server, which can be started again.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Cluster:
         *,
         small: bool = True,
         local: bool = False,
+        lasting: bool = False,
     ) -> None:
         self.folder = folder
         self.port = _free_port()
@@ -77,10 +79,11 @@ class Cluster:
         self._java = SMALL_JAVA if small else "-XX:+UseSerialGC"
         self._hive = dict(hive or {})
         self._master_port = _free_port()
+        self._metastore = f"databaseName={folder / 'metastore'}" if lasting else "memory:metastore"
 
     @property
     def warehouse(self) -> Path:
-        """Where the tables are that say nothing else."""
+        """Return the default folder of tables."""
         return self.folder / "warehouse"
 
     def __enter__(self) -> Cluster:
@@ -94,10 +97,7 @@ class Cluster:
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "log4j2.properties").write_text(_LOG, "utf-8")
-        java = f"{self._java} -Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        master = "local[2]"
         if self._count:
-            master = f"spark://{HOST}:{self._master_port}"
             self._run(
                 "master",
                 "spark-class",
@@ -107,12 +107,17 @@ class Cluster:
             self._await("master", lambda: _listens(self._master_port))
             for _ in range(self._count):
                 self.add_worker()
+        self.start_server()
+
+    def start_server(self) -> None:
+        """Start the Thrift server on its fixed port."""
+        java = f"{self._java} -Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
         properties = {
-            "spark.master": master,
+            "spark.master": (f"spark://{HOST}:{self._master_port}" if self._count else "local[2]"),
             "spark.sql.warehouse.dir": str(self.warehouse),
             "spark.local.dir": str(self.folder / "scratch"),
             "spark.hadoop.javax.jdo.option.ConnectionURL": (
-                "jdbc:derby:memory:metastore;create=true"
+                f"jdbc:derby:{self._metastore};create=true"
             ),
             "spark.driver.extraJavaOptions": (f"{java} -Dderby.system.home={self.folder}"),
             "spark.executor.extraJavaOptions": java,
@@ -124,7 +129,7 @@ class Cluster:
             "hive.server2.thrift.bind.host": HOST,
             **self._hive,
         }
-        self._run(
+        self._server = self._run(
             "thriftserver",
             "spark-submit",
             "--class",
@@ -134,6 +139,11 @@ class Cluster:
             *(part for name, value in hive.items() for part in ("--hiveconf", f"{name}={value}")),
         )
         self._await("thriftserver", lambda: _listens(self.port))
+
+    def kill_server(self) -> None:
+        """Kill the thrift server."""
+        os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait()
 
     def add_worker(self) -> None:
         """Start one more worker."""
@@ -150,19 +160,32 @@ class Cluster:
         )
 
     def kill_worker(self) -> None:
-        """Kill the first worker that lives, and its executor with it."""
+        """Kill the first living worker with its executor."""
         worker = next(worker for worker in self.workers if worker.poll() is None)
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
 
+    def peaks(self) -> list[int]:
+        """Return the peak resident memory of each executor since the last call, in bytes."""
+        found = []
+        for worker in self.workers:
+            children = Path(f"/proc/{worker.pid}/task").glob("*/children")
+            for child in " ".join(file.read_text() for file in children).split():
+                peak = Path(f"/proc/{child}/status").read_text().partition("VmHWM:")[2]
+                if peak:  # Not one that has ended.
+                    found.append(int(peak.split()[0]) * 1024)
+                    # Resets the peak: proc(5).
+                    Path(f"/proc/{child}/clear_refs").write_text("5")
+        return found
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows of a query, in UTC."""
+        """Return the rows of a query, in UTC."""
         with self._cursor() as cursor:
             cursor.execute(query)
             return list(cursor.fetchall())
 
     def run(self, *statements: str) -> None:
-        """Carry out statements."""
+        """Run statements."""
         with self._cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
@@ -177,7 +200,7 @@ class Cluster:
             yield cursor
 
     def log(self, name: str = "thriftserver") -> str:
-        """What a process has written."""
+        """Return the output of a process."""
         return (self.folder / f"{name}.log").read_text("utf-8", "replace")
 
     def __exit__(self, *_: object) -> None:
@@ -195,7 +218,7 @@ class Cluster:
             **os.environ,
             "SPARK_HOME": str(home),
             "SPARK_LOCAL_IP": HOST,
-            # It would be the thrift server's too.
+            # Otherwise the Thrift server would inherit it.
             "SPARK_DAEMON_MEMORY": "256m" if program == "spark-class" else "1g",
             "SPARK_DAEMON_JAVA_OPTS": SMALL_JAVA,
             "SPARK_NO_DAEMONIZE": "1",
@@ -224,7 +247,7 @@ class Cluster:
 
 
 def _die_with_parent() -> None:
-    """Killed with pytest, even by -9: a worker's executors follow it by themselves."""
+    """Make the process end with pytest, even by -9; a worker's executors end with it."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

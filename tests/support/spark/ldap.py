@@ -1,4 +1,4 @@
-"""As much of an LDAP server as a log-in takes: it answers simple binds (RFC 4511, 4.2)."""
+"""A minimal LDAP server for logins: it answers simple binds (RFC 4511, 4.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BIND, _ANSWER, _INVALID_CREDENTIALS = 0x60, 0x61, 49
 
 @contextmanager
 def ldap(users: Mapping[str, str]) -> Iterator[str]:
-    """Its URL, for as long as the block runs; users are names as they are sent."""
+    """Run the server and yield its URL; users are names as they are sent."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -37,7 +37,7 @@ def ldap(users: Mapping[str, str]) -> Iterator[str]:
 
 
 def _received(client: socket.socket) -> tuple[bytes, int, bytes] | None:
-    """The number, the kind and the body of the next message; None if there is none."""
+    """Return the number, kind and body of the next message, or None."""
     data = b""
     while part := client.recv(4096):
         data += part
@@ -52,7 +52,7 @@ def _received(client: socket.socket) -> tuple[bytes, int, bytes] | None:
 
 
 def _element(data: bytes) -> tuple[int, bytes, bytes]:
-    """The tag and the value of the first element (BER), and what follows it.
+    """Return the tag and value of the first element (BER), and the rest.
 
     Raises:
         IndexError: It is not there as a whole.

@@ -23,7 +23,7 @@ def of_the_store(settings: Settings) -> tuple[State, str]:
 def test_nothing_yet(settings: Settings) -> None:
     assert found(settings) == {
         f"labels in {settings.analyst_db}: no actions": State.OK,
-        "feedback to the scorer: none, SPOT_OA_FEEDBACK_URI is not set": State.OK,
+        "feedback to the scorer: off, SPOT_OA_FEEDBACK_URI is not set": State.OK,
     }
     assert not settings.analyst_db.exists()
 
@@ -42,14 +42,14 @@ def test_actions_rules_and_feedback(settings: Settings) -> None:
     assert lines.pop(f"rules of flow in {settings.rules_dir}: 1, 1 on") is State.OK
     (broken,) = [line for line in lines if line.startswith("rule file")]
     assert lines.pop(broken) is State.UNUSABLE
-    assert "'dport' is no column" in broken
-    ends = "spot-ml 1.0 ends its job at the first Low row"
+    assert "rules cannot use the column 'dport'" in broken
+    ends = "spot-ml 1.0 fails at the first Low row"
     assert lines == {
         "feedback to the scorer of proxy, dns: below hdfs://ml/user/spot": State.OK,
-        f"feedback of flow: not delivered, for {ends} (docs/labels.md)": State.OK,
+        f"feedback of flow: not delivered, because {ends} (docs/labels.md)": State.OK,
     }
     named = given.model_copy(update={"feedback_pipelines": ("flow",)})
-    assert f"feedback of flow: {ends}; its reader has to be a mended one" in found(named)
+    assert f"feedback of flow: {ends}; a fixed reader is needed" in found(named)
 
 
 def test_a_store_that_keeps_no_promises(

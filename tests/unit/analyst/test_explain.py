@@ -33,7 +33,7 @@ def test_all_that_is_known_of_a_connection(settings: Settings) -> None:
     opened = day(settings)
     opened.label_ranks([0], "high", note="exfiltration")
     before = opened.actions()
-    said = opened.explain(0).said
+    said = opened.explain(0).topics
     assert said["score"] == ["1e-09; before 2 of the day's 3 rows (66.7 %)"]
     assert said["reputation"] == [f"{Y}: blocklist: MALICIOUS, severity 3"]
     assert said["severity"][0].startswith("High, by ann at ")
@@ -54,13 +54,24 @@ def test_all_that_is_known_of_a_connection(settings: Settings) -> None:
     assert [int(each.severity) for each in opened.rows()] == [1, 0, 0]
 
 
+def test_days_that_only_rules_label_are_known_too(settings: Settings) -> None:
+    publish(settings, "flow", [{"srcip": X}], date=BEFORE)
+    publish(settings, "flow", [{"srcip": X}])
+    rule = "{id: r, when: [{field: srcip, op: eq, value: %s}], severity: low, enabled: true}"
+    settings.rules_dir.mkdir(parents=True)
+    (settings.rules_dir / "flow.yml").write_text(f"- {rule % X}\n")
+    labelled, *_ = day(settings).explain(0).topics["labelled"]
+    assert labelled.startswith(f"{X}: Low")
+    assert labelled.endswith(f"(flow {BEFORE})")
+
+
 def test_names_compare_without_case_and_addresses_over_pipelines(settings: Settings) -> None:
     publish(settings, "dns", [{"ip_dst": X, "dns_qry_name": "C2.Example.net."}], date=BEFORE)
     publish(settings, "flow", [{"srcip": X}], date=BEFORE)
     day(settings, "dns", date=BEFORE).label("query", {"dns_qry_name": "c2.example.net"}, "high")
     day(settings, "flow", date=BEFORE).label("ip", {"ip": X}, "medium")
     publish(settings, "dns", [{"ip_dst": X, "dns_qry_name": "c2.example.NET"}])
-    said = day(settings, "dns").explain(0).said
+    said = day(settings, "dns").explain(0).topics
     assert said["seen"] == [
         f"{X}: first on {BEFORE}, on 1 of 1 published day before",
         f"c2.example.NET: first on {BEFORE}, on 1 of 1 published day before",
@@ -74,22 +85,22 @@ def test_the_scorer_s_reasons_are_those_of_the_row(settings: Settings) -> None:
     publish(settings, "flow", [{"sport": 1}, {"sport": 2}])
     folder = published_folder(settings.data_dir, Slice("flow", DATE))
     keys = [each.key for each in day(settings).rows()]
-    assert "reasons" not in day(settings).explain(0).said
+    assert "reasons" not in day(settings).explain(0).topics
     reasons = pa.table({"row_key": keys, "reason": ["every 12 s, 53 times; long", "\x1b[31mred"]})
     pq.write_table(reasons, folder / "flow_reasons.parquet")
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "tables": {"flow_reasons": {}}}))
-    assert day(settings).explain(0).said["reasons"] == ["every 12 s, 53 times", "long"]
-    assert day(settings).explain(1).said["reasons"] == ["\\x1b[31mred"]
+    assert day(settings).explain(0).topics["reasons"] == ["every 12 s, 53 times", "long"]
+    assert day(settings).explain(1).topics["reasons"] == ["\\x1b[31mred"]
 
 
 def test_a_first_day_and_a_row_of_which_nothing_is_known(settings: Settings) -> None:
     publish(settings, "proxy", [{"fulluri": "www.example.com/a", "clientip": X}])
     told = day(settings, "proxy").explain(0)
-    assert told.said["seen"] == ["no day of the 90 before is published"]
-    assert told.said["severity"] == ["not scored"]
-    assert told.said["reputation"] == ["no source knows its ends"]
-    assert "labelled" not in told.said
+    assert told.topics["seen"] == ["none of the 90 days before is published"]
+    assert told.topics["severity"] == ["not scored"]
+    assert told.topics["reputation"] == ["no reputation service lists its addresses or names"]
+    assert "labelled" not in told.topics
     assert str(told).splitlines()[0] == f"proxy {DATE}, rank 0"
 
 

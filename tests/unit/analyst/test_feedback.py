@@ -10,10 +10,12 @@ from typing import Any
 import fsspec
 import pytest
 
+from analyst.delivery import deliver_feedback
 from analyst.feedback import COLUMNS, deliver, write_rows
 from spot_oa.errors import ConfigError
+from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings
-from tests.support.labelled import day, publish
+from tests.support.labelled import DATE, day, publish
 from tests.support.spot_ml import SEVERITY, read
 
 HEADERS = {
@@ -137,8 +139,21 @@ def test_equal_rows_are_as_many_as_they_are(settings: Settings) -> None:
     assert write_rows("flow", opened.judged(), 1).cut == 1
 
 
+def test_a_day_that_only_rules_label_is_delivered(settings: Settings, tmp_path: Path) -> None:
+    publish(settings, "dns", [{}, {"dns_qry_name": "x.org"}])
+    when = "[{field: dns_qry_name, op: eq, value: x.org}]"
+    settings.rules_dir.mkdir(parents=True)
+    delivering = settings.model_copy(update={"feedback_uri": str(tmp_path / "ml")})
+    for enabled, rows in (("false", 0), ("true", 1)):
+        (settings.rules_dir / "dns.yml").write_text(
+            f"- {{id: r, when: {when}, severity: low, enabled: {enabled}}}\n"
+        )
+        delivered = deliver_feedback(delivering, get_pipeline("dns"), DATE)
+        assert [len(feedback.lines) for _, feedback in delivered] == [rows] * 2
+
+
 def test_a_pipeline_without_a_known_reader_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no reader of one is known"):
+    with pytest.raises(ConfigError, match="its scorer does not read one"):
         write_rows("mail", [])
 
 

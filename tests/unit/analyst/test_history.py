@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from analyst import state
-from analyst.actions import Action, Kind, Via
+from analyst.actions import Action, Kind, Via, to_json
 from analyst.store import SqliteStore
 from spot_oa.errors import UsageError
 from spot_oa.settings import Settings
@@ -53,12 +53,12 @@ def test_undo_again_takes_back_the_one_before(flow: Settings) -> None:
 def test_anothers_action_needs_its_id(flow: Settings) -> None:
     day(flow, author="bob").label("ip", {"ip": X}, 1)
     opened = day(flow, author="ann")
-    with pytest.raises(UsageError, match="to undo another's, name it"):
+    with pytest.raises(UsageError, match="give an action id to undo another author's"):
         opened.undo()
     (action,) = opened.actions()
     opened.undo(action.short_id)
     assert severities(opened) == [0] * 41
-    with pytest.raises(UsageError, match="does not hold any more"):
+    with pytest.raises(UsageError, match="is no longer in effect"):
         opened.undo(action.short_id)
 
 
@@ -66,11 +66,11 @@ def test_unknown_and_foreign_actions_are_not_undone(flow: Settings) -> None:
     other = DATE + dt.timedelta(days=1)
     publish(flow, "flow", [{}], date=other)
     for asked in ("nosuch", "", "\x1b"):
-        with pytest.raises(UsageError, match="is no action"):
+        with pytest.raises(UsageError, match="does not match any action"):
             day(flow).undo(asked)
     reply = day(flow, date=other).label_ranks([0], 1)
     assert reply.action is not None
-    with pytest.raises(UsageError, match="is of flow 2016-07-09, not of flow 2016-07-08"):
+    with pytest.raises(UsageError, match="belongs to flow 2016-07-09, not flow 2016-07-08"):
         day(flow).undo(reply.action.short_id)
     assert day(flow).actions() == []
 
@@ -117,14 +117,14 @@ def test_restoring_is_a_reset_or_an_undo_of_what_came_after(flow: Settings) -> N
     assert severities(opened) == scored
     opened.restore(before=second.short_id)
     assert severities(opened) == before
-    with pytest.raises(UsageError, match="confirm it with"):
+    with pytest.raises(UsageError, match="confirm with"):
         opened.restore()
     assert severities(opened) == before
     opened.restore(confirm="20160708")
     assert severities(opened) == [0] * 41
     other = DATE + dt.timedelta(days=1)
     publish(flow, "flow", [{}], date=other)
-    with pytest.raises(UsageError, match="is of flow 2016-07-08, not of flow 2016-07-09"):
+    with pytest.raises(UsageError, match="belongs to flow 2016-07-08, not flow 2016-07-09"):
         day(flow, date=other).restore(before=second.short_id)
 
 
@@ -136,7 +136,8 @@ def test_reset_leaves_other_days_and_stories_alone(flow: Settings) -> None:
     day(flow, "proxy").label_ranks([0], 1)
     opened = day(flow)
     opened.label("ip", {"ip": X}, 1)
-    story = Action("ann", "cli", "flow", "2016-07-08", Kind.STORY, payload='{"title":"t"}')
+    told = to_json({"anchor_kind": "ip", "anchor": X, "title": "t", "text": "x"})
+    story = Action("ann", "cli", "flow", "2016-07-08", Kind.STORY, payload=told)
     SqliteStore(flow.analyst_db).append("flow", "2016-07-08", lambda _: story)
     opened.reset("20160708")
     assert severities(day(flow, date=other)) == [1]

@@ -50,7 +50,7 @@ def test_nothing_selected_scores_nothing(flow: Settings, selector: dict[str, str
 @pytest.mark.parametrize("severity", ["", None, 4, 0, "4", "critical", "0"])
 def test_a_severity_is_one_of_three(flow: Settings, severity: object) -> None:
     opened = day(flow)
-    with pytest.raises(UsageError, match=r"severity .* is unknown: take high"):
+    with pytest.raises(UsageError, match=r"severity .* is unknown: use high"):
         opened.label("ip", {"ip": X}, severity)
     assert opened.actions() == []
 
@@ -107,7 +107,7 @@ def test_port_0_is_a_port_and_null_is_asked_for_by_name(flow: Settings) -> None:
     assert severities(opened)[4:6] == [2, 0]
     assert 0 not in opened.values("sport").values
     for port in ("65536", "-1", "x", "1.5"):
-        with pytest.raises(UsageError, match="is no port"):
+        with pytest.raises(UsageError, match="is not a port"):
             opened.label("fields", {"sport": port}, 3)
 
 
@@ -123,7 +123,7 @@ def test_lists_hold_values_of_open_rows_by_rank(settings: Settings) -> None:
     assert opened.values("srcip").values[0] == "10.0.0.1"
     assert opened.values("srcip").total == 599
     for limit in (0, -1):
-        with pytest.raises(UsageError, match="take 1 or more"):
+        with pytest.raises(UsageError, match="use 1 or more"):
             opened.values("srcip", limit)
 
 
@@ -141,7 +141,7 @@ def test_the_latest_wins_and_both_are_kept(flow: Settings) -> None:
     day(flow, author="ann").label("ip", {"ip": X}, 3, note="backup")
     reply = day(flow, author="bob").label("ip", {"ip": X}, 1)
     assert reply.scored == {3: 4}
-    assert "4 rows, 4 changed, 4 scored already (4 Low)" in str(reply)
+    assert "4 rows, 4 changed, 4 already scored (4 Low)" in str(reply)
     opened = day(flow)
     assert severities(opened) == [1, 1, 1, 1, 0, 0, 0]
     told = [(each.author, each.severity, each.note) for each in opened.actions()]
@@ -180,7 +180,7 @@ def test_ranks_are_exactly_these_rows(flow: Settings) -> None:
 def test_ranks_of_another_run_are_refused(flow: Settings) -> None:
     opened = day(flow)
     publish(flow, "flow", [{"srcip": Y}, {"srcip": X}], run_id="run2")
-    with pytest.raises(UsageError, match="published anew"):
+    with pytest.raises(UsageError, match="published again"):
         opened.label_ranks([0], 2)
     assert opened.label_ranks([0], 2).matched == 1
     assert severities(opened) == [2, 0]
@@ -192,7 +192,7 @@ def test_a_day_published_anew_is_read_anew(flow: Settings) -> None:
     reply = opened.label("ip", {"ip": X}, 2)
     assert (reply.matched, reply.notes) == (
         1,
-        ("flow 2016-07-08 was published anew meanwhile, these are its rows now",),
+        ("flow 2016-07-08 was published again meanwhile; these are the new rows",),
     )
 
 
@@ -301,12 +301,37 @@ def test_what_others_did_meanwhile_is_named(flow: Settings) -> None:
     assert ann.label("ip", {"ip": X}, 2).notes == ()
 
 
+def test_an_undo_or_a_reset_of_others_is_named(flow: Settings) -> None:
+    ann, bob = day(flow, author="ann"), day(flow, author="bob")
+    first = ann.label("fields", {"srcip": X, "dport": 443}, 1).action
+    assert first is not None
+    bob.undo(first.action_id)
+    (note,) = ann.label("ip", {"ip": X}, 3, dry_run=True).notes
+    assert note.startswith("2 of 4 rows: bob's undo changed them at ")
+    assert note.endswith(", now Low")
+    # Undone twice: the rows are as they were shown.
+    bob.undo(bob.actions()[-1].action_id)
+    assert ann.label("ip", {"ip": X}, 3).notes == ()
+    bob.reset("20160708")
+    (note,) = ann.label("ip", {"ip": X}, 2, dry_run=True).notes
+    assert note.startswith("4 of 4 rows: bob's reset changed them at ")
+    assert ann.label("ip", {"ip": "10.1.2.3"}, 2, dry_run=True).notes == ()
+    # What is newer than the reset is named for what it is.
+    bob.label("fields", {"srcip": X, "dport": 80}, 1)
+    reset, scored = ann.label("ip", {"ip": X}, 2).notes
+    assert reset.startswith("3 of 4 rows: bob's reset changed them at ")
+    assert scored.startswith("1 of 4 rows: bob scored them High at ")
+    # The same person's undo elsewhere is no news.
+    day(flow, author="ann").undo()
+    assert ann.label("ip", {"ip": X}, 2).notes == ()
+
+
 def test_limits_are_refused_and_not_cut(flow: Settings) -> None:
     with pytest.raises(UsageError, match="note has 2001 characters, 2000 are allowed"):
         day(flow).label("ip", {"ip": X}, 1, note="n" * 2001)
     with pytest.raises(UsageError, match="author has 65 characters, 64 are allowed"):
         day(flow, author="a" * 65).label("ip", {"ip": X}, 1)
-    with pytest.raises(UsageError, match="nobody is named"):
+    with pytest.raises(UsageError, match="the author is blank"):
         day(flow, author=" ").label("ip", {"ip": X}, 1)
     with pytest.raises(UsageError, match="is not UTF-8"):
         day(flow).label("ip", {"ip": X}, 1, note="\udcff")
@@ -315,7 +340,9 @@ def test_limits_are_refused_and_not_cut(flow: Settings) -> None:
 
 
 def test_an_unpublished_day_says_what_to_do(settings: Settings) -> None:
-    with pytest.raises(SpotOaError, match="is not published: `spot-oa run flow --date 2016-07-08`"):
+    with pytest.raises(
+        SpotOaError, match="is not published: run `spot-oa run flow --date 2016-07-08`"
+    ):
         day(settings)
 
 
@@ -329,7 +356,7 @@ def test_a_pipeline_without_description_of_labels_is_refused(settings: Settings)
 
 
 def test_unknown_selectors_are_refused(flow: Settings) -> None:
-    with pytest.raises(UsageError, match="'query': take one of rows, fields, ip"):
+    with pytest.raises(UsageError, match="'query': use one of rows, fields, ip"):
         day(flow).label("query", {"dns_qry_name": "x"}, 1)
     with pytest.raises(UsageError, match="'x' is unknown"):
         day(flow).label("fields", {"x": "1"}, 1)

@@ -171,7 +171,7 @@ def test_an_update_keeps_what_was_worked_in(settings: Settings) -> None:
     assert kept.read_bytes() == mine
     update(settings, FLOW, "Edge_Investigation")
     assert len(list(folder.glob("*.bak.ipynb"))) == 1
-    with pytest.raises(UsageError, match="'Nothing' has no template: take one of Advanced_Mode"):
+    with pytest.raises(UsageError, match="'Nothing' has no template: use one of Advanced_Mode"):
         update(settings, FLOW, "Nothing")
 
 
@@ -203,11 +203,11 @@ def a_notebook() -> nbformat.NotebookNode:
     [
         ("# %%\n1\n", "has no code cell tagged `parameters`"),
         ('# %% tags=["parameters"]\nPIPELINE = "flow"\n', "does not set DATE"),
-        ('# %% tags=["parameters"]\nPIPELINE = DATE = 1\n', "line 1 sets no parameter"),
+        ('# %% tags=["parameters"]\nPIPELINE = DATE = 1\n', "line 1 does not set a parameter"),
         ('# %% tags=["parameters"]\nPIPELINE = 1\nDATE = 2\nCOF = 3\n', "parameter COF is unknown"),
         ('# %% tags=["parameters"]\nPIPELINE = (\n', "may only set"),
-        ('# %% tags=["parameters"]\nPIPELINE = 1\nDATE = 2\nprint(1)\n', "line 3 sets no"),
-        (versioned(0), "version '0' is no number from 1 on"),
+        ('# %% tags=["parameters"]\nPIPELINE = 1\nDATE = 2\nprint(1)\n', "line 3 does not set a"),
+        (versioned(0), "version '0' is not 1 or more"),
     ],
 )
 def test_a_template_that_is_none_is_named_and_the_others_are_made(
@@ -227,7 +227,7 @@ def test_what_is_not_even_text_is_named(settings: Settings) -> None:
     done = render(mine, FLOW)
     assert {path.stem for path in done.made} == NAMES
     assert sum("cannot be read" in note for note in done.notes) == 2
-    assert sum("readme.txt is no template: name it <Name>_master" in n for n in done.notes) == 1
+    assert sum("readme.txt is not a template: name it <Name>_master" in n for n in done.notes) == 1
 
 
 def test_two_that_render_at_once_write_one_copy(

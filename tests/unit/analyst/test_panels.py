@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import json
 from collections.abc import Sequence
@@ -12,8 +13,11 @@ import pytest
 from analyst.actions import Severity
 from analyst.panels import EdgePanel, ThreatPanel, TriageTable, together
 from analyst.panels.scoring import Scoring
+from analyst.store import open_store
+from analyst.suppressions import suppress, suppression
 from analyst.workbench import Workbench, open_day
 from spot_oa.errors import UsageError
+from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings
 from tests.support.labelled import publish, severities
 from tests.support.markup import HOSTILE
@@ -76,7 +80,7 @@ def test_nothing_is_chosen_at_first_and_nothing_can_be_scored(panel: EdgePanel) 
     assert panel.severity.value is None
     assert panel.score.disabled
     panel.score.click()
-    assert "no severity chosen, nothing scored" in said(panel.message)
+    assert "nothing scored: choose a severity" in said(panel.message)
     panel.severity.value = Severity.LOW
     assert panel.score.disabled
     panel.score.click()
@@ -104,7 +108,7 @@ def test_a_score_is_an_action_and_the_value_leaves_its_list(panel: EdgePanel) ->
         None,
     )
     panel.undo.click()
-    assert said(panel.message) == "Taken back: 2 rows as before."
+    assert said(panel.message) == "Undone: 2 rows restored."
     assert options(panel, "srcip") == [X, Y]
 
 
@@ -138,12 +142,15 @@ def test_what_is_no_address_scores_nothing(panel: EdgePanel, text: str) -> None:
 def test_scored_rows_are_told_before_and_left_alone_if_asked(panel: EdgePanel) -> None:
     panel.model.day.label("fields", {"srcip": X, "dport": 443}, "high")
     panel.quick.value = X
-    assert "3 rows, 1 scored already (1 High)" in said(panel.preview)
+    assert "3 rows, 1 already scored (1 High)" in said(panel.preview)
     panel.only_open.value = True
-    assert "left alone" in said(panel.preview)
+    assert "scored rows are skipped" in said(panel.preview)
     panel.severity.value = Severity.LOW
     panel.score.click()
     assert severities(panel.model.day) == [1, 3, 3, 0]
+    panel.quick.value, panel.only_open.value, panel.severity.value = X, True, Severity.LOW
+    panel.score.click()
+    assert said(panel.message) == "Nothing scored: 3 rows, 3 already scored (2 Low, 1 High)"
 
 
 def test_a_list_is_cut_and_its_filter_finds_all(settings: Settings) -> None:
@@ -207,6 +214,14 @@ def test_a_client_and_a_name_are_one_label_or_each_its_own(dns: Settings) -> Non
     assert options(shown, "dns_qry_name") == ["good.org"]
 
 
+def test_of_two_choices_both_are_scored_or_none(dns: Settings) -> None:
+    model = Scoring(bench(dns, "dns"))
+    model.choices.update(ip_dst="10.0.0.1", dns_qry_name="")
+    model.each, model.severity = True, Severity.LOW
+    assert model.score() == "nothing selected: dns_qry_name is empty"
+    assert model.day.actions() == []
+
+
 def test_a_name_that_is_typed_means_all_below_it(dns: Settings) -> None:
     shown = EdgePanel(bench(dns, "dns"))
     shown.quick.value = "evil.com"
@@ -244,7 +259,8 @@ def test_a_full_uri_that_is_typed_is_compared_whole(proxy: Settings) -> None:
 
 
 def press(table: TriageTable, places: Sequence[int], severity: int, like: str | None = None) -> str:
-    message = {"do": "score", "at": list(places), "severity": severity}
+    run = table.table["run"]
+    message = {"do": "score", "run": run, "at": list(places), "severity": severity}
     table.ask(message | ({} if like is None else {"like": like}))
     return str(table.said["text"])
 
@@ -260,7 +276,66 @@ def test_rows_are_scored_by_their_places_and_both_panels_follow(flow: Settings) 
     assert [mark[0] for mark in table.marks] == [0, 0, 0, 0]
     press(table, [3], 3)
     table.ask({"do": "undo"})
-    assert table.said["text"] == "Taken back: 1 row as before."
+    assert table.said["text"] == "Undone: 1 row restored."
+
+
+def published_backwards(settings: Settings) -> None:
+    """Publish the rows of `flow` again, in the opposite order."""
+    rows = [{"srcip": Y, "dport": None}, {"srcip": Y, "dstip": X, "dport": 0}]
+    rows += [{"srcip": X, "dport": 80}, {"srcip": X, "dport": 443}]
+    publish(settings, "flow", rows, run_id="run2")
+
+
+AGAIN = "flow 2016-07-08 was published again"
+
+
+def test_a_preview_that_reads_new_rows_says_so_and_the_table_shows_them(flow: Settings) -> None:
+    day = bench(flow)
+    panel, table = EdgePanel(day), TriageTable(day)
+    table.ask({"do": "look", "at": 1})
+    before = table.table
+    published_backwards(flow)
+    panel.quick.value = X
+    assert said(panel.preview).startswith(f"{AGAIN} meanwhile; these are the new rows; 3 rows")
+    assert (before["run"], table.table["run"]) == ("run1", "run2")
+    assert [row["cells"] for row in table.table["rows"]] != [row["cells"] for row in before["rows"]]
+    assert dict(table.detail["fields"])["dport"] == "0"
+    # A click on the page as it was before means rows of that page.
+    click = {"do": "score", "run": before["run"], "at": [0], "severity": 3}
+    for message in (click, click | {"like": "a"}):
+        table.ask(message)
+        assert table.said["text"].startswith(f"{AGAIN} after its rows were shown: nothing was")
+    assert day.actions() == []
+    assert "1 row scored Low" in press(table, [0], 3)
+    assert severities(day) == [3, 0, 0, 0]
+    panel.quick.value = ""
+    assert AGAIN not in said(panel.preview)
+
+
+@pytest.mark.parametrize("like", [None, "a"])
+def test_a_click_after_the_day_was_published_again_labels_nothing(
+    flow: Settings, like: str | None
+) -> None:
+    table = TriageTable(bench(flow))
+    published_backwards(flow)
+    assert press(table, [0], 3, like).startswith(f"{AGAIN} after its rows were shown: nothing was")
+    assert table.table["run"] == "run2"
+    assert table.rows.day.actions() == []
+
+
+@pytest.mark.parametrize("call", ["explain", "try_rules", "label"])
+def test_whatever_reads_new_rows_says_so_and_redraws(flow: Settings, call: str) -> None:
+    day = bench(flow)
+    table = TriageTable(day)
+    published_backwards(flow)
+    answer = {
+        "explain": lambda: day.explain(0),
+        "try_rules": lambda: day.try_rules([(["eq"] * 6, ["", "", "", "80", "", ""], 1)])[0],
+        "label": lambda: day.label("ip", {"ip": X}, 1, dry_run=True),
+    }[call]()
+    assert f"{AGAIN} meanwhile; these are the new rows" in str(answer)
+    assert table.table["run"] == "run2"
+    assert day.actions() == []
 
 
 def test_all_rows_of_a_source_are_one_action_with_its_selector(flow: Settings) -> None:
@@ -294,6 +369,10 @@ def test_what_is_behind_a_row_belongs_to_it(flow: Settings) -> None:
         fields = dict(table.detail["fields"])
         assert table.detail["at"] == place
         assert fields["rank"] == str(place)
+        said = table.rows.day.explain(place).topics
+        for what in ("reputation", "that day", "seen"):
+            told = [value for name, value in table.detail["fields"] if name == what]
+            assert told == list(said[what]) != []
     table.ask({"do": "look", "at": 99})
     assert table.detail["fields"] == []
 
@@ -327,6 +406,27 @@ def test_a_day_without_rows_has_panels(settings: Settings) -> None:
         assert (table.table["rows"], table.marks) == ([], [])
         assert "nothing selected" in said(EdgePanel(day).preview)
         assert "No row is scored High yet" in said(ThreatPanel(day).message)
+
+
+def test_what_is_suppressed_is_counted_and_shown_on_demand(flow: Settings) -> None:
+    panel, table = EdgePanel(bench(flow)), TriageTable(bench(flow))
+    assert panel.aside.layout.display == "none"
+    described = get_pipeline("flow")
+    today = dt.date(2016, 7, 1)
+    asked = {"column": "srcip", "exact": X}
+    kept = suppression(described, asked, reason="<b>backup", today=today, first="20160701")
+    store = open_store(flow)
+    suppress(store, described, kept, reason="<b>backup", author="ann", made_with="cli")
+    panel.refresh.click()
+    assert panel.aside.description == "2 suppressed (show)"
+    assert panel.suppressed.value.count("<tr>") == 0
+    panel.aside.click()
+    assert panel.aside.description == "2 suppressed (hide)"
+    assert "&lt;b&gt;backup" in panel.suppressed.value
+    assert panel.suppressed.value.count(X) >= 2
+    table.ask({"do": "look", "at": 0})
+    assert table.detail["fields"][0] == ["suppressed", "<b>backup (ann)"]
+    assert bench(flow).state()["suppressed"] == 2
 
 
 # -- stories ------------------------------------------------------------------------------------
@@ -364,29 +464,29 @@ def test_a_story_is_saved_replaced_and_removed(flow: Settings) -> None:
     assert [label for label, _ in panel.anchors.options][1] == f"✎ {X}"
     panel.text.value = "again"
     panel.save.click()
-    (story,) = day.told()
+    (story,) = day.saved_stories()
     assert (story.title, story.text, story.action.kind) == ("O'Brien's\thost", "again", "story")
     payload = json.loads(story.action.payload or "")
     assert payload["top_results"] == 20
     # It survives a reset of the labels, and says so.
     day.reset("20160708")
-    assert ("(not High now)" in panel.anchors.options[-1][0]) is True
+    assert ("(no longer High)" in panel.anchors.options[-1][0]) is True
     panel.anchors.value = ("ip", X)
     assert (panel.title.value, panel.text.value) == ("O'Brien's\thost", "again")
     panel.remove.click()
-    assert day.told() == []
+    assert day.saved_stories() == []
     assert panel.title.value == ""
     kinds = [each.kind for each in day.actions()]
     assert kinds == ["label", "story", "story", "reset", "unstory"]
     day.undo()
-    assert [each.text for each in day.told()] == ["again"]
+    assert [each.text for each in day.saved_stories()] == ["again"]
 
 
 def test_stories_are_taken_back_by_a_reset_that_says_so(flow: Settings) -> None:
     day = bench(flow)
     day.save_story("ip", X, "t", "x")
     day.reset("20160708", with_stories=True)
-    assert day.told() == []
+    assert day.saved_stories() == []
 
 
 @pytest.mark.parametrize(
@@ -396,8 +496,8 @@ def test_stories_are_taken_back_by_a_reset_that_says_so(flow: Settings) -> None:
         ("ip", X, "t", "\n", "text is blank"),
         ("ip", X, "t" * 201, "x", "title has 201 characters, 200 are allowed"),
         ("ip", X, "t", "x" * 20_001, "text has 20001 characters"),
-        ("uri", X, "t", "x", "anchor 'uri' is unknown: take one of ip"),
-        ("ip", " ", "t", "x", "nothing is named"),
+        ("uri", X, "t", "x", "anchor kind 'uri' is unknown: use one of ip"),
+        ("ip", " ", "t", "x", "the anchor is blank"),
     ],
 )
 def test_a_story_that_cannot_be(
@@ -436,7 +536,7 @@ def test_hostile_text_is_inert_in_every_panel(settings: Settings) -> None:
         threat.save.click()
     stored = {json.loads(each.selector or "{}").get("fulluri") for each in day.actions()}
     assert set(texts) <= stored
-    assert {each.text for each in day.told()} == set(texts)
+    assert {each.text for each in day.saved_stories()} == set(texts)
     for output in (day, day.table(), day.history(200), day.stories(), day.feedback_state()):
         body = output._repr_mimebundle_()["text/html"]
         inside = body.partition("</style>")[2]

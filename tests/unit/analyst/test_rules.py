@@ -80,11 +80,11 @@ def test_trying_writes_nothing(flow: Settings) -> None:
     ("rops", "rvals", "risk", "says"),
     [
         (["leq", *EQ[1:]], ["10.0.0.5", "", "", "", "", ""], 1, "addresses have no order"),
-        (["ge", *EQ[1:]], ["10.0.0.5", "", "", "", "", ""], 1, "take eq or leq"),
-        (EQ, ["abc", "", "", "", "", ""], 1, "no address and no network"),
-        (EQ, ["", "", "x", "", "", ""], 1, "no whole number"),
-        (EQ, ["", "", "1"], 1, "a rule has 6 operations"),
-        (EQ[:5], [""] * 6, 1, "a rule has 6 operations"),
+        (["ge", *EQ[1:]], ["10.0.0.5", "", "", "", "", ""], 1, "use eq or leq"),
+        (EQ, ["abc", "", "", "", "", ""], 1, "is not an address or network"),
+        (EQ, ["", "", "x", "", "", ""], 1, "is not a whole number"),
+        (EQ, ["", "", "1"], 1, "a rule needs 6 operations"),
+        (EQ[:5], [""] * 6, 1, "a rule needs 6 operations"),
         (EQ, ["", "", "1", "", "", ""], 0, "severity"),
         (EQ, ["", "", "1", "", "", ""], 4, "severity"),
     ],
@@ -100,7 +100,7 @@ def test_what_is_no_rule_is_refused(
 
 def test_rules_are_of_flows(settings: Settings) -> None:
     publish(settings, "proxy", [{}])
-    with pytest.raises(UsageError, match="rows of proxy have no ipkt"):
+    with pytest.raises(UsageError, match="rows of proxy have no column ipkt"):
         day(settings, "proxy").apply_rules(EQ, ["", "", "", "", 3, ""], 3)
 
 

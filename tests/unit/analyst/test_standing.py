@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analyst.actions import Severity
 from analyst.standing import hits, load_rules
 from spot_oa.errors import ConfigError, UsageError
 from spot_oa.pipelines import get_pipeline
@@ -66,23 +67,23 @@ def test_conditions(settings: Settings, write: Rules, when: str, meant: list[int
     [
         (["id: r, severity: 1"], "0.when: Field required"),
         (["id: r, severity: 1, when: []"], "0.when"),
-        ([rule("{field: nosuch, op: eq, value: 1}")], "'nosuch' is no column that rules may"),
-        ([rule("{field: src_rep, op: eq, value: x}")], "'src_rep' is no column that rules may"),
+        ([rule("{field: nosuch, op: eq, value: 1}")], "rules cannot use the column 'nosuch'"),
+        ([rule("{field: src_rep, op: eq, value: x}")], "rules cannot use the column 'src_rep'"),
         ([rule("{field: dport, op: like, value: 1}")], "0.when.0.op"),
-        ([rule("{field: dport, op: prefix, value: '4'}")], "prefix does not go with dport"),
-        ([rule("{field: srcip, op: leq, value: '4'}")], "leq does not go with srcip"),
+        ([rule("{field: dport, op: prefix, value: '4'}")], "prefix cannot be used with dport"),
+        ([rule("{field: srcip, op: leq, value: '4'}")], "leq cannot be used with srcip"),
         ([rule("{field: dport, op: eq, value: '443'}")], "dport is int, '443' is not"),
         ([rule("{field: dport, op: eq, value: true}")], "0.when.0.value"),
         ([rule("{field: dport, op: in, value: 443}")], "in takes a list"),
         ([rule("{field: dport, op: eq, value: [443]}")], "eq takes one value"),
         ([rule("{field: dport, op: eq}")], "eq takes one value"),
-        ([rule("{field: dport, op: is_null, value: 1}")], "is_null takes no value"),
-        ([rule("{field: srcip, op: cidr, value: 10.0.0}")], "is no address and no network"),
+        ([rule("{field: dport, op: is_null, value: 1}")], "is_null does not take a value"),
+        ([rule("{field: srcip, op: cidr, value: 10.0.0}")], "is not an address or network"),
         ([rule("{field: dport, op: eq, value: 1}", "4")], "severity '4' is unknown"),
         ([rule("{field: dport, op: eq, value: 1}", "0")], "severity '0' is unknown"),
         ([rule("{field: dport, op: eq, value: 1}", rule_id="'../x'")], "0.id"),
         ([rule("{field: dport, op: eq, value: 1}", more="surplus: 1")], "0.surplus"),
-        ([rule("{field: dport, op: eq, value: 1}")] * 2, "rule r is there twice"),
+        ([rule("{field: dport, op: eq, value: 1}")] * 2, "duplicate rule id r"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -154,6 +155,30 @@ def test_hands_and_applied_rules_go_before_the_file(settings: Settings, write: R
     # Only open rows: those that nobody and no rule has scored.
     assert opened.label("fields", {"dport": 443}, 1, only_open=True).changed == 1
     assert severities(opened) == [1, 2, 1, 3]
+
+
+def test_replies_count_what_rules_have_scored(settings: Settings, write: Rules) -> None:
+    write(rule("{field: ibyt, op: leq, value: 2}", "low"))
+    publish(settings, "flow", [{"ibyt": n} for n in (1, 2, 3)])
+    opened = day(settings)
+    same = opened.label("fields", {"dport": 443}, "low", dry_run=True)
+    assert (same.matched, same.changed, same.scored) == (3, 1, {Severity.LOW: 2})
+    again = opened.label_ranks([0, 1], "low")
+    assert (again.changed, again.scored) == (0, {Severity.LOW: 2})
+    assert opened.undo().changed == 0
+    cleared = opened.clear("fields", {"dport": 443})
+    assert (cleared.changed, cleared.scored, severities(opened)) == (2, {Severity.LOW: 2}, [0] * 3)
+    assert opened.undo().changed == 2
+    assert severities(opened) == [3, 3, 0]
+
+
+def test_equal_rows_that_a_rule_tells_apart_are_counted_apart(
+    settings: Settings, write: Rules
+) -> None:
+    write(rule("{field: score, op: leq, value: 0.01}", "low"))
+    publish(settings, "flow", [{"score": 1e-9}, {"score": 0.5}])
+    reply = day(settings).label_ranks([0, 1], "low", dry_run=True)
+    assert (reply.matched, reply.changed, reply.scored) == (2, 1, {Severity.LOW: 1})
 
 
 def test_a_rule_is_applied_for_good(settings: Settings, write: Rules) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from analyst import state
-from analyst.actions import Action, Kind, Via
+from analyst.actions import Action, Kind, Via, to_line
 from analyst.store import SqliteStore, file_system
 from spot_oa.errors import ConfigError, StoreError, UsageError
 
@@ -158,9 +158,11 @@ def test_a_newer_schema_is_not_opened(store: SqliteStore, tmp_path: Path) -> Non
 def test_what_is_no_store_says_so(tmp_path: Path) -> None:
     path = tmp_path / "analyst.sqlite"
     path.write_text("not a database, but long enough to be taken for one" * 20)
-    with pytest.raises(StoreError, match="file is not a database; free or allow"):
+    with pytest.raises(StoreError, match="file is not a database; free space or fix"):
         SqliteStore(path).actions("flow", DAY)
-    with pytest.raises(StoreError, match=r"free or allow its folder, or correct SPOT_OA_ANALYST"):
+    with pytest.raises(
+        StoreError, match=r"the permissions of its folder, or correct SPOT_OA_ANALYST"
+    ):
         append(SqliteStore(tmp_path / "analyst.sqlite" / "below"), label())
 
 
@@ -182,15 +184,70 @@ def test_import_takes_all_or_nothing(store: SqliteStore, tmp_path: Path) -> None
     append(store, label(1, "a"))
     lines = list(store.export())
     changed = json.loads(lines[0]) | {"severity": 2}
-    with pytest.raises(UsageError, match=r"line 2: action .* is known with other content"):
+    with pytest.raises(UsageError, match=r"line 2: action .* is stored with other content"):
         store.import_lines([lines[0], json.dumps(changed)], "f")
     other = SqliteStore(tmp_path / "other.sqlite")
     for bad in ("", "[]", "{}", "\x1b", json.dumps(changed | {"severity": 7}), "[" * 100_000,
                 json.dumps(changed | {"author": 7}), json.dumps(changed | {"rows": [["a"]]}),
                 json.dumps(changed | {"kind": "drop"})):  # fmt: skip
-        with pytest.raises(UsageError, match="line 2 is no exported action"):
+        with pytest.raises(UsageError, match="line 2 is not an exported action"):
             other.import_lines([lines[0], bad], "f")
     assert other.actions("flow", DAY) == []
+
+
+KEPT = {
+    "column": "srcip",
+    "match": "exact",
+    "value": "10.0.0.1",
+    "first": "2016-07-08",
+    "last": "2016-07-09",
+}
+
+
+def suppressing(**changes: object) -> dict[str, object]:
+    """What makes a line a suppression, with changes to what it keeps."""
+    return {"kind": "suppress", "day": None, "severity": None, "via": None, "note": "why",
+            "rows": [], "payload": json.dumps(KEPT | changes)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"pipeline": "mail"}, "pipeline 'mail' is unknown: use one of"),
+        ({"day": "yesterday"}, "'yesterday' is not a valid date"),
+        ({"day": "20160709"}, "day '20160709' is not written as 2016-07-08"),
+        ({"day": None}, "label needs a day"),
+        ({"via": "robot"}, "via 'robot' is unknown: use hand or rule"),
+        ({"rows": [["a", "query"]]}, "target 'query' is unknown: use one of row"),
+        ({"selector": "\ud800"}, r"'.+ud800' is not UTF-8"),
+        ({"rows": [["\ud800", "row"]]}, r"'.+ud800' is not UTF-8"),
+        ({"seq": 2**63}, "seq 9223372036854775808 is not within"),
+        ({"seen_seq": 2**63}, "seen_seq 9223372036854775808 is not within"),
+        ({"row_count": -1}, "row_count -1 is not within"),
+        (suppressing() | {"day": DAY}, "suppress cannot have a day"),
+        (suppressing() | {"note": None}, "needs a reason"),
+        (suppressing() | {"payload": '{"column":"host"}'}, '"host".+ is not a suppression'),
+        (suppressing() | {"payload": None}, "payload None is not a suppression"),
+        (suppressing(first="soon"), "'soon' is not a valid date"),
+        (suppressing(first="20160708"), "is not a suppression"),
+        (suppressing(last="2026-07-08"), "is not within 0 to 365 days"),
+        (suppressing(match="like"), "is not a suppression"),
+        (suppressing(value=7), "is not a suppression"),
+        (suppressing(column="score"), "cannot be suppressed by 'score'"),
+    ],
+)
+def test_an_import_that_would_stop_a_pipeline_is_refused(
+    store: SqliteStore, change: dict[str, object], says: str
+) -> None:
+    good = json.loads(to_line(label(1, "a")))
+    lines = [json.dumps(good), json.dumps(good | {"action_id": "f" * 32} | change)]
+    with pytest.raises(UsageError, match=f"^f, line 2 is not an exported action .*{says}") as told:
+        store.import_lines(lines, "f")
+    assert str(told.value).isprintable()
+    assert str(told.value).endswith("; nothing was imported")
+    assert store.count() == 0
+    lines[1] = json.dumps(good | {"action_id": "f" * 32} | suppressing())
+    assert store.import_lines(lines, "f") == (2, 0)
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:

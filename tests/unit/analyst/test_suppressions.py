@@ -122,10 +122,18 @@ def test_it_ends_by_itself_after_90_days(store: SqliteStore) -> None:
     [
         ({"column": "srcip", "exact": "10.0.0.1"}, " ", "needs a reason"),
         ({"column": "srcip", "exact": "10.0.0.1"}, "x" * 2001, "2000 are allowed"),
-        ({"column": "score", "exact": "1"}, "why", "not suppressed by 'score': take one of srcip"),
-        ({"column": "srcip"}, "why", "by one of cidr, suffix, prefix, exact"),
-        ({"column": "srcip", "exact": "a", "cidr": "10.0.0.0/8"}, "why", "by one of cidr"),
-        ({"column": "srcip", "suffix": "a.example"}, "why", "not compared by suffix: take cidr or"),
+        (
+            {"column": "score", "exact": "1"},
+            "why",
+            "cannot be suppressed by 'score': use one of srcip",
+        ),
+        ({"column": "srcip"}, "why", "by exactly one of cidr, suffix, prefix, exact"),
+        ({"column": "srcip", "exact": "a", "cidr": "10.0.0.0/8"}, "why", "by exactly one of cidr"),
+        (
+            {"column": "srcip", "suffix": "a.example"},
+            "why",
+            "not be compared by suffix: use cidr or",
+        ),
         ({"column": "srcip", "cidr": "10.0.0.0/33"}, "why", "suppresses nothing"),
         ({"column": "srcip", "exact": " "}, "why", "suppresses nothing"),
         ({"column": "dport", "exact": "http"}, "why", "suppresses nothing"),
@@ -150,7 +158,7 @@ def test_what_would_cover_everything_is_refused(pipeline: object, asked: dict[st
     ("first", "last"), [("2016-07-08", "2017-07-09"), ("2016-07-08", "2016-07-07")]
 )
 def test_no_suppression_is_for_good(first: str, last: str) -> None:
-    with pytest.raises(UsageError, match="name an earlier end"):
+    with pytest.raises(UsageError, match="correct its first or last day"):
         suppression(
             FLOW,
             {"column": "srcip", "exact": "10.0.0.1"},
@@ -166,7 +174,7 @@ def test_taken_back_it_covers_nothing_and_the_history_has_both(
 ) -> None:
     publish(settings, "flow", [{"srcip": "10.0.0.1"}])
     made = keep(store, "flow", column="srcip", exact="10.0.0.1")
-    with pytest.raises(UsageError, match="is the same"):
+    with pytest.raises(UsageError, match="already exists"):
         keep(store, "flow", column="srcip", exact="10.0.0.1")
     unsuppress(store, made[:8], author="bob", made_with="cli", note="it was not")
     assert open_ranks(settings) == [0]
@@ -185,7 +193,7 @@ def test_a_label_is_no_suppression(settings: Settings, store: SqliteStore) -> No
     publish(settings, "flow", [{}])
     action = day(settings).label_ranks([0], "low").action
     assert action is not None
-    with pytest.raises(UsageError, match="is no suppression"):
+    with pytest.raises(UsageError, match="is not a suppression"):
         unsuppress(store, action.action_id, author="ann", made_with="cli")
 
 
@@ -195,3 +203,8 @@ def test_one_that_cannot_be_read_names_itself(store: SqliteStore) -> None:
         suppress(store, FLOW, kept, reason="why", author="ann", made_with="cli")
     with pytest.raises(StoreError):
         standing(store.undated("flow"))
+    # It stands in the way of no other, and the way out that it names is one.
+    other = keep(store, "flow", column="srcip", exact="10.0.0.1")
+    (broken, _) = store.undated("flow")
+    assert unsuppress(store, broken.short_id, author="bob", made_with="cli") is None
+    assert [each.id for each in standing(store.undated("flow"))] == [other]

@@ -9,12 +9,16 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from analyst.investigation import search
 from analyst.notebooks.copies import render
 from analyst.workbench import open_day
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, SpotOaError, UsageError
+from spot_oa.ingest import telemetry_root
 from spot_oa.lock import warehouse_lock
 from spot_oa.settings import Settings, handed_on, load_settings
 from tests.support.hostile import HOSTILE
@@ -79,7 +83,7 @@ def test_a_notebook_of_another_day_says_so(
     monkeypatch.chdir(render(published, Slice("flow", dt.date(2016, 7, 9))).folder)
     day = open_day("flow", "2016-07-08")
     assert day.notes == [
-        "this notebook lies in flow/20160709 and shows flow 2016-07-08, as its DATE says"
+        "this notebook is in flow/20160709 but shows flow 2016-07-08, because of its DATE"
     ]
     assert day.notes[0] in repr(day)
 
@@ -88,9 +92,7 @@ def test_a_day_that_is_not_published_is_one_sentence(published: Settings) -> Non
     with pytest.raises(SpotOaError) as caught:
         open_day("flow", "2016-07-10", settings=published)
     (line,) = caught.value._render_traceback_()
-    assert line == (
-        "flow 2016-07-10 is not published: `spot-oa run flow --date 2016-07-10` does it"
-    )
+    assert line == ("flow 2016-07-10 is not published: run `spot-oa run flow --date 2016-07-10`")
 
 
 def test_programs_that_are_called_read_the_same_settings(
@@ -134,7 +136,7 @@ def test_nwloc_that_cannot_be_used_is_a_message(
     day = open_day("flow", "2016-07-08", settings=published, nwloc=path)
     (note,) = day.notes
     assert "NWLOC" in note
-    assert "names are those of the day's own context" in note
+    assert "names come from the day's own context" in note
     assert len(day.table().frame) == 2
 
 
@@ -146,8 +148,8 @@ def test_the_table_has_open_rows_first_a_page_at_a_time(settings: Settings) -> N
     day = open_day("flow", "2016-07-08", settings=settings)
     day.label_ranks([0, 5], "low")
     table = day.table()
-    assert table.frame["rank"].tolist()[:2] == [2, 3]
-    assert table.frame["rank"].tolist()[-2:] == [1, 6]
+    assert table.frame["rank"].tolist()[:2] == [1, 2]
+    assert table.frame["rank"].tolist()[-2:] == [0, 5]
     assert "148 open, then 2 scored rows; rows 1 to 100 of 150" in repr(table)
     assert "rows 101 to 150 of 150" in day.table(page=2).note
     with pytest.raises(UsageError, match="page 0"):
@@ -215,6 +217,48 @@ def test_nothing_else_is(published: Settings, tmp_path: Path, question: str) -> 
     assert not path.exists()
 
 
+def received(settings: Settings, pipeline: str, rows: list[dict[str, object]]) -> None:
+    """Write an hour of telemetry."""
+    hour = telemetry_root(settings) / pipeline / "y=2016/m=07/d=08/h=05"
+    hour.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows), hour / "part-0.parquet")
+
+
+def test_a_search_counts_all_events_and_says_how_many_it_shows(settings: Settings) -> None:
+    asked = [("10.0.0.1", "a.org")] * 3 + [("10.0.0.1", "b.org")] * 2 + [("10.0.0.2", "A.org.")]
+    received(
+        settings,
+        "dns",
+        [{"unix_tstamp": 1467954192, "ip_dst": ip, "dns_qry_name": name} for ip, name in asked],
+    )
+    referred = [("x.org/", "-")] * 4 + [("y.org/", "x.org/")] * 2 + [("z.org/", "-")]
+    received(
+        settings,
+        "proxy",
+        [
+            {"p_date": "2016-07-08", "p_time": f"05:00:0{n}", "clientip": "::1", "fulluri": uri,
+             "referer": referer}
+            for n, (uri, referer) in enumerate(referred)
+        ],
+    )  # fmt: skip
+    publish(settings, "dns", [{}])
+    publish(settings, "proxy", [{}])
+    for pipeline, kind, anchor, headline, cut in (
+        ("dns", "client", "10.0.0.1", "2 names, 5 answers", "; the first 1 of 2 shown"),
+        ("dns", "query", "a.org", "2 clients, 4 answers", "; the first 1 of 2 shown"),
+        ("dns", "client", "10.0.0.2", "1 name, 1 answer", ""),
+        ("dns", "client", "10.0.0.3", "0 names, 0 answers", ""),
+        ("proxy", "uri", "x.org/", "4 requests for it, 2 that it referred to",
+         "; the first 1 of 6 shown"),
+        ("proxy", "uri", "q.org/", "0 requests for it, 0 that it referred to", ""),
+    ):  # fmt: skip
+        day = open_day(pipeline, "2016-07-08", settings=settings)
+        whole, first = search(day, kind, anchor), search(day, kind, anchor, details_limit=1)
+        assert (whole.headline, first.headline) == (headline, headline + cut)
+        assert len(first.rows) == min(len(whole.rows), 1)
+        assert not [name for name in whole.rows.columns if str(name).startswith("all_")]
+
+
 def test_a_spreadsheet_finds_no_formula(settings: Settings, tmp_path: Path) -> None:
     texts = [each.replace("{", "").replace("\0", "") for each in HOSTILE if len(each) < 1000]
     publish(settings, "proxy", [{"fulluri": text, "host": "\t=1"} for text in texts])
@@ -227,7 +271,7 @@ def test_a_spreadsheet_finds_no_formula(settings: Settings, tmp_path: Path) -> N
     for row, text in zip(rows, texts, strict=True):
         assert not any(value.startswith(formula) for value in row.values())
         assert row["fulluri"] == (f"'{text}" if text.startswith(formula) else text)
-    with pytest.raises(ConfigError, match="take another file"):
+    with pytest.raises(ConfigError, match="use another file"):
         day.to_csv(path)
 
 
@@ -240,7 +284,7 @@ def test_a_save_does_not_wait_for_a_run(published: Settings) -> None:
     with warehouse_lock(published.lock, "a run", 1, print):
         said = day.save()
     assert said.startswith("Saved: 1 label by you; 1 open; feedback: 1 row to the triage folder")
-    assert "a run holds the warehouse: the tables follow with it" in said
+    assert "a run holds the warehouse: the tables are updated by that run" in said
     written = (published.triage_dir / "flow/20160708/ml_feedback.csv").read_text("utf-8")
     assert len(written.splitlines()) == 2
 
@@ -248,7 +292,9 @@ def test_a_save_does_not_wait_for_a_run(published: Settings) -> None:
 def test_a_save_that_cannot_make_tables_says_why(published: Settings) -> None:
     day = open_day("flow", "2016-07-08", settings=published, author="ann")
     shutil.rmtree(published.data_dir)
-    assert "the tables could not be made: spot-oa: flow 2016-07-08 is not published" in day.save()
+    assert (
+        "the tables could not be updated: spot-oa: flow 2016-07-08 is not published" in day.save()
+    )
 
 
 def test_panels_follow_a_day_that_was_published_anew(published: Settings) -> None:
@@ -257,5 +303,5 @@ def test_panels_follow_a_day_that_was_published_anew(published: Settings) -> Non
     publish(published, "flow", [{}, {}, {}], run_id="run2")
     day.redraw()
     assert len(day.table().frame) == 3
-    assert json.loads(day.table().frame["rank"].to_json(orient="values")) == [1, 2, 3]
+    assert json.loads(day.table().frame["rank"].to_json(orient="values")) == [0, 1, 2]
     assert isinstance(day.scores(), pd.DataFrame)

@@ -448,5 +448,5 @@ def test_a_corrupt_record_is_an_error_and_no_blank(
     whole = (reference / "geo" / "GeoLite2-City-Test.mmdb").read_bytes()
     path = tmp_path / "City.mmdb"
     path.write_bytes(whole.replace(b"Boxford", b"Boxfor" + damage))
-    with pytest.raises(EnrichmentError, match="get the file anew"):
+    with pytest.raises(EnrichmentError, match="fetch the file again"):
         enrich(with_databases(settings, path), "2.125.160.216")

@@ -149,7 +149,7 @@ def test_utf_16_with_its_mark_is_read(settings: Settings, write_context: WriteCo
         ("ipranges.csv", b"8.8.8.0;8.8.8.255;own\n", "found 1; commas are needed"),
         ("ipranges.csv", "8.8.8.0/24,own".encode("utf-16-le"), "is it UTF-16?"),
         ("ipranges.csv", b"start,end,label\n8.8.8.0/33,own\n", "'33' is not a prefix length"),
-        ("ipranges.csv", b"8.8.8.0/24,8.8.8.9,own\n", "is a whole range, and '8.8.8.9' another"),
+        ("ipranges.csv", b"8.8.8.0/24,8.8.8.9,own\n", "already is a range, but '8.8.8.9' gives"),
         ("ipranges.csv", b"8.8.8.9,8.8.8.0,own\n", "8.8.8.9 to 8.8.8.0 is not a range"),
         ("ipranges.csv", b"8.8.8.9,::1,own\n", "8.8.8.9 to ::1 is not a range"),
         ("networkcontext.csv", b"10.0.0.5\n", "2 columns are needed, found 1"),
@@ -192,5 +192,5 @@ def test_own_addresses_without_a_range_are_an_error(
     path = write_context("ipranges.csv", content)
     with pytest.raises(EnrichmentError) as caught:
         load_enricher("network_context", settings)
-    assert str(caught.value).startswith(f"context file {path} has no range, so that nobody ")
+    assert str(caught.value).startswith(f"context file {path} has no range, so no address ")
     assert "write lines as start,end,label or network/bits,label" in str(caught.value)

@@ -239,7 +239,7 @@ def test_a_service_is_on_or_off(monkeypatch: pytest.MonkeyPatch, value: str) -> 
 def test_names_are_unique(settings: Settings, write_context: WriteContext) -> None:
     write_context("reputation/virustotal.csv", "8.8.8.8,Bad,3\n")
     both = with_services(settings.home, virustotal={"key": KEY})
-    with pytest.raises(ConfigError, match="'virustotal' is there twice"):
+    with pytest.raises(ConfigError, match="'virustotal' exists twice"):
         load_enricher("reputation", both)
 
 
@@ -346,7 +346,7 @@ def test_a_days_calls_are_kept_in_the_file(tmp_path: Path) -> None:
     for left in (2, 1, 0):
         assert Budget(path, clock).take("a", limits) == 0
         assert Budget(path, clock).left("a", limits) == left
-    with pytest.raises(NotAskedError, match="budget of 3 calls is spent"):
+    with pytest.raises(NotAskedError, match="budget of 3 calls is used up"):
         Budget(path, clock).take("a", limits)
     assert Budget(path, clock).take("b", limits) == 0
     clock.now = NOON + 12 * 3600 - 1

@@ -6,8 +6,6 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from spot_oa import lines
 from spot_oa.ingest import Ingested, readers
@@ -107,6 +105,7 @@ def fuzz(sample: str, seed: int, home: Path, monkeypatch: pytest.MonkeyPatch) ->
     source, name, data, zone = SAMPLES[sample]
     data = mutated(data, seed)
     path = home / name
+    home.mkdir()
     path.write_bytes(data)
     monkeypatch.setattr("os.fsync", lambda _: None)
     monkeypatch.setattr(readers, "PLAIN", True)
@@ -129,37 +128,31 @@ def fuzz(sample: str, seed: int, home: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert one.skipped == told.skipped
 
 
-def examples(count: int, *, same: bool = False) -> settings:
-    return settings(
-        max_examples=count,
-        derandomize=same,
-        deadline=None,
-        database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-    )
-
-
-CHANGED = given(sample=st.sampled_from(sorted(SAMPLES)), seed=st.integers(0, 2**32))
-Folders = pytest.TempPathFactory
-Patch = pytest.MonkeyPatch
-
-
-@examples(100, same=True)
-@CHANGED
+@pytest.mark.parametrize(
+    ("count", "first"),
+    [
+        pytest.param(50, 0, id="some"),
+        pytest.param(2000, 50, id="many", marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+        pytest.param(
+            *(4000, None),
+            id="as never before",
+            marks=[pytest.mark.long, pytest.mark.thorough, pytest.mark.timeout(3600)],
+        ),
+    ],
+)
 def test_changed_files(
-    sample: str, seed: int, tmp_path_factory: Folders, monkeypatch: Patch
+    count: int, first: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fuzz(sample, seed, tmp_path_factory.mktemp("fuzz"), monkeypatch)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-@examples(2000)
-@CHANGED
-def test_many_changed_files(
-    sample: str, seed: int, tmp_path_factory: Folders, monkeypatch: Patch
-) -> None:
-    fuzz(sample, seed, tmp_path_factory.mktemp("fuzz"), monkeypatch)
+    """The same files everywhere, but for those changed as never before."""
+    first = random.SystemRandom().randrange(1 << 32) if first is None else first
+    samples = sorted(SAMPLES)
+    for seed in range(first, first + count):
+        sample = samples[seed % len(samples)]
+        try:
+            fuzz(sample, seed, tmp_path / str(seed), monkeypatch)
+        except AssertionError as error:
+            error.add_note(f"{sample}, changed by {seed}")
+            raise
 
 
 def test_a_line_that_is_too_long_is_an_error(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,13 +13,23 @@ import yaml
 
 from flows.cli.ingest import lines
 from spot_oa.errors import ConfigError, UsageError
-from spot_oa.ingest import Ingest, Options
+from spot_oa.ingest import Ingest, Ingested, Options
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import load_settings
 from spot_oa.sources import get_source, load_sources
 from spot_oa.warehouse.mapper import Mapper
 from spot_oa.warehouse.tables import ARROW_TYPES
-from tests.support.ingested import CONN, HTTP, SAMPLES, landed, take, zeek
+from tests.support.ingested import (
+    CONN,
+    HTTP,
+    SAMPLES,
+    differing,
+    expected,
+    landed,
+    oracle,
+    take,
+    zeek,
+)
 from tests.support.project import PROJECT
 
 VPC = yaml.safe_load((PROJECT / "spot_oa/sources/vpc.yml").read_text())
@@ -141,6 +152,94 @@ def test_a_wrong_format_is_told_by_its_first_line(tmp_path: Path) -> None:
             assert not landed(tmp_path)
 
 
+def rows_of(home: Path) -> list[dict[str, Any]]:
+    """Return the landed rows, by time."""
+    found = [dict(row) for _, row in landed(home).elements()]
+    return sorted(found, key=lambda row: row.get("unix_tstamp") or (row["p_date"], row["p_time"]))
+
+
+def check(home: Path, source: str, name: str, data: str, zone: str | None = None) -> Ingested:
+    """Ingest a log, and compare the result with the oracle's."""
+    (home / name).write_text(data)
+    (taken,) = take(home, source, home / name, timezone=zone)
+    told = oracle(source, data.encode(), name, zone)
+    assert not differing(landed(home), expected(told))
+    if taken.status == "taken":
+        counts = (taken.refused, taken.skipped, taken.comments)
+        assert counts == (told.refused, told.skipped, told.comments)
+    return taken
+
+
+@pytest.mark.parametrize("between", ["", "\n"], ids=["no line breaks", "the first is missing"])
+def test_a_header_with_data_behind_it_is_refused(between: str, tmp_path: Path) -> None:
+    head = "ts,te,td,sa,da,sp,dp,pr,flg,ipkt,ibyt"
+    row = "2024-03-10 04:10:00,2024-03-10 04:30:00,1,10.0.0.5,192.0.2.1,1,443,TCP,...AP.SF,1,8"
+    data = head + between.join([row] * 3) + "\n"
+    taken = check(tmp_path, "nfdump", "a.csv", data, "UTC")
+    assert taken.status == "failed"
+    assert "the header and data are on one line" in taken.error
+    assert "with a newer version" in taken.error
+
+
+ARGUS = (
+    "StartTime,Dur,Proto,SrcAddr,Sport,DstAddr,Dport,sTos,dTos,TotPkts,TotBytes,SrcBytes\n"
+    "2011/08/10 09:46:53.5,{},udp,192.0.2.1,{},192.0.2.2,{},{},{},12,{},413\n"
+)
+NFDUMP = (
+    "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,srcTos,packets,bytes\n"
+    "1515771450000,{},{},192.0.2.1,{}, 192.0.2.2\t,{},{},{},{}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "log", "values", "found", "bad"),
+    [
+        ("nfdump", NFDUMP, ("1", "6", "22", " 53", "0", "1", "2"), (22, 53), {}),
+        ("nfdump", NFDUMP, ("1", "6", "-1", "5e1", "0", "1", "2"), (-1, 50), {}),
+        ("nfdump", NFDUMP, ("", "6", "", "", "", "", ""), (None, None), {}),
+        ("nfdump", NFDUMP, ("1", "1", "0", "3.1", "0", "1", "2"), (0, 769), {}),
+        (
+            "nfdump",
+            NFDUMP,
+            ("0x1", "6", "x", "1e400", "1_0", " 1", "9" * 20),
+            (None, None),
+            {"duration": 1, "sport": 1, "dport": 1, "stos": 1, "ipkt": 1, "ibyt": 1},
+        ),
+        (
+            "nfdump",
+            NFDUMP,
+            ("1", "1", "0", "9" * 30 + ".3", "0", "1", "2"),
+            (0, None),
+            {"dport": 1},
+        ),
+        ("argus", ARGUS, ("1", "0x0050", "80", "0", "", "9"), (80, 80), {}),
+        ("argus", ARGUS, ("", "", "", "", "", ""), (None, None), {}),
+        (
+            "argus",
+            ARGUS,
+            ("nan", "0xffffffff", "http", "x", "0", "1_5"),
+            (None, None),
+            {"tdur": 1, "sport": 1, "dport": 1, "stos": 1, "bytes": 1},
+        ),
+    ],
+)
+def test_values_that_are_no_numbers_are_counted(
+    source: str,
+    log: str,
+    values: tuple[str, ...],
+    found: tuple[int | None, int | None],
+    bad: dict[str, int],
+    tmp_path: Path,
+) -> None:
+    """What is empty is no value; what is no number is none, and the user is told how often."""
+    (tmp_path / "a.csv").write_text(log.format(*values))
+    (taken,) = take(tmp_path, source, tmp_path / "a.csv", timezone="UTC")
+    ((_, row),) = landed(tmp_path)
+    assert (dict(row)["sport"], dict(row)["dport"]) == found
+    assert (dict(row)["sip"], dict(row)["dip"]) == ("192.0.2.1", "192.0.2.2")
+    assert dict(taken.bad_values) == bad
+
+
 @pytest.mark.parametrize(("refused", "status"), [(17, "taken"), (23, "failed")])
 def test_one_line_in_ten_may_be_refused(refused: int, status: str, tmp_path: Path) -> None:
     row = "1713589200.1 C1 10.0.0.5 1 192.0.2.10 443 tcp ssl 1 1 1 SF S 1 1 1 1"
@@ -176,6 +275,8 @@ def test_times_that_cannot_be(ts: str, tmp_path: Path) -> None:
         ("2016-07-07T23:59:59.999999Z", 1467935999, "999999"),
         ("2016-07-08T01:59:59+0200", 1467935999, "000000"),
         ("2016-07-07T22:59:59-01:00", 1467935999, "000000"),
+        ("2016-07-08 01:59:59 +0200", 1467935999, "000000"),
+        ("2016-07-07 23:59:59.5 Z", 1467935999, "500000"),
     ],
 )
 def test_times(ts: str, second: int, micro: str, tmp_path: Path) -> None:
@@ -188,18 +289,58 @@ def test_times(ts: str, second: int, micro: str, tmp_path: Path) -> None:
     assert f".{micro}000 UTC" in dict(row)["frame_time"]
 
 
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("2016-07-08 01:59:59.", 1467935999),
+        (" 2016/07/08 01:59:59.9999999 ", 1467935999),
+        ("2016-07-07 23:59:59Z", 1467935999),
+        ("2016-07-08 23:58:59+2359", 1467935999),
+        ("2016-07-08 01:59:59+0260", None),
+        ("2016-07-08 23:59:59+2400", None),
+        ("2016-02-30 01:00:00", None),
+        ("2016-07-08 24:00:00", None),
+        ("2016-07-08 25:00:00.", None),
+    ],
+)
+def test_text_times_are_of_the_zone_or_none(text: str, second: int | None, tmp_path: Path) -> None:
+    """Whatever its form: a time that is read as UTC instead is wrong by hours, in silence."""
+    values = ("1", "6", "22", "53", "0", "1", "2")
+    (tmp_path / "a.csv").write_text(NFDUMP.format(*values).replace("1515771450000", text))
+    (taken,) = take(tmp_path, "nfdump", tmp_path / "a.csv", timezone="Europe/Berlin")
+    found = [dict(row)["unix_tstamp"] for _, row in landed(tmp_path)]
+    assert found == ([] if second is None else [second])
+    assert taken.status == ("failed" if second is None else "taken")
+
+
+def test_a_request_to_nobody_has_a_dash_for_its_host(tmp_path: Path) -> None:
+    """As all text of a proxy that is not known; a NULL would leave it out of the tables."""
+    row = "1713589204.1 H5 10.0.0.5 5000 - 8000 GET - /x - - - - - - -"
+    (tmp_path / "http.log").write_bytes(zeek("http", HTTP, row))
+    take(tmp_path, "zeek", tmp_path / "http.log")
+    event = {"timestamp": "2024-03-01T23:04:02Z", "event_type": "http", "src_ip": "10.0.0.5"}
+    (tmp_path / "eve.json").write_text(json.dumps({**event, "http": {"url": "/x"}}) + "\n")
+    take(tmp_path, "suricata", tmp_path / "eve.json")
+    found = [dict(row) for _, row in landed(tmp_path)]
+    assert [(row["host"], row["fulluri"]) for row in found] == [("-", "-/x")] * 2
+
+
 def test_logs_are_told_by_what_they_say(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     row = '{"ts":1713589200.1,"id.orig_h":"10.0.0.5","id.resp_h":"192.0.2.10","proto":"tcp"}\n'
-    for name in ("conn.log", "A_conn.log", "conn.05:00:00-06:00:00.log", "conn_20240420.log"):
+    rotated = ("conn.05:00:00-06:00:00.log", "conn_20240420.log", "conn-2024-04-20.log")
+    for name in ("conn.log", "A_conn.log", *rotated):
         (folder / name).write_text(row.replace("10.0.0.5", name))
-    for name in ("open_conn.log", "A_open_conn.log", "conn-summary.log", "ssl.log", "stats.json"):
+    others = ("conn_long.log", "A_conn_red.log", "dns_red.log", "http_red.log", "conn-summary.log")
+    for name in ("open_conn.log", "A_open_conn.log", *others, "ssl.log", "stats.json"):
         (folder / name).write_text(row.replace("10.0.0.5", f"wrong {name}"))
     found = take(tmp_path, "zeek", folder)
-    assert sum(told.status == "taken" for told in found) == 4
-    assert sum(told.status == "unused" for told in found) == 5
-    assert landed(tmp_path).total() == 4
+    assert sum(told.status == "taken" for told in found) == 5
+    assert sum(told.status == "unused" for told in found) == 9
+    assert landed(tmp_path).total() == 5
+    (told,) = take(tmp_path, "zeek", folder / "conn_long.log")
+    assert "no _path or @stream in it" in told.error
 
     mixed = tmp_path / "zeek.json"
     mixed.write_text(row.replace("{", '{"_path":"conn",') + row.replace("{", '{"_path":"ssl",'))
@@ -208,12 +349,284 @@ def test_logs_are_told_by_what_they_say(tmp_path: Path) -> None:
     assert told.skipped == {"path ssl": 1}
 
 
+@pytest.mark.parametrize("second", ["", " UTC"])
+@pytest.mark.parametrize("grown", [False, True])
+def test_a_date_without_a_zone_ends_the_zone_before(
+    second: str, grown: bool, tmp_path: Path
+) -> None:
+    fields = "#Fields: date time c-ip cs-host cs-uri-path\n"
+    first = f"#Date: 2016-07-08 07:00:00 EST (UTC-0500)\n{fields}2016-07-08 01:00:00 10.1.1.1 h /\n"
+    more = f"#Date: 2016-07-09 07:00:00{second}\n{fields}2016-07-09 07:00:02 10.1.1.1 h /\n"
+    if grown:
+        check(tmp_path, "elf", "a.log", first)
+        (tmp_path / "a.log").write_text(first + more)
+        take(tmp_path, "elf", tmp_path / "a.log")
+    else:
+        check(tmp_path, "elf", "a.log", first + more)
+    times = [(row["p_date"], row["p_time"]) for row in rows_of(tmp_path)]
+    assert times == [("2016-07-08", "06:00:00"), ("2016-07-09", "07:00:02")]
+
+
+def row_of_csv(
+    tmp_path: Path, source: str, header: str, values: str
+) -> tuple[dict[str, Any], Ingested]:
+    taken = check(tmp_path, source, "a.csv", f"{header}\n{values}\n", "UTC")
+    (row,) = rows_of(tmp_path)
+    return row, taken
+
+
+def nfdump_row(tmp_path: Path, more: str, values: str) -> tuple[dict[str, Any], Ingested]:
+    header = f"ts,td,sa,da,sp,dp,pr,ipkt,ibyt{more}"
+    values = f"2024-03-10 04:10:00,1,10.0.0.5,192.0.2.1,1,443,TCP,1,8{values}"
+    return row_of_csv(tmp_path, "nfdump", header, values)
+
+
+@pytest.mark.parametrize(
+    ("more", "values", "found", "bad"),
+    [
+        ("", "", (0, 0, 0, 0), {}),
+        (",opkt,obyt,fwd,dir", ",5,6,1,1", (5, 6, 1, 1), {}),
+        (",opkt,obyt,fwd,dir", ",,,,", (None, None, None, None), {}),
+        (
+            ",opkt,obyt,fwd,dir",
+            ",x,99999999999999999999,y,z",
+            (None, None, None, None),
+            {"opkt": 1, "obyt": 1, "fwd": 1, "dir": 1},
+        ),
+        (",opkt,dir", ",9007199254740993,E", (9007199254740993, 0, 0, 1), {}),
+        (",direction", ", I", (0, 0, 0, 0), {}),
+    ],
+)
+def test_only_an_absent_column_of_nfdump_is_zero(
+    more: str,
+    values: str,
+    found: tuple[int | None, ...],
+    bad: dict[str, int],
+    tmp_path: Path,
+) -> None:
+    row, taken = nfdump_row(tmp_path, more, values)
+    assert tuple(row[name] for name in ("opkt", "obyt", "fwd", "dir")) == found
+    assert dict(taken.bad_values) == bad
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "found", "bad"),
+    [
+        ("TotPkts,SrcPkts", "12,x", {"ipkt": None, "opkt": None}, {"ipkt": 1}),
+        ("TotPkts,SrcPkts", "12,5", {"ipkt": 5, "opkt": 7}, {}),
+        ("sTos,dTos", "12.7,3e9", {"stos": 12, "dtos": None}, {"dtos": 1}),
+    ],
+)
+def test_values_of_argus_are_neither_replaced_nor_rounded(
+    names: str, values: str, found: dict[str, int | None], bad: dict[str, int], tmp_path: Path
+) -> None:
+    row, taken = argus_row(tmp_path, names, values)
+    assert {name: row[name] for name in found} == found
+    assert dict(taken.bad_values) == bad
+
+
+def argus_row(tmp_path: Path, names: str, values: str) -> tuple[dict[str, Any], Ingested]:
+    header = f"StartTime,Dur,Proto,SrcAddr,Sport,DstAddr,Dport,{names}"
+    values = f"2024-08-10 09:46:53.0,1.5,tcp,10.0.0.1,1000,10.0.0.2,80,{values}"
+    return row_of_csv(tmp_path, "argus", header, values)
+
+
+@pytest.mark.parametrize(
+    ("code", "port"), [({}, 768), ({"icmp_code": 1}, 769), ({"icmp_code": "x"}, None)]
+)
+def test_a_bad_icmp_code_is_no_port(code: dict[str, Any], port: int | None, tmp_path: Path) -> None:
+    event = {"event_type": "flow", "src_ip": "10.0.0.5", "dest_ip": "10.0.0.6", "proto": "ICMP"}
+    event |= {"flow": {"start": "2024-03-01T22:59:58Z"}, "icmp_type": 3}
+    taken = check(tmp_path, "suricata", "eve.json", json.dumps(event | code) + "\n")
+    (row,) = rows_of(tmp_path)
+    assert row["dport"] == port
+    assert taken.bad_values.total() == (port is None)
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "found"),
+    [
+        ("SrcPkts,DstPkts,SrcBytes,DstBytes", "5,7,500,7000", (5, 500, 7, 7000)),
+        ("TotPkts,TotBytes", "12,7500", (12, 7500, None, None)),
+        ("TotPkts,TotBytes,SrcPkts,SrcBytes", "12,7500,5,500", (5, 500, 7, 7000)),
+        ("TotPkts,TotBytes,SrcPkts,SrcBytes,DstPkts", "12,7500,5,500,x", (5, 500, None, 7000)),
+        ("TotPkts,TotBytes,SrcPkts,SrcBytes", "12,7500,5,", (5, None, 7, None)),
+    ],
+)
+def test_counts_of_argus_are_by_direction_if_it_gives_them(
+    names: str, values: str, found: tuple[int | None, ...], tmp_path: Path
+) -> None:
+    row, _ = argus_row(tmp_path, names, values)
+    assert tuple(row[name] for name in ("ipkt", "ibyt", "opkt", "obyt")) == found
+
+
+def test_times_that_the_clock_skips_are_refused(tmp_path: Path) -> None:
+    head = "ts,te,sa,da,sp,dp,pr,flg,ipkt,ibyt\n"
+    row = "2024-03-10 {},2024-03-10 {},10.0.0.5,192.0.2.1,1,443,TCP,...AP.SF,1,8\n"
+    times = ("01:59:59", "03:00:00"), ("02:10:00", "03:30:00"), ("01:59:59", "02:59:59.5")
+    data = head + "".join(row.format(*pair) for pair in times)
+    taken = check(tmp_path, "nfdump", "a.csv", data, "America/New_York")
+    assert [row["tdur"] for row in rows_of(tmp_path)] in ([1.0, None], [None, 1.0])
+    (example,) = taken.examples
+    assert (example.line_no, example.reason) == (
+        3,
+        "this time does not exist in America/New_York: check --timezone",
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ("  0xc2", "....S."),
+        ("0xDB", ".AP.SF"),
+        ("0xzz", "......"),
+        ("CEUAPRSF", "UAPRSF"),
+        (".AP.SF", ".AP.SF"),
+    ],
+)
+def test_flags_of_nfdump_may_be_hexadecimal(flags: str, found: str, tmp_path: Path) -> None:
+    row, _ = nfdump_row(tmp_path, ",flg", f",{flags}")
+    assert row["flag"] == found
+
+
+CHANGED = {
+    "vpc": (
+        "srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n"
+        "10.0.0.1 192.0.2.1 1 22 6 20 4249 1418530010 1418530070 ACCEPT OK\n"
+        "dstaddr srcaddr srcport dstport protocol packets bytes start end action log-status\n"
+        "192.0.2.1 10.0.0.1 1 22 6 20 4249 1418530011 1418530070 start OK\n"
+    ),
+    "nfdump": (
+        "ts,te,td,sa,da,sp,dp,pr,flg,ipkt,ibyt\n"
+        "2024-03-10 00:00:00,2024-03-10 00:00:01,1,10.0.0.1,192.0.2.1,1,22,TCP,......,1,8\n"
+        "Summary\nflows,bytes,packets,avg_bps,avg_pps,avg_bpp\n1,8,1,1,1,1\n"
+        "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,bps,flows\n"
+        "2024-03-10 00:00:01,1,TCP,10.0.0.1,1,192.0.2.1,22,1,8,64,1\n"
+    ),
+    "argus": (
+        "StartTime,Dur,Proto,SrcAddr,Sport,DstAddr,Dport,TotPkts,TotBytes,Label\n"
+        "2024-08-10 09:46:53,1,tcp,10.0.0.1,1,192.0.2.1,22,5,500,StartTime of SrcAddr\n"
+        "StartTime,Dur,Proto,DstAddr,Sport,SrcAddr,Dport,TotPkts,TotBytes\r\n"
+        "2024-08-10 09:46:54,1,tcp,192.0.2.1,1,10.0.0.1,22,5,500\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", CHANGED)
+@pytest.mark.parametrize("grown", [False, True])
+def test_a_header_may_change_within_a_log(source: str, grown: bool, tmp_path: Path) -> None:
+    data, zone = CHANGED[source], None if source == "vpc" else "UTC"
+    if grown:
+        (tmp_path / "a.log").write_text("".join(data.splitlines(keepends=True)[:2]))
+        take(tmp_path, source, tmp_path / "a.log", timezone=zone)
+    taken = None if grown else check(tmp_path, source, "a.log", data, zone)
+    if taken is None:
+        (tmp_path / "a.log").write_text(data)
+        (taken,) = take(tmp_path, source, tmp_path / "a.log", timezone=zone)
+    assert taken.refused == 0
+    assert [(row["sip"], row["dport"]) for row in rows_of(tmp_path)] == [("10.0.0.1", 22)] * 2
+
+
+def test_rows_below_a_header_with_data_behind_it_are_refused(tmp_path: Path) -> None:
+    good = CHANGED["vpc"].splitlines(keepends=True)[:2]
+    taken = check(
+        tmp_path, "vpc", "vpc.log", "".join(good) + good[0].strip() + "".join(good[1:] * 2)
+    )
+    assert (taken.rows.total(), taken.refused) == (1, 2)
+
+
+@pytest.mark.parametrize("source", sorted(load_sources()))
+def test_a_file_that_fails_comes_with_a_hint(source: str, tmp_path: Path) -> None:
+    described, _ = get_source(source)
+    assert described.hint
+    (tmp_path / "x.txt").write_text("one\n two, three\n")
+    (taken,) = take(tmp_path, source, tmp_path / "x.txt")
+    assert taken.status == "failed"
+    assert taken.error.endswith(f"; {described.hint}")
+
+
+def test_a_wrong_number_of_fields_comes_with_a_hint(tmp_path: Path) -> None:
+    head = "ts,te,td,sa,da,sp,dp,pr,flg,ipkt,ibyt\n"
+    (tmp_path / "a.csv").write_text(f"{head}2024-03-10 04:10:00,2024-03-10 04:10:00\n")
+    (taken,) = take(tmp_path, "nfdump", tmp_path / "a.csv", timezone="UTC")
+    assert "11 fields expected, found 2" in taken.error
+    assert "print flows as they are" in taken.error
+
+
+def test_json_without_the_name_of_its_log_asks_for_it(tmp_path: Path) -> None:
+    event = {"ts": 1713589200.1, "id.orig_h": "10.0.0.1", "id.resp_h": "10.0.0.2", "proto": "tcp"}
+    (tmp_path / "export.json").write_text(json.dumps(event) + "\n")
+    (taken,) = take(tmp_path, "zeek", tmp_path / "export.json")
+    assert "say which log with --log conn|dns|http" in taken.error
+    (taken,) = take(tmp_path, "zeek", tmp_path / "export.json", log="conn")
+    assert taken.rows == {"flow": 1}
+    mixed = [event, {"_path": "ssl", "ts": 1713589200.1}, {"_path": "conn", **event}]
+    (tmp_path / "mixed.json").write_text("".join(json.dumps(each) + "\n" for each in mixed))
+    (taken,) = take(tmp_path / "mixed", "zeek", tmp_path / "mixed.json")
+    assert (taken.rows, taken.refused, taken.skipped) == ({"flow": 1}, 1, {"path ssl": 1})
+
+
+@pytest.mark.parametrize(
+    ("version", "client"),
+    [(None, "10.0.0.5"), (1, "10.0.0.5"), (2, "192.0.2.53"), (3, "10.0.0.5"), ("x", "192.0.2.53")],
+)
+def test_answers_from_an_unusual_port_are_read_by_version(
+    version: int | str | None, client: str, tmp_path: Path
+) -> None:
+    event = {"timestamp": "2024-03-01T23:01:00Z", "event_type": "dns", "src_ip": "192.0.2.53"}
+    event |= {"src_port": 8053, "dest_ip": "10.0.0.5", "dest_port": 53001}
+    said = {"type": "answer", "rrname": "a.example", "rcode": "NOERROR", "rdata": "198.51.100.1"}
+    said |= {} if version is None else {"version": version}
+    check(tmp_path, "suricata", "eve.json", json.dumps({**event, "dns": said}) + "\n")
+    (row,) = rows_of(tmp_path)
+    assert row["ip_dst"] == client
+
+
+def test_grouped_answers_are_answers(tmp_path: Path) -> None:
+    event = {"timestamp": "2024-03-01T23:01:00Z", "event_type": "dns", "src_ip": "10.0.0.5"}
+    event |= {"src_port": 53002, "dest_ip": "192.0.2.53", "dest_port": 53}
+    said = {"version": 2, "type": "answer", "rrname": "g.example", "rrtype": "A"}
+    said |= {"rcode": "NOERROR"}
+    answers = [("CNAME", "w.example"), ("A", "198.51.100.9"), ("A", "198.51.100.10")]
+    listed = [{"rrtype": kind, "rdata": value} for kind, value in answers]
+    grouped = {"SOA": [{"mname": "ns"}], "CNAME": ["w.example"]}
+    grouped["A"] = ["198.51.100.9", "198.51.100.10"]
+    data = [{**said, "answers": [*listed, {"rrtype": "SOA"}]}, {**said, "grouped": grouped}]
+    lines = "".join(json.dumps({**event, "dns": dns}) + "\n" for dns in data)
+    check(tmp_path, "suricata", "eve.json", lines)
+    one, other = rows_of(tmp_path)
+    assert one == other
+    assert one["dns_a"] == "198.51.100.9"
+
+
+def test_a_folder_of_squid_has_both_formats(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    lines = SAMPLES["squid"][2].splitlines(keepends=True)
+    (folder / "access.log.1").write_bytes(lines[1])
+    (folder / "combined.log").write_bytes(lines[-1])
+    (folder / "cache.log").write_bytes(b"2024/11/25 21:42:59| Starting\n")
+    found = {Path(told.path).name: told.status for told in take(tmp_path, "squid", folder)}
+    assert found == {"access.log.1": "taken", "combined.log": "taken", "cache.log": "unused"}
+
+
+def test_lines_of_vpc_without_data_are_skipped_without_a_status(tmp_path: Path) -> None:
+    data = (
+        "srcaddr dstaddr srcport dstport protocol packets bytes start end action\n"
+        "- - - - - - - 1431280876 1431280934 -\n"
+        "10.0.0.1 10.0.0.2 1 2 6 1 40 1431280876 1431280934 ACCEPT\n"
+        "- 10.0.0.2 1 2 6 1 40 1431280876 1431280934 ACCEPT\n"
+    )
+    taken = check(tmp_path, "vpc", "vpc.log", data)
+    assert (taken.rows.total(), taken.refused, taken.skipped) == (1, 1, {"no data": 1})
+
+
 def test_options_are_checked(tmp_path: Path) -> None:
     for options in ({"sensor": "../x"}, {"timezone": "Mars"}, {"max_refused": 2.0}):
         with pytest.raises(UsageError):
             Options(**options)  # type: ignore[arg-type]
     settings = load_settings(home=tmp_path)
-    with pytest.raises(UsageError, match="names the zone of its times itself"):
+    with pytest.raises(UsageError, match="already have a zone; omit the option"):
         Ingest(settings, "zeek", Options(timezone="UTC"))
     with pytest.raises(UsageError, match="conn, dns, http"):
         Ingest(settings, "zeek", Options(log="ssl"))

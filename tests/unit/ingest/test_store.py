@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ import pytest
 
 from spot_oa.errors import UsageError
 from spot_oa.ingest import Ingest, forget, store
+from spot_oa.ingest.status import sensors
 from spot_oa.ingest.store import Store
 from spot_oa.settings import load_settings
 from tests.support.ingested import CONN, SAMPLES, landed, take, tree, zeek
@@ -151,10 +153,131 @@ def test_forget_removes_what_a_file_brought(conn: Path, tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path)
     assert forget(settings, str(conn)) == 200
     assert landed(tmp_path) == only_dns
-    with pytest.raises(UsageError, match="nothing was taken"):
+    with pytest.raises(UsageError, match="no file of this name was ingested"):
         forget(settings, str(conn))
     (taken,) = take(tmp_path, "zeek", conn)
     assert taken.rows.total() == 200
+
+
+ROW = "17135892{:02}.1 C 10.0.0.5 {} 192.0.2.10 443 tcp ssl 60.5 400 900 SF ShADadFf 10 15 12 90"
+
+
+def twins(home: Path) -> list[Path]:
+    """Write two logs of the same size and the same first line."""
+    made = []
+    for name, port in (("a.log", 51001), ("b.log", 51002)):
+        made.append(home / name)
+        made[-1].write_bytes(zeek("conn", CONN, ROW.format(0, 1), ROW.format(5, port)))
+    return made
+
+
+def test_logs_of_equal_size_and_first_line_are_two_logs(tmp_path: Path) -> None:
+    for path in twins(tmp_path):
+        (taken,) = take(tmp_path, "zeek", path)
+        assert taken.rows == {"flow": 2}
+    for path in twins(tmp_path):
+        path.touch()
+        (taken,) = take(tmp_path, "zeek", path)
+        assert taken.status == "known"
+    assert len(Store(tmp_path / "raw").all_entries()) == 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_entries_with_their_earlier_names_are_used(again: bool, conn: Path, tmp_path: Path) -> None:
+    take(tmp_path, "zeek", conn)
+    (entry,) = (tmp_path / "raw/.ingest/files").iterdir()
+    key, size, _, _ = entry.name.split(".")
+    entry.rename(entry.with_name(f"{key}.{size}.json"))
+    renamed = conn.rename(tmp_path / "conn.2024.log")
+    (taken,) = take(tmp_path, "zeek", renamed, again=again)
+    assert taken.status == ("taken" if again else "known")
+    assert len(list(entry.parent.iterdir())) == 1
+    assert forget(load_settings(home=tmp_path), str(renamed if again else conn)) == 200
+    assert not list(entry.parent.iterdir())
+    assert not landed(tmp_path)
+
+
+def test_forget_leaves_logs_of_the_same_first_line(tmp_path: Path) -> None:
+    one, other = twins(tmp_path)
+    take(tmp_path, "zeek", other)
+    left = landed(tmp_path)
+    take(tmp_path, "zeek", one)
+    assert forget(load_settings(home=tmp_path), str(one)) == 2
+    assert landed(tmp_path) == left
+
+
+def test_forget_knows_files_by_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in ("20", "21"):
+        (tmp_path / day).mkdir()
+        monkeypatch.chdir(tmp_path / day)
+        Path("conn.log").write_bytes(zeek("conn", CONN, ROW.format(int(day), 1)))
+        take(tmp_path, "zeek", "conn.log")
+    settings = load_settings(home=tmp_path)
+    assert forget(settings, "conn.log") == 1
+    with pytest.raises(UsageError, match="no file of this name was ingested"):
+        forget(settings, "conn.log")
+    assert forget(settings, str(tmp_path / "20/conn.log")) == 1
+
+
+def test_forget_finds_files_that_earlier_versions_recorded_as_typed(
+    conn: Path, tmp_path: Path
+) -> None:
+    take(tmp_path, "zeek", conn)
+    (file,) = (tmp_path / "raw/.ingest/files").iterdir()
+    entry = json.loads(file.read_text())
+    del entry["after"]
+    file.write_text(json.dumps(entry | {"path": "conn.log"}))
+    assert forget(load_settings(home=tmp_path), "conn.log") == 200
+
+
+def test_forget_removes_all_parts_of_a_log_but_not_of_another(tmp_path: Path) -> None:
+    """Both logs have grown from the same beginning, which stays as long as one of them does."""
+    data, path, other = log(100), tmp_path / "conn.log", tmp_path / "conn.other.log"
+    for cut in (3000, 5000):
+        path.write_bytes(data[:cut])
+        take(tmp_path, "zeek", path, growing=True)
+    path = path.rename(tmp_path / "conn.2024.log")
+    path.write_bytes(data)
+    take(tmp_path, "zeek", path)
+    other.write_bytes(data[: data.rindex(b"\n", 0, 5000) + 1] + log(3, sensor="D").split(b"\n")[-2])
+    take(tmp_path, "zeek", other)
+    assert landed(tmp_path).total() == 101
+    settings = load_settings(home=tmp_path)
+    forget(settings, str(other))
+    assert landed(tmp_path).total() == 100
+    assert forget(settings, str(path)) == 100
+    assert not landed(tmp_path)
+
+
+def test_forget_of_standard_input_leaves_other_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = []
+    for n in (1, 2):
+        data = zeek("conn", CONN, *[ROW.format(10 * n + row, n) for row in range(n)])
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        (taken,) = take(tmp_path, "zeek", "-")
+        assert taken.path.startswith("stdin-")
+        names.append(taken.path)
+    settings = load_settings(home=tmp_path)
+    with pytest.raises(UsageError, match="no file of this name was ingested"):
+        forget(settings, "stdin")
+    assert forget(settings, names[0]) == 1
+    assert landed(tmp_path).total() == 2
+    assert forget(settings, names[1]) == 2
+
+
+def test_a_log_that_grew_is_one_file(tmp_path: Path) -> None:
+    data, path = log(), tmp_path / "conn.log"
+    for cut in (3000, 9000, len(data)):
+        path.write_bytes(data[:cut])
+        take(tmp_path, "zeek", path, growing=True)
+    twins(tmp_path)
+    take(tmp_path, "zeek", tmp_path / "a.log")
+    (sensor,) = sensors(load_settings(home=tmp_path))
+    assert (sensor.files, sensor.rows) == (2, 202)
 
 
 def test_a_dry_run_writes_nothing_and_tells_the_truth(tmp_path: Path) -> None:
@@ -315,7 +438,7 @@ def test_a_file_that_breaks_off(name: str, tmp_path: Path) -> None:
     path.write_bytes(packed[:-12])
     (taken,) = take(tmp_path, "zeek", path)
     assert taken.status == "failed"
-    assert "breaks off" in taken.error
+    assert "cut off or damaged" in taken.error
     assert not raw(tmp_path)
     path.write_bytes(packed)
     (taken,) = take(tmp_path, "zeek", path)
@@ -346,7 +469,7 @@ def test_a_stage_that_somebody_cleared_is_rolled_back(conn: Path, tmp_path: Path
         "stage": "stage-gone",
         "moves": {"a.parquet": "flow/y=2024/m=4/d=20/h=0/zeek-main-0-0-0.parquet"},
         "remove": [],
-        "entry": {"key": "k", "bytes": 1},
+        "entry": {"key": "k", "bytes": 1, "sha256": "0" * 64},
         "forget": [],
     }
     keeper.folder.mkdir(parents=True)

@@ -302,6 +302,14 @@ def test_domains_with_suspicious_names_come_first_and_at_most_twelve() -> None:
     assert "and 8 more domains with 8 names" in texts_of(the_tree_of(asked, suspicious=[]))
 
 
+def test_a_domain_that_is_its_only_name_has_a_line_of_its_own() -> None:
+    asked = ["www.a.example", *(f"d{place:02}.example" for place in range(20))]
+    lines = [each.get("y") for each in parsed(the_tree_of(asked, [])).iter(f"{SVG}text")][2:]
+    # Eleven domains and what is left out, each beside a place of its own, and one leaf.
+    assert len(lines) == 12 + 1 + 1
+    assert len(set(lines)) == 13
+
+
 STEADY = dict.fromkeys(range(1440), 10)
 
 
@@ -325,6 +333,16 @@ BURSTS = {hour * 60 + 5: 60 for hour in range(24)}
         (without(BURSTS, 480, 660), ["07:06 to 11:05 (239 minutes)"]),
         ({100: 1, 900: 1}, []),
         ({}, []),
+        (
+            without(dict.fromkeys(range(480, 720), 5), 600, 612),
+            [
+                "00:00 to 08:00 (480 minutes)",
+                "10:00 to 10:12 (12 minutes)",
+                "12:00 to 24:00 (720 minutes)",
+            ],
+        ),
+        (without(dict.fromkeys(range(1440), 1), 600, 612), ["10:00 to 10:12 (12 minutes)"]),
+        (dict.fromkeys(range(0, 1440, 180), 1), []),
     ],
 )
 def test_gaps_are_judged_by_the_pace_of_the_source(

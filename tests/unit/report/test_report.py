@@ -152,6 +152,16 @@ def test_the_map_has_the_outside_addresses_and_hosts_are_called_by_their_label(
     assert "▲ Zenda, Strelsau: ▲ 198.51.100.1, 1 suspicious end" in marks
 
 
+def test_without_a_position_there_is_a_sentence_and_no_map(settings: Settings) -> None:
+    nowhere = {"is_internal": 0, "latitude": None, "longitude": None, "severity": None}
+    addresses = [{"ip": "198.51.100.1", "place": "", "context": "", **nowhere}]
+    publish(settings, "flow", [flow(0, dst_geoloc="")], addresses=addresses)
+    page = of(settings)
+    assert "No map: 1 address without a position." in page.shown
+    assert "no place is known" not in page.shown
+    assert "Nothing was looked up." in page.shown
+
+
 def test_a_scan_is_one_host_and_not_its_victims(settings: Settings) -> None:
     scan = [
         flow(n, srcip="192.0.2.9", dstip=f"10.0.0.{n}", srcip_internal=0, destip_internal=1)
@@ -159,6 +169,23 @@ def test_a_scan_is_one_host_and_not_its_victims(settings: Settings) -> None:
     ]
     publish(settings, "flow", [*scan, flow(31, srcip="10.9.9.9")])
     assert [host.address for host in known(settings).hosts] == ["192.0.2.9", "10.9.9.9"]
+
+
+def test_inside_hosts_of_one_outside_server_are_hosts(settings: Settings) -> None:
+    rows = [flow(n, srcip=f"10.0.0.{n}", dstip="198.51.100.66", dst_rep=BAD) for n in (1, 2, 3)]
+    publish(settings, "flow", rows)
+    hosts = {host.address: host.rows["flow"] for host in known(settings).hosts}
+    assert hosts == {"198.51.100.66": 3, "10.0.0.1": 1, "10.0.0.2": 1, "10.0.0.3": 1}
+
+
+def test_all_rows_of_a_host_count_and_those_of_a_scan_too(settings: Settings) -> None:
+    scan = [
+        flow(n, srcip="192.0.2.9", dstip=f"10.0.0.{n}", srcip_internal=0, destip_internal=1)
+        for n in range(31)
+    ]
+    publish(settings, "flow", [*scan, flow(31, srcip="10.0.0.7")])
+    hosts = {host.address: (host.rows["flow"], host.best) for host in known(settings).hosts}
+    assert hosts == {"192.0.2.9": (31, 0), "10.0.0.7": (2, 7)}
 
 
 def test_hosts_come_by_known_bad_then_rank_then_sources(settings: Settings) -> None:
@@ -285,6 +312,19 @@ def test_hostile_text_makes_no_element_and_no_attribute(settings: Settings) -> N
     assert "<iframe srcdoc=" in made.shown
 
 
+def test_whose_bytes_the_chords_have_is_said(settings: Settings) -> None:
+    publish(settings, "flow", [flow()])
+    shown = of(settings).shown
+    assert "those that the originator of each flow sent; answers are not counted" in shown
+
+
+def test_one_source_is_not_all_sources(settings: Settings) -> None:
+    publish(settings, "flow", [flow()])
+    assert "suspicious in all" not in of(settings).shown
+    three(settings)
+    assert "suspicious in all 3 sources" in of(settings).shown
+
+
 def test_failed_sources_warnings_and_attributions_are_on_the_page(settings: Settings) -> None:
     source = {"source": "dbip", "status": "failed", "asked": 7, "found": 0, "detail": "no answer",
               "attribution": "IP Geolocation by DB-IP"}  # fmt: skip
@@ -351,6 +391,49 @@ def test_what_analysts_said_is_shown_if_it_is_of_the_same_run(settings: Settings
     assert "High" not in of(settings).shown
 
 
+def test_a_rows_details_say_what_the_day_and_the_days_before_know(settings: Settings) -> None:
+    """In the words of `explain`, of whose ninety days a page reads seven."""
+    publish(settings, "dns", [dns(dns_qry_name="BAD.example.")])
+    publish(settings, "flow", [flow()])
+    rows = [flow(), flow(1, dstip="198.51.100.2"), flow(2, srcip="10.0.0.2")]
+    publish(settings, "flow", rows, date=NEXT)
+    labels = {
+        "flow": {"scored_by": "ann", "scored_at": "2016-07-08 09:05:07", "note": "seen <b>"},
+        "dns": {"scored_by": "", "via": "rule", "rule_id": "tunnels"},
+    }
+    for pipeline, label in labels.items():
+        scores = settings.data_dir / pipeline / "20160708" / f"{pipeline}_scores.parquet"
+        folder = settings.triage_dir / pipeline / "20160708"
+        folder.mkdir(parents=True)
+        table = pq.ParquetFile(scores).read()
+        for name, value in {"severity": 1, "severity_name": "High", **label}.items():
+            table = table.append_column(name, pa.array([value]))
+        pq.write_table(table, folder / f"{pipeline}_triage.parquet")
+    data = of(settings, NEXT).data
+    words = data["words"]
+    first, _, third = (
+        {words[what]: [words[each] for each in lines] for what, *lines in known}
+        for known in data["tables"]["flow"]["known"]
+    )
+    assert first == {
+        "score": ["1e-09; before 2 of the day's 3 rows (66.7 %)"],
+        "that day": [
+            "10.0.0.1: 2 rows as srcip, 2 other ends",
+            "198.51.100.1: 2 rows as dstip, 2 other ends",
+        ],
+        "seen": [
+            "10.0.0.1: first on 2016-07-08, on 1 of 1 published day before",
+            "198.51.100.1: first on 2016-07-08, on 1 of 1 published day before",
+        ],
+        "labelled": [
+            "10.0.0.1: High, by ann at 2016-07-08 09:05: seen <b> (flow 2016-07-08)",
+            "10.0.0.1: High, by rule tunnels (dns 2016-07-08)",
+            "198.51.100.1: High, by ann at 2016-07-08 09:05: seen <b> (flow 2016-07-08)",
+        ],
+    }
+    assert third["seen"][0] == "10.0.0.2: on none of 1 published day before"
+
+
 def test_an_added_pipeline_has_a_tile_a_table_hosts_and_a_band(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -388,7 +471,7 @@ def test_a_pipeline_is_not_called_like_a_folder_of_ours(tmp_path: Path, name: st
         (PROJECT / "spot_oa/pipelines/flow.yml").read_text().replace("name: flow", f"name: {name}")
     )
     (tmp_path / f"{name}.yml").write_text(text)
-    with pytest.raises(SpotOaError, match=f"'{name}' is a folder beside"):
+    with pytest.raises(SpotOaError, match=f"'{name}' is a folder next to"):
         load_pipelines(tmp_path)
 
 
@@ -452,6 +535,17 @@ def test_the_index_lists_every_day_and_marks_a_pipeline_that_is_missing(
     assert made.policy["default-src"] == "'none'"
 
 
+def test_the_month_marks_days_missing_since_a_day_before_it(settings: Settings) -> None:
+    publish(settings, "flow", [flow()], date=NEXT)
+    publish(settings, "flow", [flow()], date=NEXT - dt.timedelta(days=40))
+    publish(settings, "dns", [dns()], date=NEXT - dt.timedelta(days=40))
+    write_all(settings)
+    made = Page((settings.data_dir / "reports" / "index.html").read_text())
+    marks = [str(each.get("aria-label")) for each in made.all("g")]
+    assert sum("flow" in each and "not published" in each for each in marks) == 30
+    assert sum("dns" in each and "not published" in each for each in marks) == 31
+
+
 def test_the_index_of_four_hundred_days_is_small(settings: Settings) -> None:
     folder = publish(settings, "flow", [flow()])
     for ago in range(1, 400):
@@ -467,7 +561,7 @@ def test_the_index_of_four_hundred_days_is_small(settings: Settings) -> None:
 
 
 def test_nothing_published_is_said(settings: Settings) -> None:
-    with pytest.raises(SpotOaError, match="nothing is published of 2016-07-08"):
+    with pytest.raises(SpotOaError, match="nothing is published for 2016-07-08"):
         write(settings, DATE)
     assert write_all(settings) == []
 

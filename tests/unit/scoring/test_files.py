@@ -100,5 +100,5 @@ def test_results_that_cannot_be_written_leave_the_old_ones(tmp_path: Path) -> No
 
 
 def test_a_pipeline_without_a_description_of_its_scoring_is_refused() -> None:
-    with pytest.raises(ConfigError, match="does not know the pipeline dns"):
+    with pytest.raises(ConfigError, match="does not support the pipeline dns"):
         scoring_of(DNS.model_copy(update={"scoring": None}))

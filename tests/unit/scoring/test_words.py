@@ -24,6 +24,12 @@ def row(**values: Any) -> dict[str, Any]:
     return plain | facts | values
 
 
+def test_traffic_cannot_write_a_reason() -> None:
+    forged = "x; judged benign by anna (-22.0).example"
+    told = words.reason_text(row(p_text=forged), {"newnet": 2.0, "svc": 1.0}, f"'GET {forged}'", 2)
+    assert told.count("; ") == 1
+
+
 def test_everything_that_is_known_adds_up_but_of_a_family_only_the_strongest() -> None:
     bits = {
         "b_svc": 6.0,
@@ -58,29 +64,31 @@ def test_what_comes_in_from_outside_weighs_less() -> None:
     ],
 )
 def test_a_reason_tells_its_numbers(name: str, says: str) -> None:
-    told = words.told(row(beacon=4), {name: 6.28}, "tcp/1177", 2)
+    told = words.reason_text(row(beacon=4), {name: 6.28}, "tcp/1177", 2)
     assert told == f"{says} (+6.3)"
 
 
 def test_gaps_that_deviate_by_half_of_their_mean_are_not_called_regular() -> None:
-    assert words.told(row(beacon=3), {"beacon": 6.0}, "tcp/1", 2) == (
+    assert words.reason_text(row(beacon=3), {"beacon": 6.0}, "tcp/1", 2) == (
         "every 12 s on average, 53 times (+6.0)"
     )
 
 
 def test_at_most_three_reasons_are_told_and_none_of_less_than_half_a_bit() -> None:
     bits = {"beacon": 6.0, "svc": 5.0, "long": 0.49}
-    assert words.told(row(), bits, "tcp/1", 1).count("(+") == 2
+    assert words.reason_text(row(), bits, "tcp/1", 1).count("(+") == 2
     bits = {"beacon": 6.0, "svc": 5.0, "newsvc": 4.0, "peer": 3.0}
-    assert words.told(row(), bits, "tcp/1", 1).count("(+") == 3
+    assert words.reason_text(row(), bits, "tcp/1", 1).count("(+") == 3
 
 
 def test_a_first_day_speaks_of_no_other_days() -> None:
-    assert words.told(row(), {"svc": 1.0}, "tcp/1", 1) == "tcp/1 used by 1 of 21 clients (+1.0)"
+    assert (
+        words.reason_text(row(), {"svc": 1.0}, "tcp/1", 1) == "tcp/1 used by 1 of 21 clients (+1.0)"
+    )
 
 
 def test_names_of_the_traffic_are_printable_and_short() -> None:
-    told = words.told(row(p_text="a\x1b[31m" + "b" * 200), {"newnet": 2.0}, "tcp/1", 2)
+    told = words.reason_text(row(p_text="a\x1b[31m" + "b" * 200), {"newnet": 2.0}, "tcp/1", 2)
     assert "\x1b" not in told
     assert "b" * 81 not in told
 
@@ -105,7 +113,7 @@ def test_every_reason_has_its_words(pipeline: str) -> None:
     assert scoring is not None
     values: dict[str, Any] = dict.fromkeys((*scoring.facts, *scoring.reasons), 2)
     told = [
-        words.told(values | {"p_text": "x", "way": "out"}, {name: 1.0}, "it", 2)
+        words.reason_text(values | {"p_text": "x", "way": "out"}, {name: 1.0}, "it", 2)
         for name in scoring.reasons
     ]
     assert len(set(told)) == len(scoring.reasons)

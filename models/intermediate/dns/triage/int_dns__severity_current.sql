@@ -13,7 +13,7 @@ rule_hits as (
     {{ rows_of_run(ref('stg_landed__dns_rule_hits')) }}
 ),
 
-{# A person goes before a rule, then the latest action before the others. #}
+{# A person takes precedence over a rule, then the latest action over the others. #}
 judgements_in_line as (
     select
         *,
@@ -77,7 +77,10 @@ by_target as (
             and results.run_date = hits_in_line.run_date
 ),
 
-{# The name's severity goes first, then the client's; of two clears the name's. #}
+{#
+    The name's severity takes precedence over the client's; if both are cleared, the name's clear
+    counts.
+#}
 decided as (
     select
         *,

@@ -13,7 +13,7 @@ rule_hits as (
     {{ rows_of_run(ref('stg_landed__proxy_rule_hits')) }}
 ),
 
-{# A person goes before a rule, then the latest action before the others. #}
+{# A person takes precedence over a rule, then the latest action over the others. #}
 judgements_in_line as (
     select
         *,

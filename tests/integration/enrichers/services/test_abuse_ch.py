@@ -97,8 +97,8 @@ def test_threatfox(ask: Asked, httpserver: HTTPServer) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "reason"),
     [
-        ({"query_status": "unknown_auth_key"}, "unauthorised", "does not know the key"),
-        ({"query_status": "illegal_days"}, "malformed", "did not understand"),
+        ({"query_status": "unknown_auth_key"}, "unauthorised", "rejected the key"),
+        ({"query_status": "illegal_days"}, "malformed", "rejected the query"),
         ({"query_status": "no_result", "data": "Your search did"}, "malformed", "has no entry"),
     ],
 )

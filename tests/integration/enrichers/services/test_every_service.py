@@ -68,7 +68,7 @@ def test_every_service_keeps_to_its_budget(ask: Asked, httpserver: HTTPServer, n
     said = list(outcomes(found).values())
     assert said[0] == "malformed"
     assert said[-1] == "not asked"
-    assert "the day's budget of 2 calls is spent, " in found.outcomes[0].detail
+    assert "the day's budget of 2 calls is used up, " in found.outcomes[0].detail
 
 
 @pytest.mark.parametrize(("status", "body", "outcome"), FAULTS)

@@ -1,0 +1,21 @@
+with dns_stories as (
+    select * from {{ source('landed', 'dns_stories') }}
+)
+
+select
+    action_id,
+    action_seq,
+    anchor_kind,
+    anchor,
+    title,
+    text,
+    top_results,
+    author,
+    recorded_at,
+    alive,
+
+    -- slice
+    y,
+    m,
+    d
+from dns_stories

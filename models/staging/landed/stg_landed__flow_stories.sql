@@ -1,0 +1,21 @@
+with flow_stories as (
+    select * from {{ source('landed', 'flow_stories') }}
+)
+
+select
+    action_id,
+    action_seq,
+    anchor_kind,
+    anchor,
+    title,
+    text,
+    top_results,
+    author,
+    recorded_at,
+    alive,
+
+    -- slice
+    y,
+    m,
+    d
+from flow_stories
