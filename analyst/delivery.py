@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from analyst.day import Day
 from analyst.feedback import Feedback, Judged, deliver, delivered_to, write_rows
+from analyst.live import LiveDay
 from analyst.published import read_manifest
 from analyst.standing import StandingRule, load_rules
 from analyst.store import open_store
@@ -60,6 +60,6 @@ def _judged(
         return []
     if read_manifest(published_folder(settings.data_dir, part)) is None:
         return []
-    day = Day(settings, pipeline, part, store, author="", made_with="cli")
+    day = LiveDay(settings, pipeline, part, store)
     main = day.triage.targets[day.triage.main_target]
     return sorted(day.judged(), key=lambda each: -each.severities[main])

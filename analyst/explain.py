@@ -24,7 +24,7 @@ from spot_oa.settings import Settings
 from spot_oa.warehouse.published import read_rows
 
 if TYPE_CHECKING:
-    from analyst.day import LiveRow
+    from analyst.live import LiveRow
 
 DAYS = 90
 """Number of days to look back for published days and labels."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analyst import pictures
-from analyst.day import Story
 from analyst.investigation import DIRECTIONS, drawn_branches
 from analyst.listing import Listing
+from analyst.live import Story
 from analyst.pictures.notebook import Picture
 from analyst.pictures.text import many
 from analyst.published import read_manifest

@@ -20,10 +20,11 @@ import pandas as pd
 
 from analyst import delivery, pictures, state
 from analyst.actions import Action, Kind, Severity
-from analyst.day import Day, LiveRow, Reply
+from analyst.day import Day, Reply
 from analyst.feedback import COLUMNS, FILE
 from analyst.known import Before
 from analyst.listing import PAGE, Listing
+from analyst.live import LiveRow
 from analyst.notebooks.places import folder_of, home_of, newer
 from analyst.pictures.notebook import Picture
 from analyst.pictures.text import many
@@ -37,7 +38,7 @@ from python_enrichers.domain import split_name
 from python_enrichers.network_context import load_local
 from spot_oa.dates import Slice, parse_date
 from spot_oa.errors import ConfigError, SpotOaError, UsageError, printable
-from spot_oa.ingest import telemetry_root
+from spot_oa.ingest.store import telemetry_root
 from spot_oa.lock import is_held
 from spot_oa.pipelines import Pipeline, get_pipeline, load_pipelines
 from spot_oa.publish import published_folder

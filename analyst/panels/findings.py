@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analyst.actions import TOP_RESULTS
-from analyst.day import Story
 from analyst.investigation import DETAILS_LIMIT, Found, preview, search
+from analyst.live import Story
 from analyst.panels.scoring import shown
 from analyst.pictures.notebook import Picture, message
 from analyst.stories import StoryView, read

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from analyst.actions import Severity, parse_severity
-from analyst.day import LiveRow, republished
+from analyst.day import republished
+from analyst.live import LiveRow
 from analyst.panels.scoring import reply_text, undone
 from analyst.pictures.svg import records
 from analyst.pictures.text import NONE, WHOLE, clock, cut, many, size

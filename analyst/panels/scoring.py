@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from analyst.actions import Severity, parse_severity
-from analyst.day import Reply, Shown, all_or_none
+from analyst.day import Reply, all_or_none
+from analyst.live import Shown
 from analyst.pictures.text import many
 from analyst.selectors import Chosen, chosen
 from analyst.workbench import COFF, Workbench

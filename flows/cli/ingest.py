@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from spot_oa.errors import IngestError, SpotOaError, UsageError, printable
-from spot_oa.ingest import Ingest, Ingested, Options, forget, hour_text
+from spot_oa.ingest import Ingest, Ingested, Options
 from spot_oa.ingest.delivery import Delivered, deliver
+from spot_oa.ingest.forgetting import forget
+from spot_oa.ingest.result import hour_text
 from spot_oa.ingest.status import Sensor, sensors
 
 if TYPE_CHECKING:

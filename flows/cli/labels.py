@@ -18,7 +18,8 @@ from spot_oa.dates import parse_date
 from spot_oa.errors import ConfigError, SpotOaError, UsageError, printable
 
 if TYPE_CHECKING:
-    from analyst.day import Day, LiveRow, Reply
+    from analyst.day import Day, Reply
+    from analyst.live import LiveRow
     from analyst.selectors import Chosen
     from spot_oa.dates import Slice
     from spot_oa.pipelines import Triage

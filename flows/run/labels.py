@@ -11,9 +11,9 @@ from pathlib import Path
 
 from analyst import landed
 from analyst.actions import to_line
-from analyst.day import Day
 from analyst.feedback import COLUMNS, FILE, Feedback, write_rows
 from analyst.landed import Snapshot
+from analyst.live import LiveDay
 from analyst.published import read_day, read_manifest, triage_of
 from analyst.selectors import Row, key_of
 from analyst.standing import StandingRule, columns, load_rules, rules_on
@@ -321,5 +321,5 @@ def _own_feedback(run: Run, labelled: Labelled) -> Feedback | None:
     if not labelled.snapshot.actions and not labelled.rule_hits:
         return write_rows(run.part.pipeline, [])
     store = open_store(run.settings)
-    day = Day(run.settings, run.pipeline, run.part, store, author="", made_with="cli")
+    day = LiveDay(run.settings, run.pipeline, run.part, store)
     return write_rows(run.part.pipeline, day.judged(labelled.snapshot.actions))

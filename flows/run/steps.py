@@ -20,9 +20,8 @@ from spot_oa import landing
 from spot_oa import publish as publishing
 from spot_oa.dates import Slice
 from spot_oa.errors import EnrichmentError, SpotOaError, printable
-from spot_oa.ingest import telemetry_root
 from spot_oa.ingest.status import ended_early, taken_of
-from spot_oa.ingest.store import Store
+from spot_oa.ingest.store import Store, telemetry_root
 from spot_oa.landing import Landed
 from spot_oa.pipelines import IndicatorType, Pipeline, load_pipelines
 from spot_oa.pipelines import Published as PublishedTable

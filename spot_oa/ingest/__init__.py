@@ -9,42 +9,39 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-import os
 import re
 import shutil
-import stat
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spot_oa.dates import Slice
-from spot_oa.errors import ConfigError, IngestError, UsageError, printable
+from spot_oa.errors import IngestError, UsageError, printable
 from spot_oa.ingest import blocks
 from spot_oa.ingest.blocks import Lines, opened
+from spot_oa.ingest.files import existing, fill, regular, walk
 from spot_oa.ingest.readers import Context, Parsed, Refused, open_reader
-from spot_oa.ingest.store import HOUR, Entry, Stage, Store, entry_name, mark, writable
+from spot_oa.ingest.result import KEPT, Ingested
+from spot_oa.ingest.store import HOUR, Entry, Stage, Store, mark, telemetry_root, writable
 from spot_oa.pipelines import load_pipelines
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings
 from spot_oa.sources import check_zone, get_source
 from spot_oa.warehouse.mapper import AHEAD, OLDEST, Mapped, Mapper, Plan
 
+__all__ = ["Ingest", "Ingested", "Options"]
+
 SENSOR = re.compile(r"[a-z0-9_-]{1,32}")
 STDIN = "-"
-KEPT = 4096
-"""Maximum number of characters stored of a refused line."""
 EXAMPLES = 3
 FEW = 100
 """`max_refused` applies only to files with more lines than this."""
@@ -92,100 +89,6 @@ class Options:
             check_zone(self.timezone)
         if not 0 <= self.max_refused <= 1:
             raise UsageError(f"--max-refused {self.max_refused:g}: give a share from 0 to 1")
-
-
-@dataclass(slots=True)
-class Ingested:
-    """The result of ingesting a file.
-
-    Attributes:
-        path: The file.
-        status: `taken`, `known` (nothing new in it), `unused` (no log of interest) or `failed`.
-        error: Why it failed.
-        transient: Whether a retry may succeed.
-        lines: Lines read.
-        rows: Pipeline -> rows of telemetry.
-        refused: Refused lines.
-        examples: The first refused lines: line number, reason, line.
-        skipped: Reason -> skipped lines.
-        blank: Blank lines.
-        comments: Headers, comments and summaries.
-        bad_values: Column -> values that became NULL.
-        ambiguous: Times in an hour that the zone repeats.
-        hours: Pipeline -> hour, counted from 1970 (UTC) -> rows.
-        late: (Pipeline, day) -> rows of days that are already published.
-        newest: Pipeline -> the newest event (UTC).
-        seconds: Duration in seconds.
-    """
-
-    path: str
-    status: str = "taken"
-    error: str = ""
-    transient: bool = False
-    lines: int = 0
-    rows: Counter[str] = field(default_factory=Counter)
-    refused: int = 0
-    examples: list[Refused] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    blank: int = 0
-    comments: int = 0
-    bad_values: Counter[str] = field(default_factory=Counter)
-    ambiguous: int = 0
-    hours: dict[str, Counter[int]] = field(default_factory=dict)
-    late: dict[tuple[str, dt.date], int] = field(default_factory=dict)
-    newest: dict[str, dt.datetime] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def check(self) -> None:
-        """Check that every line is counted exactly once.
-
-        Raises:
-            IngestError: The counts differ, which is a bug in spot-oa.
-        """
-        accounted = (
-            self.rows.total() + self.refused + self.skipped.total() + self.blank + self.comments
-        )
-        if accounted != self.lines:
-            raise IngestError(
-                f"{self.path}: {self.lines} lines were read, but {accounted} are accounted for; "
-                "the file was not ingested, report this as a bug"
-            )
-
-    def counts(self) -> dict[str, Any]:
-        """Return the counts that the manifest stores."""
-        return {
-            "rows": dict(self.rows),
-            "refused": self.refused,
-            "skipped": dict(self.skipped),
-            "blank": self.blank,
-            "comments": self.comments,
-            "bad_values": dict(self.bad_values),
-            "ambiguous": self.ambiguous,
-            "hours": {
-                pipeline: {hour_text(hour): rows for hour, rows in sorted(hours.items())}
-                for pipeline, hours in self.hours.items()
-            },
-            "newest": {name: when.isoformat() for name, when in self.newest.items()},
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the result as JSON values."""
-        return {
-            "path": self.path,
-            "status": self.status,
-            "error": self.error,
-            "lines": self.lines,
-            **self.counts(),
-            "examples": [
-                {"line_no": found.line_no, "reason": found.reason, "line": found.line[:KEPT]}
-                for found in self.examples
-            ],
-            "late": [
-                {"pipeline": pipeline, "date": date.isoformat(), "rows": rows}
-                for (pipeline, date), rows in sorted(self.late.items())
-            ],
-            "seconds": round(self.seconds, 3),
-        }
 
 
 class _Changed(Exception):  # noqa: N818 - not an error: another process was faster
@@ -290,7 +193,7 @@ class Ingest:
                 continue
             path = Path(name)
             if path.is_dir():
-                found.extend((file, False) for file in sorted(_walk(path)))
+                found.extend((file, False) for file in sorted(walk(path)))
             elif path.exists():
                 found.append((path, True))
             else:
@@ -309,7 +212,7 @@ class Ingest:
             result.status = "unused"
             return result
         try:
-            with _regular(path) as file:
+            with regular(path) as file:
                 while True:
                     try:
                         result = self._take(file, result.path, closed=path is None)
@@ -364,7 +267,7 @@ class Ingest:
         packed = blocks.compression(path)
         whole = closed or packed is not None or not self._growing(path)
         with opened(path) as stream:
-            head = _fill(stream, blocks.BLOCK)
+            head = fill(stream, blocks.BLOCK)
         first = self._first_line(head)
         if first is None:
             return Ingested(name, "known" if head else "taken")
@@ -452,7 +355,7 @@ class Ingest:
         return None
 
     def _room(self, path: Path) -> None:
-        free = shutil.disk_usage(_existing(self.store.root)).free
+        free = shutil.disk_usage(existing(self.store.root)).free
         wanted = 4 * path.stat().st_size
         if free < wanted:
             raise IngestError(
@@ -617,107 +520,6 @@ def _recorded_name(name: str, entry: Mapping[str, Any], *, closed: bool) -> str:
     return f"stdin-{entry['sha256'][:16]}" if closed else str(Path(name).absolute())
 
 
-def telemetry_root(settings: Settings) -> Path:
-    """Return the telemetry folder.
-
-    Raises:
-        ConfigError: The folder is not local.
-    """
-    parts = urlsplit(settings.raw_uri)
-    if parts.scheme not in ("", "file"):
-        raise ConfigError(
-            f"SPOT_OA_RAW_URI={printable(settings.raw_uri)}: ingest writes to local folders; give "
-            "a path or a file:// URL"
-        )
-    return Path(parts.path if parts.scheme else settings.raw_uri)
-
-
-def forget(
-    settings: Settings, path: str, source: str | None = None, sensor: str | None = None
-) -> int:
-    """Remove the rows of an ingested file.
-
-    Args:
-        settings: The configuration.
-        path: The file's path, or the name shown for standard input; the file itself may be deleted.
-        source: Only if ingested as this source; any source if None.
-        sensor: Only of this sensor; any sensor if None.
-
-    Returns:
-        The number of removed rows.
-
-    Raises:
-        UsageError: No file of this path was ingested.
-    """
-    store = Store(telemetry_root(settings))
-    store.recover()
-    with store.locked():
-        entries = [
-            entry
-            for entry in store.all_entries()
-            if source in (None, entry["source"]) and sensor in (None, entry["sensor"])
-        ]
-        # Standard input, and files ingested by earlier versions, are recorded as typed.
-        for name in (printable(Path(path).absolute()), printable(path)):
-            mine = [entry for entry in entries if entry["path"] == name]
-            if mine:
-                break
-        else:
-            raise UsageError(
-                f"{printable(path)}: no file of this name was ingested; give its path, or for "
-                "standard input the name that ingest has shown (stdin-...)"
-            )
-        chain = _chain(mine, entries)
-        store.forget(chain)
-        store.forget_seen()
-    return sum(sum(entry["rows"].values()) for entry in chain)
-
-
-def _chain(mine: Iterable[Entry], entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries of a log that grew, maybe under several names.
-
-    Args:
-        mine: Some entries of the log.
-        entries: All entries. A part that the log shares with another log is left to that log.
-    """
-    chain = {entry_name(entry): entry for entry in mine}
-    # The parts of a log have its key: a year of other logs is not compared.
-    keys = {entry["key"] for entry in chain.values()}
-    others = {
-        name: entry
-        for entry in entries
-        if entry["key"] in keys and (name := entry_name(entry)) not in chain
-    }
-    while True:
-        more = []
-        for name, entry in others.items():
-            next_ours = [_continues(part, entry) for part in chain.values()]
-            next_others = [_continues(part, entry) for part in others.values()]
-            follows = any(_continues(entry, part) for part in chain.values())
-            if follows or (any(next_ours) and not any(next_others)):
-                more.append(name)
-        if not more:
-            return list(chain.values())
-        chain |= {name: others.pop(name) for name in more}
-
-
-def _continues(entry: Entry, before: Entry) -> bool:
-    """Return whether an entry begins where another one of the same log ends."""
-    return bool(
-        entry["key"] == before["key"]
-        and entry["start"] == before["bytes"]
-        # Entries of earlier versions do not record what they continue.
-        and entry.get("after", before["sha256"]) == before["sha256"]
-    )
-
-
-def hour_text(hour: int) -> str:
-    """Format an hour counted from 1970 as `2024-04-20 05`."""
-    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=hour)).strftime(
-        "%Y-%m-%d %H"
-    )
-
-
 def _days(hours: Mapping[int, int]) -> dict[dt.date, int]:
     days: Counter[dt.date] = Counter()
     for hour, rows in hours.items():
@@ -743,51 +545,3 @@ def _lines_refused(fields: pa.Table, mapped: Mapped, block: bytes, first: int) -
 
 def _unused(result: Ingested) -> bool:
     return all(reason.startswith("path ") for reason in result.skipped)
-
-
-def _fill(stream: Any, size: int) -> bytes:
-    parts, left = [], size
-    while left and (chunk := stream.read(left)):
-        parts.append(chunk)
-        left -= len(chunk)
-    return b"".join(parts)
-
-
-@contextmanager
-def _regular(path: Path | None) -> Iterator[Path]:
-    """Yield a file that can be read twice: copy standard input and pipes to a temporary file."""
-    if path is not None:
-        with suppress(OSError):
-            if not stat.S_ISREG(path.stat().st_mode):
-                with path.open("rb") as pipe, _kept(pipe) as file:
-                    yield file
-                return
-        yield path
-    else:
-        with _kept(sys.stdin.buffer) as file:
-            yield file
-
-
-@contextmanager
-def _kept(stream: Any) -> Iterator[Path]:
-    with tempfile.NamedTemporaryFile(prefix="spot-oa-") as file:
-        try:
-            shutil.copyfileobj(stream, file, blocks.BLOCK)
-            file.flush()
-        except OSError as error:
-            why = os.strerror(error.errno or 0)
-            raise IngestError(f"{file.name}: {why}; free disk space, or set TMPDIR") from error
-        yield Path(file.name)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the regular files of a folder and its subfolders."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent, name)
-            if path.is_file() and not path.is_symlink():
-                yield path
-
-
-def _existing(path: Path) -> Path:
-    return next(parent for parent in (path, *path.absolute().parents) if parent.exists())

@@ -24,8 +24,7 @@ import fsspec
 from filelock import FileLock
 
 from spot_oa.errors import IngestError, printable, without_userinfo
-from spot_oa.ingest import telemetry_root
-from spot_oa.ingest.store import FOLDER, Store
+from spot_oa.ingest.store import FOLDER, Store, telemetry_root
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import Settings
 from spot_oa.warehouse import Hour, open_warehouse

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from spot_oa.ingest import telemetry_root
-from spot_oa.ingest.store import Entry, Store
+from spot_oa.ingest.store import Entry, Store, telemetry_root
 from spot_oa.settings import Settings
 
 DAY = dt.timedelta(days=1)

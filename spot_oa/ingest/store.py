@@ -22,13 +22,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from spot_oa.errors import IngestError, printable
+from spot_oa.errors import ConfigError, IngestError, printable
+from spot_oa.settings import Settings
 
 FOLDER = ".ingest"
 BUFFERED = 128 << 20
@@ -36,6 +38,21 @@ ROW_GROUP = 122_880
 OPEN_FILES = 256
 HOUR = 3_600_000_000  # microseconds
 Entry = dict[str, Any]
+
+
+def telemetry_root(settings: Settings) -> Path:
+    """Return the telemetry folder.
+
+    Raises:
+        ConfigError: The folder is not local.
+    """
+    parts = urlsplit(settings.raw_uri)
+    if parts.scheme not in ("", "file"):
+        raise ConfigError(
+            f"SPOT_OA_RAW_URI={printable(settings.raw_uri)}: ingest writes to local folders; give "
+            "a path or a file:// URL"
+        )
+    return Path(parts.path if parts.scheme else settings.raw_uri)
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def instant(value: Any) -> dt.datetime | None:
         return EPOCH + dt.timedelta(microseconds=micros)
     match = re.fullmatch(
         r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d*))?"
-        r"\s*(Z|[+-]\d\d:?\d\d|[+-]\d\d)?",
+        r" ?(Z|[+-]\d\d:?\d\d|[+-]\d\d)?",
         text,
         re.ASCII,
     )

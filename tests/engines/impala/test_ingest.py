@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from spot_oa.ingest import Ingest, forget
+from spot_oa.ingest import Ingest
 from spot_oa.ingest.delivery import deliver
+from spot_oa.ingest.forgetting import forget
 from spot_oa.pipelines import load_pipelines
 from spot_oa.settings import load_settings
 from spot_oa.warehouse import open_warehouse

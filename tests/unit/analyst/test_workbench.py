@@ -18,7 +18,7 @@ from analyst.notebooks.copies import render
 from analyst.workbench import open_day
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, SpotOaError, UsageError
-from spot_oa.ingest import telemetry_root
+from spot_oa.ingest.store import telemetry_root
 from spot_oa.lock import warehouse_lock
 from spot_oa.settings import Settings, handed_on, load_settings
 from tests.support.hostile import HOSTILE

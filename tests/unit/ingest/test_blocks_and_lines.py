@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from spot_oa import lines
-from spot_oa.ingest import Ingested, readers
+from spot_oa.ingest import Ingested
+from spot_oa.ingest.readers import delimited
 from tests.support.ingested import HTTP, SAMPLES, differing, expected, landed, oracle, take, zeek
 
 HOSTILE = (
@@ -70,7 +71,7 @@ def test_both_ways_agree(sample: str, tmp_path: Path, monkeypatch: pytest.Monkey
     source, name, data, zone = SAMPLES[sample]
     (tmp_path / name).write_bytes(data)
     one = take(tmp_path / "one", source, tmp_path / name, timezone=zone)
-    monkeypatch.setattr(readers, "PLAIN", False)
+    monkeypatch.setattr(delimited, "PLAIN", False)
     other = take(tmp_path / "other", source, tmp_path / name, timezone=zone)
     assert landed(tmp_path / "one") == landed(tmp_path / "other")
     assert counts(one[0]) == counts(other[0])
@@ -108,9 +109,9 @@ def fuzz(sample: str, seed: int, home: Path, monkeypatch: pytest.MonkeyPatch) ->
     home.mkdir()
     path.write_bytes(data)
     monkeypatch.setattr("os.fsync", lambda _: None)
-    monkeypatch.setattr(readers, "PLAIN", True)
+    monkeypatch.setattr(delimited, "PLAIN", True)
     (one,) = take(home / "one", source, path, timezone=zone)
-    monkeypatch.setattr(readers, "PLAIN", False)
+    monkeypatch.setattr(delimited, "PLAIN", False)
     (other,) = take(home / "other", source, path, timezone=zone, block=1 << 10)
     assert landed(home / "one") == landed(home / "other")
     assert counts(one) == counts(other)

@@ -15,8 +15,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from spot_oa.errors import IngestError, WarehouseError
-from spot_oa.ingest import Ingest, Options, forget
+from spot_oa.ingest import Ingest, Options
 from spot_oa.ingest.delivery import STAGE, deliver
+from spot_oa.ingest.forgetting import forget
 from spot_oa.pipelines import Pipeline
 from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import Hour

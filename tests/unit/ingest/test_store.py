@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from spot_oa.errors import UsageError
-from spot_oa.ingest import Ingest, forget, store
+from spot_oa.ingest import Ingest, store
+from spot_oa.ingest.forgetting import forget
 from spot_oa.ingest.status import sensors
 from spot_oa.ingest.store import Store
 from spot_oa.settings import load_settings

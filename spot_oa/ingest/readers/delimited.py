@@ -1,4 +1,4 @@
-"""Parse blocks of lines into typed fields, with one reader per log format.
+"""Lines of delimited fields below a header: Zeek's own format, and CSV.
 
 Arrow splits plain blocks. In case of doubt our own rules split the block line by line: slower, with
 the same rows.
@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from spot_oa.errors import IngestError, printable
+from spot_oa.errors import printable
+from spot_oa.ingest.readers.block import (
+    Context,
+    Parsed,
+    Refused,
+    begun,
+    is_empty,
+    line_count,
+    numbered,
+    refuse,
+)
+from spot_oa.ingest.readers.fields import add_part
 from spot_oa.lines import split_lines
-from spot_oa.numbers import READ_AS, parse_numbers
-from spot_oa.pipelines import Type
 from spot_oa.sources import LogField, Source
-from spot_oa.warehouse.mapper import FIELD_TYPES, Mapper, Plan
+from spot_oa.warehouse.mapper import FIELD_TYPES
 
 PLAIN = True
 """Whether Arrow splits plain blocks; tests turn it off."""
@@ -32,238 +39,11 @@ ZONE = "#zone"
 """The place name of a time zone that a comment contains."""
 _GLUED = re.compile(r"\d{4}-\d\d-\d\d |\d{1,3}(?:\.\d{1,3}){3}")
 """What a header with data behind it contains: a date-time or an IPv4 address."""
-_LOCAL_TIME = r"^\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(\.\d*)?$"
+_ESCAPE = re.compile(r"\\\\|(?:\\x[0-9a-fA-F]{2})+")
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A refused line, with the reason."""
-
-    line_no: int
-    reason: str
-    line: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Lines of one log.
-
-    Attributes:
-        log: The log.
-        fields: `line_no`, and the log's fields.
-        bad: Number field -> which of its values are bad.
-        gap: Which lines have a time in an hour that the zone skips; None if no line has.
-    """
-
-    log: str
-    fields: pa.Table
-    bad: Mapping[str, pa.Array]
-    gap: pa.Array | None = None
-
-
-@dataclass(slots=True)
-class Parsed:
-    """The parsed lines of a block; every line is counted exactly once."""
-
-    lines: int = 0
-    parts: list[Part] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    blank: int = 0
-    comments: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
-    ambiguous: int = 0
-    """Number of times in an hour that the zone repeats; they are read as the first of the two."""
-
-
-class Reader(Protocol):
-    """Reads one log from its start, or from where an earlier reader of the log has stopped."""
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """Return the state, in JSON types, that a reader needs to continue from here."""
-        ...
-
-    def read(self, block: bytes, first: int) -> Parsed:
-        """Read complete lines.
-
-        Args:
-            block: The lines; only the file's last line may lack its line end.
-            first: Number of the block's first line, 1-based.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The inputs of every reader.
-
-    Attributes:
-        source: The description.
-        plans: The plan of each log of the description.
-        mapper: Reads JSON.
-        log: The log of the file, by its name or the user's option; None if not known.
-        zone: The zone of text times without a zone; None if not known.
-        name: The file's name, for messages.
-    """
-
-    source: Source
-    plans: Mapping[str, Plan]
-    mapper: Mapper
-    log: str | None
-    zone: str | None
-    name: str
-
-
-def open_reader(context: Context, head: bytes, state: Mapping[str, Any] | None) -> Reader:
-    """Return the reader for a file.
-
-    Args:
-        context: The reader's inputs.
-        head: The file's first bytes.
-        state: The state of an earlier reader, to read the rest of a file.
-    """
-    kind = context.source.reader
-    if kind == "zeek":
-        kind = "ndjson" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "zeek"
-    if kind == "ndjson":
-        return _Json(context)
-    if kind == "pattern":
-        return _Pattern(context)
-    rules = _ZEEK if kind == "zeek" else _csv_rules(context.source)
-    reader = Delimited(context, rules)
-    if state:
-        reader.resume(state)
-    return reader
-
-
-# -- Lines and fields ---------------------------------------------------------------------------
-
-
-def _count(block: bytes) -> int:
-    return block.count(b"\n") + (not block.endswith(b"\n"))
-
-
-def _begun(block: bytes, first: int) -> tuple[Parsed, bytes]:
-    """Count the lines of a block; drop a byte order mark at the start of the file."""
-    block = block.removeprefix(codecs.BOM_UTF8) if first == 1 else block
-    return Parsed(lines=_count(block)), block
-
-
-def _empty(lines: pa.Array) -> np.ndarray:
-    found: np.ndarray = pc.equal(lines, "").to_numpy(zero_copy_only=False)
-    return found
-
-
-def _blank(lines: pa.Array) -> np.ndarray:
-    return _empty(pc.utf8_trim_whitespace(lines))
-
-
-def _numbers(first: int, count: int) -> np.ndarray:
-    return np.arange(first, first + count, dtype=np.int64)
-
-
-def _refuse(lines: pa.Array, line_no: np.ndarray, reason: str) -> Iterator[Refused]:
-    for number, line in zip(line_no.tolist(), lines.to_pylist(), strict=True):
-        yield Refused(number, reason, line)
-
-
-def _typed(
-    plan: Plan,
-    texts: Mapping[str, pa.Array],
-    line_no: np.ndarray,
-    parsed: Parsed,
-    *,
-    log: str,
-    context: Context,
-) -> None:
-    """Convert the fields to their types, and add them to `parsed`."""
-    columns: dict[str, pa.Array] = {"line_no": pa.array(line_no)}
-    bad, gap = {}, None
-    for name, place in plan.log.fields.items():
-        column = texts[name]
-        if place.type in ("int", "bigint", "double"):
-            columns[name], wrong = number(column, place)
-            if pc.any(wrong).as_py():
-                bad[name] = wrong
-        elif place.type in ("instant", "local"):
-            if place.type == "local":
-                column, twice, never = _local(column, context)
-                parsed.ambiguous += twice
-                if name == plan.log.when and pc.any(never).as_py():
-                    gap = never
-            columns[name] = context.mapper.instants(column)
-        else:
-            columns[name] = column
-    schema = pa.schema(
-        [("line_no", pa.int64())]
-        + [(name, FIELD_TYPES[place.type]) for name, place in plan.log.fields.items()]
-    )
-    parsed.parts.append(Part(log, pa.table(columns, schema), bad, gap))
-
-
-def number(column: pa.Array, place: LogField) -> tuple[pa.Array, pa.Array]:
-    """Parse numbers as `spot_oa.numbers` does; values with blanks around them are bad, too."""
-    kind: Type = place.type  # type: ignore[assignment]
-    if not any(pc.any(pc.match_substring(column, x)).as_py() for x in "xX"):
-        with suppress(pa.ArrowInvalid):
-            return parse_numbers(pc.cast(column, READ_AS[kind]), kind)
-    numbers, wrong = parse_numbers(column, kind)
-    spaced = pc.fill_null(pc.match_substring_regex(column, r"^\s|\s$"), False)  # noqa: FBT003
-    return pc.if_else(spaced, None, numbers), pc.or_(wrong, spaced)
-
-
-def _local(column: pa.Array, context: Context) -> tuple[pa.Array, int, pa.Array]:
-    """Convert text times of the zone to UTC; leave other text as it is.
-
-    Returns:
-        The times, NULL if not a time of the zone; how many the zone has twice; and which are in an
-        hour that the zone skips.
-    """
-    column = pc.utf8_trim_whitespace(column)
-    found = pc.fill_null(pc.match_substring_regex(column, _LOCAL_TIME), False)  # noqa: FBT003
-    if not pc.any(found).as_py():
-        return column, 0, found
-    if context.zone is None:
-        first = column.filter(found)[0].as_py()
-        raise IngestError(
-            f"{context.name}: the time {first!r} has no zone; give the zone of the machine that "
-            "wrote it, as in --timezone Europe/Berlin or --timezone UTC"
-        )
-    texts = pc.replace_substring(pc.if_else(found, column, None), "/", "-")
-    # Cut fractions to microseconds, and remove a point without a fraction.
-    texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+$|\.$", r"\1")
-    times = _times(texts)
-    local = [
-        pc.assume_timezone(times, context.zone, ambiguous=which, nonexistent="earliest")
-        for which in ("earliest", "latest")
-    ]
-    # A time that the zone skips is moved to the end of the gap.
-    never = pc.fill_null(pc.not_equal(pc.local_timestamp(local[0]), times), False)  # noqa: FBT003
-    first, last = (pc.cast(pc.cast(part, pa.timestamp("us", "UTC")), pa.string()) for part in local)
-    twice = pc.sum(pc.not_equal(first, last)).as_py() or 0
-    # An invalid time (30 February) becomes NULL, and must not be read as UTC instead.
-    return pc.if_else(found, pc.if_else(never, None, first), column), twice, never
-
-
-def _times(texts: pa.Array) -> pa.Array:
-    try:
-        return pc.cast(texts, pa.timestamp("us"))
-    except pa.ArrowInvalid:
-        return pa.array([_time(text) for text in texts.to_pylist()], pa.timestamp("us"))
-
-
-def _time(text: str | None) -> Any:
-    try:
-        return pa.scalar(text, pa.string()).cast(pa.timestamp("us")).as_py()
-    except pa.ArrowInvalid:
-        return None
-
-
-# -- Delimited ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
+class Rules:
     """The format of a delimited log."""
 
     directive: Callable[[Delimited, bytes, Parsed, int], None]
@@ -275,7 +55,7 @@ class _Rules:
 class Delimited:
     """Lines of delimited fields below a header that names the fields."""
 
-    def __init__(self, context: Context, rules: _Rules) -> None:
+    def __init__(self, context: Context, rules: Rules) -> None:
         self.context = context
         self.rules = rules
         self.names: list[str] | None = None
@@ -303,7 +83,7 @@ class Delimited:
 
     def read(self, block: bytes, first: int) -> Parsed:
         """See `Reader.read`."""
-        parsed, block = _begun(block, first)
+        parsed, block = begun(block, first)
         if self._prefix is not None and self._prefix.match(block):
             block = self._prefix.sub(b"", block)
         place, line_no = 0, first
@@ -313,7 +93,7 @@ class Delimited:
                 self.rules.directive(self, piece.rstrip(b"\r\n"), parsed, line_no)
             else:
                 self.data(piece, line_no, parsed)
-            line_no += _count(piece)
+            line_no += line_count(piece)
             place = end
         assert place == len(block)  # noqa: S101 - every byte was read
         return parsed
@@ -400,11 +180,11 @@ class Delimited:
 
     def data(self, block: bytes, first: int, parsed: Parsed) -> None:
         """Split data lines."""
-        count = _count(block)
+        count = line_count(block)
         plan = self.context.plans.get(self.log or "")
         if self.names is None or self.missing or plan is None:
             lines, _ = split_lines(block)
-            blank = _empty(lines)
+            blank = is_empty(lines)
             parsed.blank += int(blank.sum())
             if self.names is not None and not self.missing:
                 parsed.skipped[f"path {printable(self.log or 'unknown')[:60]}"] += count - int(
@@ -413,11 +193,11 @@ class Delimited:
                 return
             reason = self.missing or self._headless()
             keep = pa.array(~blank)
-            numbers = _numbers(first, count)[~blank]
-            parsed.refused.extend(_refuse(lines.filter(keep), numbers, reason))
+            numbers = numbered(first, count)[~blank]
+            parsed.refused.extend(refuse(lines.filter(keep), numbers, reason))
             return
         columns = self._plain(block) if PLAIN else None
-        numbers = _numbers(first, count)
+        numbers = numbered(first, count)
         if columns is None:
             columns, numbers = self._slow(block, numbers, parsed)
         if len(numbers) == 0:
@@ -432,7 +212,7 @@ class Delimited:
                 texts[name] = pa.repeat(pa.scalar(place.absent, kind), len(numbers))
             else:
                 texts[name] = self._values(columns[index], place)
-        _typed(plan, texts, numbers, parsed, log=str(self.log), context=self.context)
+        add_part(plan, texts, numbers, parsed, log=str(self.log), context=self.context)
 
     def _headless(self) -> str:
         start = "#fields" if self.context.source.reader == "zeek" else self.context.source.header
@@ -493,7 +273,7 @@ class Delimited:
             )
         except pa.ArrowInvalid:
             return None  # A wrong number of fields, bytes that are not UTF-8, or a huge line.
-        if table.num_rows != _count(block):
+        if table.num_rows != line_count(block):
             return None
         return {int(name): table[name].combine_chunks() for name in used}
 
@@ -512,7 +292,7 @@ class Delimited:
         """Split any block; refuse lines with a wrong number of fields."""
         assert self.names is not None  # noqa: S101
         lines, _ = split_lines(block)
-        blank = _empty(lines)
+        blank = is_empty(lines)
         parsed.blank += int(blank.sum())
         if blank.any():
             lines, numbers = lines.filter(pa.array(~blank)), numbers[~blank]
@@ -563,9 +343,6 @@ def split_quoted(line: str, delimiter: str, quote: str) -> list[str] | None:
         if place >= len(line):
             return fields
         place += 1
-
-
-_ESCAPE = re.compile(r"\\\\|(?:\\x[0-9a-fA-F]{2})+")
 
 
 def unescaped(column: pa.Array) -> pa.Array:
@@ -639,145 +416,17 @@ def _csv_directive(reader: Delimited, line: bytes, parsed: Parsed, line_no: int)
     parsed.comments += 1
 
 
-_ZEEK = _Rules(_zeek_directive, marks=(b"#",))
+ZEEK = Rules(_zeek_directive, marks=(b"#",))
 
 
-def _csv_rules(source: Source) -> _Rules:
+def csv_rules(source: Source) -> Rules:
+    """Return the format of a described CSV log."""
     marks = [mark.encode() for mark in source.comment]
     if source.footer is not None:
         marks.append(source.footer.encode())
-    return _Rules(
+    return Rules(
         _csv_directive,
         marks=marks,
         header_first=not source.header,
         quote=source.quote,
     )
-
-
-# -- JSON lines ---------------------------------------------------------------------------------
-
-
-class _Json:
-    """One JSON object per line."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._last = ""
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """See `Reader.state`."""
-        return {}
-
-    def read(self, block: bytes, first: int) -> Parsed:
-        """See `Reader.read`."""
-        parsed, block = _begun(block, first)
-        lines, escaped = split_lines(block)
-        numbers = _numbers(first, len(lines))
-        if escaped.any():
-            # The escapes of bytes that are not UTF-8 would be mistaken for JSON's.
-            odd = pa.array(escaped)
-            parsed.refused.extend(_refuse(lines.filter(odd), numbers[escaped], "not UTF-8"))
-            lines, numbers = lines.filter(pa.array(~escaped)), numbers[~escaped]
-        blank = _blank(lines)
-        if blank.any():
-            parsed.blank += int(blank.sum())
-            lines, numbers = lines.filter(pa.array(~blank)), numbers[~blank]
-        context = self._context
-        by = context.source.by
-        if self._last and len(lines):
-            # Most likely all lines belong to the same log as the block before.
-            plan = context.plans[self._last]
-            fields = context.mapper.json_fields(lines, plan, block, by, self._last)
-            if fields is not None:
-                _typed(plan, fields, numbers, parsed, log=self._last, context=context)
-                return parsed
-        wrong, logs = context.mapper.json(lines, by)
-        if wrong.null_count < len(wrong):
-            odd = wrong.is_valid()
-            for line_no, reason, line in zip(
-                numbers[odd.to_numpy(zero_copy_only=False)].tolist(),
-                wrong.filter(odd).to_pylist(),
-                lines.filter(odd).to_pylist(),
-                strict=True,
-            ):
-                parsed.refused.append(Refused(line_no, reason, line))
-            right = wrong.is_null()
-            lines, logs = lines.filter(right), logs.filter(right)
-            numbers = numbers[right.to_numpy(zero_copy_only=False)]
-        only = next(iter(context.plans)) if len(context.plans) == 1 else ""
-        logs = pc.fill_null(logs, context.log or only)
-        distinct = pc.unique(logs).to_pylist()
-        uniform = by and len(distinct) == 1 and distinct[0] in context.plans
-        self._last = distinct[0] if uniform else ""
-        for log in distinct:
-            mine = pc.equal(logs, log) if len(distinct) > 1 else None
-            some = lines if mine is None else lines.filter(mine)
-            which = numbers if mine is None else numbers[mine.to_numpy(zero_copy_only=False)]
-            if log in context.plans:
-                plan = context.plans[log]
-                texts = context.mapper.json_fields(some, plan, block)
-                assert texts is not None  # noqa: S101 - they are objects of this log
-                _typed(plan, texts, which, parsed, log=log, context=context)
-            elif log:
-                parsed.skipped[f"{by[0].lstrip('_')} {printable(log)[:60]}"] += len(some)
-            else:
-                known = "|".join(context.plans)
-                reason = f"no {' or '.join(by)} in it: say which log with --log {known}"
-                parsed.refused.extend(_refuse(some, which, reason))
-        return parsed
-
-
-# -- Patterns -----------------------------------------------------------------------------------
-
-
-class _Pattern:
-    """Lines that match a pattern, whose groups are the fields."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._order = list(context.plans)
-        if context.log is not None:
-            self._order = [context.log]
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """See `Reader.state`."""
-        return {}
-
-    def read(self, block: bytes, first: int) -> Parsed:
-        """See `Reader.read`."""
-        parsed, block = _begun(block, first)
-        lines, _ = split_lines(block)
-        numbers = _numbers(first, len(lines))
-        blank = _blank(lines)
-        parsed.blank += int(blank.sum())
-        lines, numbers = lines.filter(pa.array(~blank)), numbers[~blank]
-        for mark in self._context.source.comment:
-            comment = pc.starts_with(lines, mark).to_numpy(zero_copy_only=False)
-            parsed.comments += int(comment.sum())
-            lines, numbers = lines.filter(pa.array(~comment)), numbers[~comment]
-        for name in tuple(self._order):
-            if not len(lines):
-                break
-            plan = self._context.plans[name]
-            found = pc.extract_regex(lines, str(plan.log.pattern))
-            right = found.is_valid().to_numpy(zero_copy_only=False)
-            if not right.any():
-                continue
-            # The next block most likely belongs to the same log.
-            self._order.remove(name)
-            self._order.insert(0, name)
-            taken = found.filter(pa.array(right))
-            texts = {}
-            for field_, place in plan.log.fields.items():
-                groups = [pc.struct_field(taken, [group]) for group in place.places]
-                column = groups[0]
-                for unset in self._context.source.unset:
-                    column = pc.if_else(pc.equal(column, unset), None, column)
-                texts[field_] = column
-            _typed(plan, texts, numbers[right], parsed, log=name, context=self._context)
-            lines, numbers = lines.filter(pa.array(~right)), numbers[~right]
-        reason = f"not a line of a {self._context.source.title} log"
-        parsed.refused.extend(_refuse(lines, numbers, reason))
-        return parsed
