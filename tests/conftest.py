@@ -72,6 +72,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, places in (("long", LONG), ("thorough", THOROUGH)):
             if any(item.path.is_relative_to(folder / place) for place in places):
                 item.add_marker(mark)
+    # The longest test comes first: as the last one it would keep one process busy, the others idle.
+    items.sort(key=lambda item: not item.name.startswith("test_changed_files["))
 
 
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from analyst.notebooks.server import command, environment
 from spot_oa.dates import Slice
@@ -94,12 +94,31 @@ def _wait(lab: Lab, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError(lab.log.read_text("utf-8", "replace")[-3000:])
 
 
+WATCH = """
+() => {
+  const busy = () => [...document.querySelectorAll(".jp-Notebook .jp-InputPrompt")]
+    .some((prompt) => prompt.textContent.includes("[*]"));
+  window.started = false;
+  new MutationObserver(() => { window.started ||= busy(); })
+    .observe(document.body, { subtree: true, childList: true, characterData: true });
+}
+"""
+
+
 def run_all(page: Page) -> None:
     """Run all cells, and wait until the kernel is finished."""
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=READY)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
-    page.locator(".jp-Notebook .jp-InputPrompt", has_text="[*]").first.wait_for(timeout=READY)
+    page.evaluate(WATCH)
+    for patience in (10_000, READY):
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        try:
+            page.wait_for_function("window.started", timeout=patience)
+            break
+        except Error:
+            # Lab ignores the command while it still attaches the notebook to its kernel.
+            if patience == READY:
+                raise
     expect(page.locator(".jp-Notebook .jp-InputPrompt", has_text="[*]")).to_have_count(
         0, timeout=READY
     )
