@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analyst.pictures.svg import circle, diamond, line, mark, n, path, picture, records, rect, text
+from analyst.pictures.svg import (
+    bend,
+    circle,
+    diamond,
+    line,
+    mark,
+    path,
+    picture,
+    records,
+    rect,
+    text,
+)
 from analyst.pictures.text import cut, many, number
 
 LEAVES = 8
@@ -35,19 +46,19 @@ def branches(counted: pd.DataFrame, anchor: str, noun: str) -> str:
     root = _TOP + max(lines, 1) * _STEP / 2
     summary = many(whole, noun)
     parts = [text(10, 16, cut(anchor, 90), css="head"), text(10, 31, summary, css="dim small")]
-    drawn = []
+    leads, drawn = list[str](), []
     row = float(_TOP)
     for branch, leaves in rows.items():
         middle = row + max(len(leaves), 1) * _STEP / 2
         total = sum(count for _, count in found[branch])
-        parts.append(_bend(_ROOT, root, _BRANCH, middle))
+        leads.append(bend(_ROOT, root, _BRANCH, middle))
         name = f"{branch}: {number(total)}"
         body = circle(_BRANCH, middle, 5, "node sus" if total else "ring")
         body += text(_BRANCH + 10, middle + 4, cut(name, 26), css="halo sus" if total else "halo")
         drawn.append(mark(f"{branch}: {many(total, noun)}", body))
         for leaf, count in leaves:
             y = row + _STEP / 2
-            parts.append(_bend(_BRANCH, middle, _LEAF, y))
+            leads.append(bend(_BRANCH, middle, _LEAF, y))
             body = circle(_LEAF, y, 2.6, "ring")
             body += text(_LEAF + 9, y + 4, cut(leaf, 36), css="halo")
             body += rect(_BAR, y - 5, max((WIDTH - _BAR - 60) * count / highest, 1), 10, "bar")
@@ -57,6 +68,7 @@ def branches(counted: pd.DataFrame, anchor: str, noun: str) -> str:
         if not leaves:
             row += _STEP
     if found:
+        parts.append(path("".join(leads), "lead"))
         parts.append(line(_BAR, _TOP, _BAR, height - 8, "axis"))
     parts += [*drawn, mark(anchor, diamond(_ROOT, root, 6, "node inside"), pick=anchor)]
     return picture("branches", WIDTH, height, f"{anchor}: {summary}", parts)
@@ -68,8 +80,3 @@ def _shown(leaves: list[tuple[str, int]]) -> list[tuple[str, int]]:
         return order
     rest = order[LEAVES - 1 :]
     return [*order[: LEAVES - 1], (f"and {len(rest):,} more", sum(count for _, count in rest))]
-
-
-def _bend(x1: float, y1: float, x2: float, y2: float) -> str:
-    half = n((x1 + x2) / 2)
-    return path(f"M{n(x1)} {n(y1)}C{half} {n(y1)} {half} {n(y2)} {n(x2)} {n(y2)}", "lead")

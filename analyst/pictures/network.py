@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analyst.pictures.svg import circle, diamond, line, mark, picture, records, text, triangle
+from analyst.pictures.svg import circle, diamond, mark, n, path, picture, records, text, triangle
 from analyst.pictures.text import bad, cut, many
 
 WIDTH = 1120
@@ -71,8 +71,9 @@ def network(connections: pd.DataFrame, known_bad: Collection[str] = ()) -> str:
         text(10, 31, "◆ inside ● outside ▲ known bad · size: suspicious peers", css="dim small"),
     ]
     names = {address for group in groups if len(group) <= _ALL_NAMES for address in group}
-    for one, other in shown.pairs:
-        parts.append(line(*places[one], *places[other], "edge"))
+    edges = (places[one] + places[other] for one, other in shown.pairs)
+    drawn = "".join(f"M{n(x1)} {n(y1)}L{n(x2)} {n(y2)}" for x1, y1, x2, y2 in edges)
+    parts.append(path(drawn, "edge"))
     # Draw small nodes first, so that a hub and its name are on top.
     for address in sorted(addresses, key=lambda each: (degree[each], each in known_bad, each)):
         named = address in names or address in known_bad or degree[address] >= _LEAST

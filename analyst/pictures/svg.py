@@ -55,24 +55,22 @@ def text(x: float, y: float, shown: object, *, css: str = "", anchor: str = "") 
 
 def rect(x: float, y: float, width: float, height: float, css: str) -> str:
     """Return a rectangle."""
-    return (
-        f'<rect x="{n(x)}" y="{n(y)}" width="{n(width)}" height="{n(height)}"{classed(css)}></rect>'
-    )
+    return f'<rect x="{n(x)}" y="{n(y)}" width="{n(width)}" height="{n(height)}"{classed(css)}/>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
     """Return a straight line."""
-    return f'<line x1="{n(x1)}" y1="{n(y1)}" x2="{n(x2)}" y2="{n(y2)}"{classed(css)}></line>'
+    return f'<line x1="{n(x1)}" y1="{n(y1)}" x2="{n(x2)}" y2="{n(y2)}"{classed(css)}/>'
 
 
 def path(d: str, css: str) -> str:
     """Return a path of any shape."""
-    return f'<path d="{d}"{classed(css)}></path>'
+    return f'<path d="{d}"{classed(css)}/>'
 
 
 def circle(x: float, y: float, radius: float, css: str) -> str:
     """Return a circle, the sign of an outside end."""
-    return f'<circle cx="{n(x)}" cy="{n(y)}" r="{n(radius)}"{classed(css)}></circle>'
+    return f'<circle cx="{n(x)}" cy="{n(y)}" r="{n(radius)}"{classed(css)}/>'
 
 
 def diamond(x: float, y: float, radius: float, css: str) -> str:
@@ -105,6 +103,12 @@ def arc(x: float, y: float, radius: float, start: float, end: float) -> str:
     sweep = int(end > start)
     to_x, to_y = x + radius * math.cos(end), y + radius * math.sin(end)
     return f"A{n(radius)} {n(radius)} 0 {large} {sweep} {n(to_x)} {n(to_y)}"
+
+
+def bend(x1: float, y1: float, x2: float, y2: float) -> str:
+    """Return a path from one branch of a tree to another, level at both ends."""
+    half = n((x1 + x2) / 2)
+    return f"M{n(x1)} {n(y1)}C{half} {n(y1)} {half} {n(y2)} {n(x2)} {n(y2)}"
 
 
 def records(frame: pd.DataFrame, columns: Mapping[str, Any]) -> list[tuple[Any, ...]]:

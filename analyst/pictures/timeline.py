@@ -122,8 +122,7 @@ def _band(band: Band, top: float) -> Iterable[str]:
     yield text(10, top + 43, f"max {number(highest)}/{STEP} min", css="dim small")
     if highest:
         points = "".join(
-            f"L{n(_x(place * STEP))} {n(base - _AREA * count / highest)}"
-            f"H{n(_x((place + 1) * STEP))}"
+            f"V{n(base - _AREA * count / highest)}H{n(_x((place + 1) * STEP))}"
             for place, count in enumerate(steps)
         )
         area = path(f"M{n(_x(0))} {n(base)}{points}V{n(base)}Z", "area")

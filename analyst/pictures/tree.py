@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from analyst.pictures.svg import circle, diamond, mark, n, path, picture, records, text, triangle
+from analyst.pictures.svg import bend, circle, diamond, mark, path, picture, records, text, triangle
 from analyst.pictures.text import bad, cut, many
 
 DOMAINS = 12
@@ -61,13 +61,14 @@ def tree(
     root = _TOP + max(lines, 1) * _STEP / 2
     row = _TOP + 0.0
     drawn = []
+    leads: dict[str, list[str]] = {"lead": [], "lead sus": []}
     for domain, leaves in zip(shown, rows, strict=True):
         middle = row + max(len(leaves), 1) * _STEP / 2
-        parts.append(_bend(_CLIENT, root, _DOMAIN, middle, "lead"))
+        leads["lead"].append(bend(_CLIENT, root, _DOMAIN, middle))
         drawn.append(_drawn(domain, middle, known_bad))
         for leaf, name, css in leaves:
             y = row + _STEP / 2
-            parts.append(_bend(_DOMAIN, middle, _NAME, y, "lead sus" if css else "lead"))
+            leads["lead sus" if css else "lead"].append(bend(_DOMAIN, middle, _NAME, y))
             known = name is not None and name in known_bad
             sign = _sign(_NAME, y, 2.6, css=bool(css), known=known)
             shown_leaf = text(_NAME + 9, y + 4, leaf, css=f"halo {css}".strip())
@@ -80,6 +81,7 @@ def tree(
         there = many(len(rest), "more domain")
         left = f"and {there} with {many(more, 'name')}"
         parts.append(text(_DOMAIN, row + _STEP, left, css="dim"))
+    parts += [path("".join(each), css) for css, each in leads.items() if each]
     parts += drawn
     if asked:
         parts.append(mark(client, diamond(_CLIENT, root, 6, "node inside"), pick=client))
@@ -139,8 +141,3 @@ def _sign(x: float, y: float, radius: float, *, css: bool, known: bool) -> str:
         return triangle(x, y, radius + 1, "node bad")
     # Suspicious names are full dots, other names are rings.
     return circle(x, y, radius, "node sus" if css else "ring")
-
-
-def _bend(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
-    half = n((x1 + x2) / 2)
-    return path(f"M{n(x1)} {n(y1)}C{half} {n(y1)} {half} {n(y2)} {n(x2)} {n(y2)}", css)

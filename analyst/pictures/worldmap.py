@@ -12,7 +12,7 @@ from analyst.pictures.text import bad, cut, many
 
 WIDTH = 1120
 NORTH, SOUTH = 84, -58
-"""The range of latitudes drawn, as in land.txt."""
+"""The range of latitudes drawn, as in land.txt, whose units are half pixels."""
 SPOTS = 400
 """Maximum number of spots: known bad ones first, then those with the most suspicious ends."""
 _SCALE = WIDTH / 360
@@ -36,7 +36,7 @@ def worldmap(addresses: pd.DataFrame, noun: str = "suspicious end") -> str:
     shown = order[:SPOTS]
     parts = [
         text(10, 13, "as far as known: a city, or the middle of a country", css="dim small"),
-        f'<g transform="translate(0 {_TOP})">{path(_land(), "land")}</g>',
+        f'<g transform="translate(0 {_TOP}) scale(.5)">{path(_land(), "land")}</g>',
     ]
     # Paint known bad last, so that it is on top, and small dots after large ones.
     upwards = sorted(shown, key=lambda spot: (_is_bad(spots[spot]), -_ends(spots[spot]), spot))

@@ -6,10 +6,11 @@ import base64
 import datetime as dt
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ _CELL = 60
 _WORD = 2000
 _LINES_TOGETHER = 70
 _FEW, _FEWER = 900, 2000
+_WORDS = ("rows", "raw", "known")
+"""The parts of the data whose texts are numbers of words."""
+_BARE = ("number", "bytes", "place")
+"""The kinds of columns whose values do not say what they are."""
+_PARTS = re.compile("(: |; )")
 _SEVERITIES = {1: "High", 2: "Medium", 3: "Low"}
 
 
@@ -67,12 +73,13 @@ def page(day: Published) -> str:
             f'<script type="application/json" id="data">{_data(day, known)}</script>',
         ]
     )
-    return document(f"{day.date} · spot-oa", body, tabs=len(day.sources))
+    return document(f"{day.date} · spot-oa", body, style=_tabs(len(day.sources)) + _cell_heads(day))
 
 
-def document(title: str, body: str, *, tabs: int = 0) -> str:
+def document(title: str, body: str, *, style: str = "") -> str:
     """Return an HTML page whose policy allows only our own script and style."""
-    style, script = _style(tabs), static("report.js")
+    style = static("report.css") + picture_style() + style
+    script = static("report.js")
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -97,13 +104,42 @@ def static(name: str) -> str:
     return (Path(__file__).parent / "static" / name).read_text("utf-8")
 
 
-def _style(tabs: int) -> str:
+def _tabs(count: int) -> str:
+    """Return the rules that show the panel of the chosen tab, also without a script."""
     shown = "".join(
         f".tabs>input:nth-of-type({place}):checked~.panel:nth-of-type({place}){{display:block}}"
         f".tabs>input:nth-of-type({place}):checked~label:nth-of-type({place}){{{_CHOSEN}}}"
-        for place in range(1, tabs + 1)
+        for place in range(1, count + 1)
     )
-    return static("report.css") + picture_style() + f"@media screen{{{shown}}}"
+    return f"@media screen{{{shown}}}"
+
+
+def _cell_heads(day: Published) -> str:
+    """Return the rules by which a narrow screen, without a head row, names the cells of a row."""
+    rules = "".join(
+        f".panel[data-p={source.name}] tr[data-i]>td:nth-child({place})"
+        f":before{{content:{_css_string(head)}}}"
+        for source in day.sources
+        for place, head in _named(source).items()
+    )
+    return f"@media screen and (max-width:700px){{tr[data-i]>td:before{{color:var(--dim)}}{rules}}}"
+
+
+def _named(source: Source) -> dict[int, str]:
+    """Return the heads of the columns whose values need one, by the column's number from 1."""
+    heads = [column.head if column.kind in _BARE else "" for column in source.shape.columns]
+    more = [("scored", source.severities), ("reasons", source.whys)]
+    heads += [head for head, values in more if values]
+    return {place: head for place, head in enumerate(heads, 3) if head}
+
+
+def _css_string(text: str) -> str:
+    """Return a text as a string of CSS, which may contain anything."""
+    shown = "".join(
+        char if char.isascii() and (char.isalnum() or char == " ") else f"\\{ord(char):x} "
+        for char in text
+    )
+    return f'"{shown} "'
 
 
 _CHOSEN = "background:var(--card);border-color:var(--line);font-weight:bold"
@@ -489,14 +525,14 @@ def _row(
     )
     severity, author = event.severity
     label = f"{_SEVERITIES.get(severity, severity)}, {author}" if severity else NONE
-    scored = f'<td data-h="scored">{t(cut(label, 40))}' if labelled else ""
+    scored = f"<td>{t(cut(label, 40))}" if labelled else ""
     if reasoned:
-        scored += f'<td data-h="reasons">{t(event.why) if event.why else NONE}'
+        scored += f'<td class="why">{t(event.why) if event.why else NONE}'
     time = NONE if event.minute is None else clock(event.minute)
     reasons = "|".join(event.reasons)
     return (
         f'<tr data-i="{place}"{f" data-r={chr(34)}{reasons}{chr(34)}" if reasons else ""}>'
-        f'<td class="n">{event.rank}<td>{time}{cells}{scored}<td>{why}'
+        f"<td>{event.rank}<td>{time}{cells}{scored}<td>{why}"
     )
 
 
@@ -509,11 +545,11 @@ def _value(event: Event, column: Column) -> str:
         counts = [value for value in present if isinstance(value, (int, float))]
         total = sum(counts) if counts else None
         shown = size(total) if column.kind == "bytes" else (NONE if total is None else str(total))
-        sort = "" if total is None else f' data-v="{total}"'
-        return f'<td class="n" data-h="{t(column.head)}"{sort}>{shown}'
+        sort = "" if total is None or shown == str(total) else f' data-v="{total}"'
+        return f'<td class="n"{sort}>{shown}'
     if column.kind == "place":
         shown = " → ".join(filter(None, map(facts.place_of, values)))
-        return f'<td data-h="{t(column.head)}">{t(cut(shown, _CELL)) if shown else NONE}'
+        return f'<td class="at">{t(cut(shown, _CELL)) if shown else NONE}'
     shown = " ".join(map(str, present))
     return f"<td>{t(cut(shown, _CELL)) if shown else NONE}"
 
@@ -629,18 +665,9 @@ def _maps(value: object) -> list[Mapping[str, Any]]:
 
 def _data(day: Published, known: Facts) -> str:
     """Return the fields and raw events of every row as JSON, with all texts in one list."""
-    words: dict[str, int] = {"": 0}
-    counter = count(1)
-
-    def word(value: object) -> int:
-        shown = _word(value)
-        if shown not in words:
-            words[shown] = next(counter)
-        return words[shown]
-
     total = sum(len(events) for events in known.events.values())
     most = 20 if total <= _FEW else 6 if total <= _FEWER else 2
-    tables = {}
+    tables: dict[str, dict[str, Any]] = {}
     for source in day.sources:
         events = known.events[source.name][:ROWS]
         names = [n for n in map(str, source.table("scores").columns) if n not in ("y", "m", "d")]
@@ -650,27 +677,50 @@ def _data(day: Published, known: Facts) -> str:
         used = sorted({place for _, places in found for place in places})
         index = {place: i for i, place in enumerate(used)}
         values = {name: edge[name].tolist() for name in columns}
+        explained = islice(facts.explanations(source, known.events[source.name], day), ROWS)
         tables[source.name] = {
             "columns": names,
-            "rows": [[word(event.row.get(name)) for name in names] for event in events],
             "edge": columns,
-            "raw": [[word(values[name][place]) for name in columns] for place in used],
             "of": [[number_of, *(index[place] for place in places)] for number_of, places in found],
+            "rows": [[_word(event.row.get(name)) for name in names] for event in events],
+            "raw": [[_word(values[name][place]) for name in columns] for place in used],
+            # Many rows share what follows "10.0.0.1: ", or a score.
             "known": [
-                [[word(what), *map(word, texts)] for what, texts in topics.items() if texts]
-                for topics in islice(
-                    facts.explanations(source, known.events[source.name], day), ROWS
-                )
+                [
+                    [what, *(_PARTS.split(_word(text)) for text in texts)]
+                    for what, texts in rows
+                    if texts
+                ]
+                for rows in (topics.items() for topics in explained)
             ],
         }
+    # The most frequent texts have the shortest numbers.
+    uses = Counter(_texts([[table[part] for part in _WORDS] for table in tables.values()]))
+    numbers = {text: place for place, text in enumerate(sorted(uses, key=lambda each: -uses[each]))}
+    for table in tables.values():
+        table |= {part: _numbered(table[part], numbers) for part in _WORDS}
     text = json.dumps(
-        {"date": f"{day.date}", "words": list(words), "tables": tables},
+        {"date": f"{day.date}", "words": list(numbers), "tables": tables},
         ensure_ascii=False,
         separators=(",", ":"),
     )
     for sign in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
+
+
+def _texts(nested: Any) -> Iterator[str]:
+    if isinstance(nested, str):
+        yield nested
+    else:
+        for each in nested:
+            yield from _texts(each)
+
+
+def _numbered(nested: Any, numbers: Mapping[str, int]) -> Any:
+    if isinstance(nested, str):
+        return numbers[nested]
+    return [_numbered(each, numbers) for each in nested]
 
 
 def _word(value: object) -> str:

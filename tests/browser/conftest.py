@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,7 @@ def chromium() -> Iterator[Browser]:
     if program is None:
         assert "CI" not in os.environ, "CI looks at pages in Chromium: .ci/run installs it"
         pytest.skip("no chromium here (Debian's package)")
+    expect.set_options(timeout=30_000)  # milliseconds; a busy machine needs more than the usual 5 s
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,

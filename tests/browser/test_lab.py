@@ -229,7 +229,7 @@ def test_details_belong_to_the_marked_row(opened: Open, day: Day) -> None:
     page = opened()
     keys(page, *["j"] * 50)
     side = page.locator(".soa-triage .side")
-    expect(side).to_have_attribute("data-at", "50", timeout=10_000)
+    expect(side).to_have_attribute("data-at", "50", timeout=READY)
     rank = side.locator("dt", has_text="rank").locator("+ dd")
     expect(rank).to_have_text(str(day.published.ranks[50]))
     keys(page, "k", "k", "k")

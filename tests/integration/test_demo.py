@@ -98,6 +98,11 @@ def test_every_story_is_found_for_its_reason(
     assert reason in found[0]["reason"]
 
 
+def test_the_pages_are_small_enough_to_mail(demo: Path) -> None:
+    pages = [demo / "data" / "reports" / f"{date:%Y%m%d}.html" for date in DEMO_DATES]
+    assert all(page.stat().st_size < 1_000_000 for page in pages)
+
+
 def test_what_was_judged_on_the_first_date_comes_first_on_the_second(demo: Path) -> None:
     rows = ranked(demo, "flow", SECOND)
     said = f"judged malicious by demo on {FIRST} (+"

@@ -93,7 +93,7 @@ def test_the_file_lands_as_it_is_and_each_row_has_its_reasons(home: Settings) ->
     told = reasons(home, SECOND)
     assert [row["rank"] for row in told] == list(range(LIMIT))
     assert all(str(row["reason"]) for row in told[:20])
-    assert 'data-h="reasons">' in (home.data_dir / "reports" / "20160709.html").read_text("utf-8")
+    assert '<td class="why">' in (home.data_dir / "reports" / "20160709.html").read_text("utf-8")
 
 
 def test_a_rerun_gives_the_same_bytes_and_the_same_state(home: Settings) -> None:

@@ -54,7 +54,7 @@ const open = (p, r) => {
   td.append(dl, make("p", n === 0 ? "No raw events behind this row are published" : n + " raw event" + (n === 1 ? "" : "s") + " behind this row" + (n > places.length ? ", the first " + places.length + ":" : "")));
   if (places.length) { const box = make("div", undefined, "raw"); box.append(inner(t.edge, places.map(i => t.raw[i]))); td.append(box); }
   const told = make("dl", undefined, "known");
-  for (const [what, ...lines] of t.known[r.i]) { const d = make("div"); d.append(make("dt", words[what]), ...lines.map(w => make("dd", words[w]))); told.append(d); }
+  for (const [what, ...lines] of t.known[r.i]) { const d = make("div"); d.append(make("dt", words[what]), ...lines.map(parts => make("dd", parts.map(w => words[w]).join("")))); told.append(d); }
   td.append(told);
   const known = make("p", "All that is known from the 90 days before: ");
   known.append(make("code", "spot-oa explain " + p.panel.dataset.p + " --date " + data.date + " --rank " + r.tr.cells[0].textContent));

@@ -412,7 +412,7 @@ def test_a_rows_details_say_what_the_day_and_the_days_before_know(settings: Sett
     data = of(settings, NEXT).data
     words = data["words"]
     first, _, third = (
-        {words[what]: [words[each] for each in lines] for what, *lines in known}
+        {words[what]: ["".join(words[w] for w in line) for line in lines] for what, *lines in known}
         for known in data["tables"]["flow"]["known"]
     )
     assert first == {
