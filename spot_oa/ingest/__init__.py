@@ -215,7 +215,7 @@ class Ingest:
             with regular(path) as file:
                 while True:
                     try:
-                        result = self._take(file, result.path, closed=path is None)
+                        result = self._take(file, result.path, closed=file != path)
                         break
                     except _Changed:
                         continue
@@ -516,7 +516,7 @@ class Ingest:
 
 
 def _recorded_name(name: str, entry: Mapping[str, Any], *, closed: bool) -> str:
-    """Return the name to forget a log by: its absolute path, or of standard input its content."""
+    """Return the name to forget a log by: its absolute path, or of a pipe its content."""
     return f"stdin-{entry['sha256'][:16]}" if closed else str(Path(name).absolute())
 
 

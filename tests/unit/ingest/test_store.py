@@ -270,6 +270,22 @@ def test_forget_of_standard_input_leaves_other_standard_input(
     assert forget(settings, names[1]) == 2
 
 
+def test_a_pipe_is_named_by_its_content(conn: Path, tmp_path: Path) -> None:
+    """As of `<(zcat conn.log.gz)`: its own name, /dev/fd/63, is of no use later."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found = []
+    for _ in range(2):
+        writer = threading.Thread(target=pipe.write_bytes, args=[conn.read_bytes()])
+        writer.start()
+        found += take(tmp_path / "home", "zeek", pipe)
+        writer.join()
+    first, again = found
+    assert (first.status, again.status) == ("taken", "known")
+    assert first.path.startswith("stdin-")
+    assert forget(load_settings(home=tmp_path / "home"), first.path) == first.rows.total()
+
+
 def test_a_log_that_grew_is_one_file(tmp_path: Path) -> None:
     data, path = log(), tmp_path / "conn.log"
     for cut in (3000, 9000, len(data)):
