@@ -214,7 +214,9 @@ def build(
     transient = any(error.transient for error in outcome.engine_errors)
     if outcome.exception is not None:
         reason = _one_line(outcome.exception)
-        raise BuildError(f"dbt build failed: {reason}", transient=transient)
+        # dbt puts the kinds of its own exceptions before an error of ours.
+        ours = (str(error) for error in outcome.engine_errors if str(error) in reason)
+        raise BuildError(f"dbt build failed: {next(ours, reason)}", transient=transient)
     built = _built(outcome.result.results, settings, transient=transient)
     messages = _messages(settings, dates, outcome.result.results)
     nodes = [replace(node, message=messages.get(node.name, node.message)) for node in built.nodes]

@@ -74,7 +74,9 @@ def test_a_day_with_login_and_tls(certificate: Path, tmp_path: Path) -> None:
         assert "warehouse on impala\n" in looked.stdout
         assert "telemetry of flow in spot.netflow" in looked.stdout
     # The daemon is gone: what fails now may pass, so Prefect will try again.
-    with pytest.raises(BuildError, match=r"Impala at .* cannot be reached") as raised:
+    with pytest.raises(
+        BuildError, match=r"^dbt build failed: Impala at .* cannot be reached"
+    ) as raised:
         build(
             settings.model_copy(update={"impala_port": stand_in.port}),
             "flow",
