@@ -83,7 +83,8 @@ def test_calls_a_minute(ask: Asked, httpserver: HTTPServer) -> None:
     services = virustotal(httpserver, recorder, per_minute="2")
     begin = time.monotonic()
     found = ask(services, "address", *PUBLIC, service_seconds=5)
-    assert time.monotonic() - begin < 4
+    # A minute, if it waited for the next calls.
+    assert time.monotonic() - begin < 20
     assert len(recorder.requests) == 2
     assert "more than 2 calls a minute" in details(found)[0]
 

@@ -51,7 +51,7 @@ def test_a_long_retry_after_is_not_waited_for(
     recorder = Recorder(always(429, **{"Retry-After": retry_after}))
     begin = time.monotonic()
     found = ask(virustotal(httpserver, recorder), "address", "8.8.8.8", http_attempts=5)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
     assert len(recorder.requests) == 1
     assert outcomes(found) == {"8.8.8.8": "unavailable"}
 
@@ -99,13 +99,13 @@ def test_a_slow_server_is_a_timeout(ask: Asked, httpserver: HTTPServer) -> None:
     release = threading.Event()
 
     def answer(_: int) -> Response:
-        release.wait(10)
+        release.wait(60)
         return Response(json.dumps(STATS))
 
     services = virustotal(httpserver, Recorder(answer))
     begin = time.monotonic()
     found = ask(services, "address", "8.8.8.8", http_timeout=0.5)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
     release.set()
     assert outcomes(found) == {"8.8.8.8": "timeout"}
     assert statuses(found) == {"virustotal": "timeout"}
@@ -138,7 +138,7 @@ def test_a_dribbling_server_does_not_hold_the_day(ask: Asked, dribbling: str) ->
     services = {"virustotal": {"key": KEY, "url": dribbling}}
     begin = time.monotonic()
     found = ask(services, "address", "8.8.8.8", service_seconds=1)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
     assert outcomes(found) == {"8.8.8.8": "timeout"}
 
 

@@ -428,7 +428,7 @@ def test_what_hangs_is_left_behind() -> None:
 
     begin = time.monotonic()
     work_off([lambda: job(1), lambda: job(2), lambda: job(3)], threads=2, seconds=0.3)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 10
     release.set()
     time.sleep(0.1)
     assert sorted(begun) == [1, 2]
