@@ -18,7 +18,7 @@ from spot_oa.dates import Slice
 from spot_oa.pipelines import Pipeline, load_pipelines
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.tables import results_table, triage_tables
-from tests.support.targets import DuckDB, Impala, Spark, Target, finished
+from tests.support.targets import DuckDB, Impala, Spark, Target
 
 pytestmark = [pytest.mark.parity, pytest.mark.timeout(900)]
 
@@ -180,7 +180,7 @@ def test_sql_and_python_agree(target: Target) -> None:
                 writer.append(found, together(hit))
     models = [f"+int_{name}__severity_current" for name in PIPELINES]
     dates = f"{{date_from: {DAYS[0]}, date_to: {DAYS[-1]}}}"
-    finished(target.dbt("run", "--select", *models, "--vars", dates))
+    target.dbt("run", "--select", *models, "--vars", dates).succeeds()
     for name, pipeline in PIPELINES.items():
         assert pipeline.triage is not None
         severities = ", ".join(sorted(pipeline.triage.targets.values()))

@@ -25,7 +25,6 @@ from tests.support.targets import (
     Spark,
     Target,
     differing,
-    finished,
 )
 
 pytestmark = [pytest.mark.parity, pytest.mark.timeout(900)]
@@ -155,7 +154,7 @@ def test_dbt_by_itself_changes_nothing(
     """What it builds is what is there, and it clears nothing else."""
     target, _ = built
     target.show_telemetry(DEMO_DATES)
-    finished(target.dbt(*command))
+    target.dbt(*command).succeeds()
     assert list(differing(target.tables(), wanted.tables)) == []
 
 
@@ -166,7 +165,7 @@ def test_two_dates_in_two_processes(built: tuple[Target, object], wanted: Wanted
         for date in DEMO_DATES
     ]
     for process in started:
-        finished(process)
+        process.succeeds()
     assert list(differing(target.tables(), wanted.tables)) == []
 
 
