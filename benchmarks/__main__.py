@@ -60,11 +60,10 @@ def markdown(table: Iterable[Mapping[str, str]]) -> Iterator[str]:
     """Yield the lines of the table, and print each immediately."""
     head: list[str] = []
     for row in table:
-        texts = (
-            [list(row.values())] if head else [list(row), ["---"] * len(row), list(row.values())]
-        )
-        head = list(row)
-        for cells in texts:
+        lines = [] if head else [list(row), ["---"] * len(row)]
+        head = head or list(row)
+        # A row may lack columns of the first one.
+        for cells in (*lines, [row.get(name, "") for name in head]):
             line = f"| {' | '.join(cells)} |"
             print(line, flush=True)
             yield line

@@ -194,9 +194,13 @@ def test_two_people_at_once_lose_nothing_and_hear_of_each_other(
 # -- keys ---------------------------------------------------------------------------------------
 
 
+CELLS = "cells => cells.map(cell => [...cell.classList].filter(c => /^jp-.*Cell$/.test(c)).sort())"
+"""The types of cells."""
+
+
 def test_keys_score_all_of_a_source_as_one_action(opened: Open, day: Day) -> None:
     page = opened()
-    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    cells = page.locator(".jp-Notebook .jp-Cell").evaluate_all(CELLS)
     source = str(day.published.rows[2]["srcip"])
     before = sources(page)
     keys(page, "j", "j", "a")
@@ -213,7 +217,7 @@ def test_keys_score_all_of_a_source_as_one_action(opened: Open, day: Day) -> Non
     assert not any(row.severity for row in day.rows())
     # Lab's own `a`, `x`, `1` would have made, cut or turned cells.
     keys(page, "x", "x", "X")
-    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    assert page.locator(".jp-Notebook .jp-Cell").evaluate_all(CELLS) == cells
 
 
 def test_ten_rows_are_scored_with_a_dozen_keys(opened: Open, day: Day) -> None:
@@ -247,7 +251,9 @@ def test_the_filter_types_and_escape_returns_to_the_rows(opened: Open, day: Day)
     assert all(source in text for text in page.locator(ROWS).all_inner_texts())
     page.keyboard.press("Escape")
     assert page.locator(ROWS).count() == total
+    before = here(page)
     page.keyboard.press("j")
+    assert here(page) == before + 1
     page.locator(".jp-Notebook .jp-MarkdownCell").first.click()
     page.keyboard.press("1")
     assert done(day) == []

@@ -329,6 +329,28 @@ def test_an_emptied_or_other_store_unlabels_nothing(home: Settings) -> None:
     agree(home, "flow")
 
 
+def test_an_older_copy_of_the_store_unlabels_nothing(home: Settings) -> None:
+    """As after a restored backup: it is the same store, without the last actions."""
+    older = home.model_copy(update={"analyst_db": home.home / "older.sqlite"})
+    with (
+        closing(sqlite3.connect(home.analyst_db)) as now,
+        closing(sqlite3.connect(older.analyst_db)) as then,
+    ):
+        now.backup(then)
+    day = open_day("flow", FIRST, settings=home)
+    day.label_ranks([3], "low")
+    refresh_day(home, "flow", FIRST, Told())
+    before = digests(folder(home))
+    with pytest.raises(StoreError, match=r"lacks actions of .* --accept-store"):
+        refresh_day(older, "flow", FIRST, Told())
+    summary = run_day(older, "flow", FIRST, Told())
+    assert any("--accept-store" in warning for warning in summary.warnings)
+    assert digests(folder(home)) == before
+    day.undo()
+    refresh_day(home, "flow", FIRST, Told())
+    agree(home, "flow")
+
+
 class Killed(Told):
     """Ends a run before one of its steps."""
 

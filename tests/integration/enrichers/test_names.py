@@ -80,15 +80,16 @@ NAMED = {
 }
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "byte order mark"])
 @pytest.mark.parametrize("paged", [True, False], ids=["as the API", "a list"])
-def test_netbox_as_json(tmp_path: Path, write_context_in: Write, paged: bool) -> None:
+def test_netbox_as_json(tmp_path: Path, write_context_in: Write, paged: bool, mark: str) -> None:
     for name, records in (
         ("prefixes", PREFIXES),
         ("devices", DEVICES),
         ("ip-addresses", ADDRESSES),
     ):
         content = {"count": len(records), "results": records} if paged else records
-        write_context_in(tmp_path, f"netbox/{name}.json", json.dumps(content))
+        write_context_in(tmp_path, f"netbox/{name}.json", mark + json.dumps(content))
     found = enrich(tmp_path, *NAMED)
     assert labels(found) == NAMED
     netbox = outcome(found, "netbox")
@@ -97,7 +98,9 @@ def test_netbox_as_json(tmp_path: Path, write_context_in: Write, paged: bool) ->
 
 def test_netbox_as_csv(tmp_path: Path, write_context_in: Write) -> None:
     write_context_in(
-        tmp_path, "netbox/prefixes.csv", "Prefix,Status,Description\n10.0.0.0/8,Active,every\n"
+        tmp_path,
+        "netbox/prefixes.csv",
+        "\ufeffPrefix,Status,Description\n10.0.0.0/8,Active,every\n",
     )
     write_context_in(
         tmp_path,

@@ -87,7 +87,8 @@ def test_a_day_has_three_notebooks_none_of_which_is_called_master(
 @pytest.mark.parametrize("pipeline", ["flow", "dns", "proxy"])
 def test_what_writes_is_commented(settings: Settings, pipeline: str) -> None:
     done = render(settings, Slice(pipeline, DATE))
-    writes = ("apply_rules(", "attack_heuristics(", "undo(", "reset(", "restore(", "to_csv(")
+    writes = ("set_rules(", "apply_rules(", "attack_heuristics(", "undo(", "reset(", "restore(")
+    writes += ("to_csv(",)
     written = [
         line
         for path in done.made

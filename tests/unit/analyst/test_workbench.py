@@ -259,6 +259,47 @@ def test_a_search_counts_all_events_and_says_how_many_it_shows(settings: Setting
         assert not [name for name in whole.rows.columns if str(name).startswith("all_")]
 
 
+@pytest.mark.parametrize("anchor", ["10.0.0.1", "2001:db8::1"])
+def test_a_search_sums_up_the_flows_of_an_address_by_ends_and_ports(
+    settings: Settings, anchor: str
+) -> None:
+    peer, other = "198.51.100.1", "2001:db8:1::1"
+    flows = [
+        # sip, dip, sport, dport, ipkt, ibyt
+        (anchor, peer, 1000, 443, 2, 100),
+        (anchor, peer, 1000, 443, 4, 300),
+        (anchor, peer, 1001, 443, 1, None),
+        (peer, anchor, 443, 1000, 5, 500),
+        (other, anchor, 53, 53, 1, 60),
+        (peer, other, 1, 2, 9, 900),
+    ]
+    received(
+        settings,
+        "flow",
+        [
+            {"treceived": f"2016-07-08 05:0{n}:00", "unix_tstamp": 1467954000 + 60 * n,
+             "tryear": 2016, "trmonth": 7, "trday": 8, "trhour": 5, "trminute": n, "trsec": 0,
+             "sip": sip, "dip": dip,
+             "sport": sport, "dport": dport, "ipkt": ipkt, "ibyt": ibyt}
+            for n, (sip, dip, sport, dport, ipkt, ibyt) in enumerate(flows)
+        ],
+    )  # fmt: skip
+    publish(settings, "flow", [{}])
+    found = search(open_day("flow", "2016-07-08", settings=settings), "ip", anchor)
+    columns = ["srcip", "dstip", "sport", "dport", "firstseen", "lastseen", "conns"]
+    columns += ["maxpkts", "avgpkts", "maxbyts", "avgbyts", "sumbyts", "sumpkts"]
+    at = "2016-07-08 05:0{}:00".format
+    assert found.rows[columns].astype(object).where(
+        found.rows[columns].notna(), None
+    ).values.tolist() == [
+        [anchor, peer, 1000, 443, at(0), at(1), 2, 4, 3.0, 300, 200.0, 400, 6],
+        [peer, anchor, 443, 1000, at(3), at(3), 1, 5, 5.0, 500, 500.0, 500, 5],
+        [other, anchor, 53, 53, at(4), at(4), 1, 1, 1.0, 60, 60.0, 60, 1],
+        [anchor, peer, 1001, 443, at(2), at(2), 1, 1, 1.0, None, None, None, 1],
+    ]
+    assert found.headline == "2 peers: 1 inbound only, 0 outbound only, 1 two way; 5 flows"
+
+
 def test_a_spreadsheet_finds_no_formula(settings: Settings, tmp_path: Path) -> None:
     texts = [each.replace("{", "").replace("\0", "") for each in HOSTILE if len(each) < 1000]
     publish(settings, "proxy", [{"fulluri": text, "host": "\t=1"} for text in texts])

@@ -493,12 +493,18 @@ def test_equal_files_give_equal_bytes_and_name_no_folder_of_ours(
     publish_hostile(settings)
     made = []
     for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "LOGNAME": "the-user-of-this-machine",
+            "HOSTNAME": "this-machine",
+        }
         command = [sys.executable, "-c", WRITE, str(settings.home)]
         subprocess.run(command, env=environment, check=True, cwd=PROJECT)
         made.append(written(settings.data_dir, DATE).read_bytes())
     assert made[0] == made[1]
-    assert str(tmp_path).encode() not in made[0]
+    for ours in (str(tmp_path), "the-user-of-this-machine", "this-machine"):
+        assert ours.encode() not in made[0]
 
 
 def test_a_rerun_renews_what_is_new_on_the_days_after_it(settings: Settings) -> None:
