@@ -476,9 +476,14 @@ def _colours() -> dict[str, dict[str, str]]:
     }
 
 
-def _luminance(colour: str) -> float:
+def _parts(colour: str) -> list[int]:
+    """Red, green and blue."""
     digits = colour[1:] if len(colour) == 7 else "".join(2 * each for each in colour[1:])
-    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    return [int(digits[place : place + 2], 16) for place in (0, 2, 4)]
+
+
+def _luminance(colour: str) -> float:
+    parts = [part / 255 for part in _parts(colour)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -495,6 +500,16 @@ def test_text_and_marks_stand_out_from_the_card(theme: str) -> None:
         assert contrast(colours[name], colours["card"]) >= 4.5, name
     for name in ("in", "out", "bad", "area", "rim", "axis", "gap"):
         assert contrast(colours[name], colours["card"]) >= 3, name
+    # What lies behind shines through these.
+    for css, opacity in re.findall(r"\.(\w+)\{[^}]*?-opacity:([\d.]+)", style()):
+        for name in {"ribbon": ("in", "out"), "node": ("in", "out", "bad")}[css]:
+            mixed = _mixed(colours[name], colours["card"], float(opacity))
+            assert contrast(mixed, colours["card"]) >= 3, (css, name)
+
+
+def _mixed(colour: str, behind: str, opacity: float) -> str:
+    both = zip(_parts(colour), _parts(behind), strict=True)
+    return "#" + "".join(f"{round(a * opacity + b * (1 - opacity)):02x}" for a, b in both)
 
 
 def test_sizes_have_units() -> None:
