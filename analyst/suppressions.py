@@ -252,7 +252,8 @@ def hits(settings: Settings, pipeline: str, days: int = HIT_DAYS) -> Counter[str
             file = published_folder(settings.triage_dir, Slice(pipeline, date))
             with contextlib.suppress(OSError):
                 rows = read_rows(file / f"{pipeline}_triage.parquet")
-                found.update(str(row["suppression_id"]) for row in rows if row["suppressed"])
+                # Triage of an early version has no such column.
+                found.update(str(row["suppression_id"]) for row in rows if row.get("suppressed"))
     return found
 
 

@@ -155,6 +155,10 @@ def test_a_suppression_is_not_undone_but_unsuppressed(warm: Warm, home: Path) ->
     assert warm.run(home, "suppress", "flow", *asked)[0] == 0
     store = open_store(load_settings(home=home))
     (made,) = (each.short_id for each in store.undated("flow"))
+    listed = warm.run(home, "suppressions")[1]
+    assert f"flow: {made} dstip exact {X}, " in listed
+    assert ", by " in listed
+    assert ": ours; 0 rows in the last 30 days" in listed
     says = f"action {made} (suppress) cannot be undone: use `spot-oa unsuppress`"
     assert warm.run(home, "undo", made) == (2, "", f"spot-oa: {says}\n")
     with pytest.raises(UsageError, match=re.escape(says)):

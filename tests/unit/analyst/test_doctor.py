@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from analyst import store as stores
+from analyst.store import open_store
+from analyst.suppressions import suppress, suppression
 from flows.cli.doctor import State, examine
+from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings
 from tests.support.labelled import day, publish
 
@@ -50,6 +55,17 @@ def test_actions_rules_and_feedback(settings: Settings) -> None:
     }
     named = given.model_copy(update={"feedback_pipelines": ("flow",)})
     assert f"feedback of flow: {ends}; a fixed reader is needed" in found(named)
+
+
+def test_suppressions_without_a_row_are_named(settings: Settings) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    publish(settings, "flow", [{}], date=today)
+    flow, store = get_pipeline("flow", settings.pipelines_dir), open_store(settings)
+    asked = {"column": "dstip", "cidr": "192.0.2.0/24"}
+    kept = suppression(flow, asked, reason="ours", today=today)
+    made = suppress(store, flow, kept, reason="ours", author="ann", made_with="cli")
+    (line,) = [line for _, line in examine(settings) if line.startswith("suppressions of flow")]
+    assert line.endswith(f": 1 in effect today, without a row in 30 days: {made.short_id}")
 
 
 def test_a_store_that_keeps_no_promises(
