@@ -277,5 +277,15 @@ def test_the_demo_shows_its_attacks_first(built: Settings, opened: Open) -> None
         top = " ".join(hosts[:6])
         for attacker in ("10.1.0.23", "2001:db8:1:2::77", "10.3.0.44", "192.0.2.200"):
             assert attacker in top, (attacker, hosts)
-        assert "10.3.0.44" in (page.locator("svg.tree").first.text_content() or "")
+        tree = page.locator("svg.tree").first.text_content() or ""
+        assert "10.3.0.44" in tree
+        assert "example.net (" in tree
         screenshot(page, f"report-{date}")
+    # The scan of the second date: a row stands for the raw events of its pair and minute.
+    scans = page.locator(".panel[data-p=flow] tr[data-i]", has_text="192.0.2.200")
+    scans.filter(has_text="10.0.0.10").first.locator("td").first.click()
+    opened_row = page.locator(".panel[data-p=flow] tr.more")
+    assert "15 raw events behind this row" in opened_row.inner_text()
+    heads = opened_row.locator("table.inner th").all_inner_texts()
+    ports = opened_row.locator(f"table.inner td:nth-child({heads.index('dport') + 1})")
+    assert ports.all_inner_texts() == [str(port) for port in range(1, 16)]
