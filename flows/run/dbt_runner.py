@@ -211,13 +211,14 @@ def build(
     command = command or build_command(pipeline, dates)
     outcome = invoke(settings, command, lambda event: _report(event, on_node))
     # An unnecessary retry does no harm if something else has failed as well.
-    transient = any(error.transient for error in outcome.engine_errors)
+    lost = next((str(error) for error in outcome.engine_errors if error.transient), "")
     if outcome.exception is not None:
         reason = _one_line(outcome.exception)
-        # dbt puts the kinds of its own exceptions before an error of ours.
+        # dbt puts the kinds of its own exceptions before an error of ours, or leaves ours out.
         ours = (str(error) for error in outcome.engine_errors if str(error) in reason)
-        raise BuildError(f"dbt build failed: {next(ours, reason)}", transient=transient)
-    built = _built(outcome.result.results, settings, transient=transient)
+        why = next(ours, lost or reason)
+        raise BuildError(f"dbt build failed: {why}", transient=bool(lost))
+    built = _built(outcome.result.results, settings, lost)
     messages = _messages(settings, dates, outcome.result.results)
     nodes = [replace(node, message=messages.get(node.name, node.message)) for node in built.nodes]
     return replace(built, nodes=nodes)
@@ -319,7 +320,8 @@ def _uninterrupted(result: Any) -> Any:
     return result
 
 
-def _built(results: Sequence[Any], settings: Settings, *, transient: bool) -> Built:
+def _built(results: Sequence[Any], settings: Settings, lost: str) -> Built:
+    """Return the outcome; `lost` says why the engine was away, if it was."""
     below = _below_marts(results)
     nodes, of_marts, others = list[Node](), list[Node](), list[Node]()
     for result in results:
@@ -336,7 +338,7 @@ def _built(results: Sequence[Any], settings: Settings, *, transient: bool) -> Bu
             (of_marts if not below or _is_below(result.node, below) else others).append(node)
     if of_marts:
         failed = _causes(of_marts)
-        raise BuildError(what_failed(failed, settings), failed=failed, transient=transient)
+        raise BuildError(what_failed(failed, settings, lost), failed=failed, transient=bool(lost))
     return Built(nodes, _causes(others))
 
 
@@ -345,13 +347,22 @@ def _causes(undone: Sequence[Node]) -> Sequence[Node]:
     return tuple(node for node in undone if node.status != "skipped") or tuple(undone)
 
 
-def what_failed(failed: Sequence[Node], settings: Settings) -> str:
-    """Describe failed models and tests in one line that names the first one."""
+def what_failed(failed: Sequence[Node], settings: Settings, lost: str = "") -> str:
+    """Describe failed models and tests in one line that names the first one.
+
+    Args:
+        failed: The models and tests.
+        settings: The settings.
+        lost: Why the engine was away; models that met it may only have the driver's words.
+    """
     first = failed[0]
     rows = f" ({first.rows} rows)" if first.rows else ""
     more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    why = first.message
+    if lost and first.status == "error" and lost not in why:
+        why = f"{why}; {lost}"
     return (
-        f"dbt {first.kind} {first.name} failed{rows}{more}: {first.message}; "
+        f"dbt {first.kind} {first.name} failed{rows}{more}: {why}; "
         f"see {settings.target_dir / 'logs' / 'dbt.log'}"
     )
 

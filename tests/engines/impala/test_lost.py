@@ -30,12 +30,21 @@ def say_no(stand_in: StandIn) -> None:
     raise ImpalaError("AnalysisException: it cannot be reached, rejected the connection")
 
 
-@pytest.mark.parametrize(("act", "transient"), [(hang_up, True), (say_no, False)])
+@pytest.mark.parametrize(
+    ("act", "at", "transient"),
+    [
+        # While it builds a model, and while dbt looks which tables there are.
+        (hang_up, ("flow_ingest_summary", "select"), True),
+        (hang_up, ("show tables",), True),
+        (say_no, ("flow_ingest_summary", "select"), False),
+    ],
+)
 def test_the_kind_of_an_error_decides_and_not_its_words(
     stand_in: StandIn,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     act: Callable[[StandIn], None],
+    at: tuple[str, ...],
     transient: bool,
 ) -> None:
     open_warehouse(settings).prepare(python_tables(load_pipelines()))
@@ -44,7 +53,7 @@ def test_the_kind_of_an_error_decides_and_not_its_words(
 
     def execute(statement: str) -> object:
         # One of dbt's, well after it has logged in.
-        if "flow_ingest_summary" in statement and "select" in statement:
+        if all(word in statement for word in at):
             struck.append(statement)
             act(stand_in)
         return carry_out(statement)
@@ -54,4 +63,7 @@ def test_the_kind_of_an_error_decides_and_not_its_words(
         build(settings, "flow", [DEMO_DATES[0]], lambda _: None)
     assert struck
     assert raised.value.transient is transient
-    assert "\n" not in str(raised.value)
+    said = str(raised.value)
+    assert "\n" not in said
+    assert (f"Impala at 127.0.0.1:{stand_in.port}" in said) is transient
+    assert ("the connection was lost; try again" in said) is transient
