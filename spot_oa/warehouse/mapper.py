@@ -103,17 +103,22 @@ class Mapper:
     """The connection with the macros that descriptions may use. One per process and thread."""
 
     def __init__(self, seeds: Path, threads: int = 1, memory_limit: str = "80%") -> None:
-        self._connection = duckdb.connect(
-            ":memory:",
-            config={
-                "threads": threads,
-                "memory_limit": memory_limit,
-                "enable_external_access": False,
-            },
-        )
-        for statement in ["set TimeZone = 'UTC'", MACROS.read_text("utf-8"), *_code_macros(seeds)]:
-            self._connection.execute(statement)
-        self._connection.execute("set lock_configuration = true")
+        with interrupts():
+            self._connection = duckdb.connect(
+                ":memory:",
+                config={
+                    "threads": threads,
+                    "memory_limit": memory_limit,
+                    "enable_external_access": False,
+                },
+            )
+            for statement in [
+                "set TimeZone = 'UTC'",
+                MACROS.read_text("utf-8"),
+                *_code_macros(seeds),
+            ]:
+                self._connection.execute(statement)
+            self._connection.execute("set lock_configuration = true")
 
     def plan(
         self, source: Source, name: str, path: Path, pipelines: Mapping[str, Pipeline]

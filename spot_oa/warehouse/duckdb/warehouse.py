@@ -108,9 +108,10 @@ class DuckDBWarehouse:
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with _DOOR:
-                connection = duckdb.connect(str(self._path), config=self.config)
-            connection.execute(SESSION)
+            with interrupts():
+                with _DOOR:
+                    connection = duckdb.connect(str(self._path), config=self.config)
+                connection.execute(SESSION)
         except (duckdb.Error, OSError) as error:
             why = reason(error)
             held = "could not set lock" in why.lower()
@@ -199,7 +200,7 @@ class DuckDBWarehouse:
         files = files_of(self._telemetry(pipeline), date).files
         with readable():
             newest = max(files, key=lambda file: (file.stat().st_mtime_ns, file))
-        with duckdb.connect(":memory:") as connection:
+        with interrupts(), duckdb.connect(":memory:") as connection:
             return found_columns(connection, pipeline, newest)
 
     def telemetry_state(self, pipeline: Pipeline, date: dt.date) -> object:
