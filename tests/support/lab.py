@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -17,6 +16,7 @@ from playwright.sync_api import Error, Page, expect
 from analyst.notebooks.server import command, environment
 from spot_oa.dates import Slice
 from spot_oa.settings import Settings
+from tests.support.ports import free_port
 
 TOKEN = "of-the-test"
 READY = 60_000
@@ -38,12 +38,6 @@ class Lab:
     @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import pytest
 from flows.orchestration.local_server import prefect_environment, register, server, worker
 from spot_oa.demo import generate
 from spot_oa.settings import load_settings
+from tests.support.ports import free_port
 from tests.support.prefect_api import Api
-from tests.support.site import Site, free_port
+from tests.support.site import Site
 from tests.support.webhdfs import webhdfs
 
 

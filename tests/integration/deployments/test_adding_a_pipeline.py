@@ -9,8 +9,8 @@ import pytest
 
 from flows.orchestration.local_server import POOL, prefect, prefect_environment, server, worker
 from spot_oa.settings import load_settings
+from tests.support.ports import free_port
 from tests.support.prefect_api import Api
-from tests.support.site import free_port
 from tests.support.ssh_pipeline import add_pipeline
 
 pytestmark = pytest.mark.server

@@ -17,6 +17,8 @@ from typing import Any
 
 from impala import dbapi
 
+from tests.support.ports import free_port
+
 HOST = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 PLACE = {
@@ -71,14 +73,14 @@ class Cluster:
         lasting: bool = False,
     ) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.workers: list[subprocess.Popen[bytes]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         self._count = 0 if local else workers
         self._properties = {**PLACE, **(SMALL if small else {}), **(properties or {})}
         self._java = SMALL_JAVA if small else "-XX:+UseSerialGC"
         self._hive = dict(hive or {})
-        self._master_port = _free_port()
+        self._master_port = free_port()
         self._metastore = f"databaseName={folder / 'metastore'}" if lasting else "memory:metastore"
 
     @property
@@ -249,12 +251,6 @@ class Cluster:
 def _die_with_parent() -> None:
     """Make the process end with pytest, even by -9; a worker's executors end with it."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.socket() as door:
-        door.bind((HOST, 0))
-        return int(door.getsockname()[1])
 
 
 def _listens(port: int) -> bool:
