@@ -196,7 +196,8 @@ def _refused(server: Server, error: Exception) -> SpotOaError:
     if isinstance(error, TTransportException):
         return WarehouseError(
             f"{at} rejected the connection ({reason}); {setting}AUTH={server.auth} or "
-            f"{setting}TLS={str(server.tls).lower()} may not match the server's settings",
+            f"{setting}TLS={str(server.tls).lower()} may not match the server's settings; "
+            "if they match, try again",
             transient=True,
         )
     return WarehouseError(

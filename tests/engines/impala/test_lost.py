@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Callable
 
@@ -66,4 +67,6 @@ def test_the_kind_of_an_error_decides_and_not_its_words(
     said = str(raised.value)
     assert "\n" not in said
     assert (f"Impala at 127.0.0.1:{stand_in.port}" in said) is transient
-    assert ("the connection was lost; try again" in said) is transient
+    # A thread of dbt's may be logging in when the daemon goes away.
+    lost = "the connection was lost; try again|; if they match, try again|; start it, or correct"
+    assert bool(re.search(lost, said)) is transient
