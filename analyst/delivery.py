@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 
-from analyst.feedback import Feedback, Judged, deliver, delivered_to, write_rows
+from analyst.feedback import FILE, Feedback, Judged, deliver, delivered_to, write_rows
 from analyst.live import LiveDay
 from analyst.published import read_manifest
 from analyst.standing import StandingRule, load_rules
 from analyst.store import open_store
 from spot_oa.dates import Slice
+from spot_oa.errors import ConfigError, printable
 from spot_oa.pipelines import Pipeline
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings
+from spot_oa.whole_files import WRITE_ERRORS, write_whole
 
 
 def delivers(settings: Settings, pipeline: Pipeline) -> bool:
     """Whether the labels of a pipeline are delivered to its scorer."""
     return bool(settings.feedback_uri) and pipeline.name in settings.feedback_pipelines
+
+
+def keep_feedback(settings: Settings, part: Slice, feedback: Feedback) -> Path | None:
+    """Write a day's own feedback file into its published triage folder.
+
+    Returns:
+        The file; None if the day has no triage folder.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    path = published_folder(settings.triage_dir, part) / FILE
+    if not path.parent.is_dir():
+        return None
+    try:
+        write_whole(str(path), feedback.text.encode())
+    except WRITE_ERRORS as error:
+        raise ConfigError(
+            f"{path} cannot be written ({printable(error)}); free space or fix its permissions"
+        ) from error
+    return path
 
 
 def deliver_feedback(

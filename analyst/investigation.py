@@ -43,14 +43,14 @@ select
     max(treceived) as lastseen, count(*) as conns, max(ipkt) as maxpkts, avg(ipkt) as avgpkts,
     max(ibyt) as maxbyts, avg(ibyt) as avgbyts, sum(ibyt) as sumbyts, sum(ipkt) as sumpkts
 from telemetry
-where (sip = $anchor or dip = $anchor)
+where (sip = $anchor or dip = $anchor) and sip <> dip
 group by sip, dip, sport, dport
 order by conns desc, sumbyts desc nulls last, srcip, dstip, sport, dport
 """
 MINUTES = """
 select left(treceived, 16) as tdate, count(*) as total
 from telemetry
-where (sip = $anchor or dip = $anchor)
+where (sip = $anchor or dip = $anchor) and sip <> dip
 group by 1
 order by 1
 """
@@ -264,7 +264,7 @@ def _ends(rows: pd.DataFrame, end: str, other: str, anchor: str) -> list[dict[st
     )
     sums: dict[str, dict[str, Any]] = {}
     for ip, peer, conns, largest, sent, packets, first, last in records(rows, columns):
-        if peer != anchor or ip == anchor:
+        if peer != anchor:
             continue
         each = sums.setdefault(
             str(ip),
@@ -287,9 +287,6 @@ def _peers(
     ways: dict[str, set[str]] = {}
     sums: dict[str, list[int]] = {}
     for source, target, conns, sent in records(rows, columns):
-        # An address is not a peer of itself.
-        if source == target:
-            continue
         peer, way = (target, "outbound") if source == anchor else (source, "inbound")
         ways.setdefault(str(peer), set()).add(way)
         counted = sums.setdefault(str(peer), [0, 0])

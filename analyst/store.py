@@ -269,6 +269,7 @@ class SqliteStore:
         if not there:
             yield None
             return
+        self.check_place()
         with self._connected("ro") as connection:
             # One snapshot for all queries: an action with its rows, or neither.
             connection.execute("begin")

@@ -21,7 +21,7 @@ import pandas as pd
 from analyst import delivery, pictures, state
 from analyst.actions import Action, Kind, Severity
 from analyst.day import Day, Reply
-from analyst.feedback import COLUMNS, FILE
+from analyst.feedback import COLUMNS
 from analyst.known import Before
 from analyst.listing import PAGE, Listing
 from analyst.live import LiveRow
@@ -44,7 +44,6 @@ from spot_oa.pipelines import Pipeline, get_pipeline, load_pipelines
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings, handed_on, home_is_set, load_settings
 from spot_oa.warehouse.duckdb.asking import RawDay, ask
-from spot_oa.whole_files import write_whole
 
 COFF = 250
 """Maximum number of values in a list."""
@@ -408,7 +407,7 @@ class Workbench(Day):
     def save(self) -> str:
         """Deliver the feedback to the scorer and update the day's tables.
 
-        Labels are stored already. If a run holds the warehouse, that run updates the tables.
+        Labels are stored already. If a run holds the warehouse, the tables follow later.
 
         Returns:
             A summary of what was done.
@@ -430,22 +429,21 @@ class Workbench(Day):
 
     def _write_feedback(self) -> str:
         own = self.feedback()
-        folder = published_folder(self.settings.triage_dir, self.part)
-        where = "the triage folder"
         try:
-            if folder.is_dir():
-                write_whole(str(folder / FILE), own.text.encode())
+            kept = delivery.keep_feedback(self.settings, self.part, own)
             sent = delivery.deliver_feedback(self.settings, self.pipeline, self.part.date)
-        except (OSError, SpotOaError) as error:
+        except SpotOaError as error:
             return f"feedback was not written: {printable(error)}"
-        where = " and ".join([where, *(uri for uri, _ in sent)])
+        places = [*(["the triage folder"] if kept else []), *(uri for uri, _ in sent)]
         left = f", {own.left_out} left out" if own.left_out else ""
-        return f"feedback: {many(len(own.lines), 'row')} to {where}{left}"
+        return (
+            f"feedback: {many(len(own.lines), 'row')} to {' and '.join(places) or 'no file'}{left}"
+        )
 
     def _refresh(self) -> str:
         if is_held(self.settings.lock):
             return (
-                "a run holds the warehouse: the tables are updated by that run, or by "
+                "a run holds the warehouse: the tables follow with a run of this day, or with "
                 f"`spot-oa refresh {self.part.pipeline} --date {self.part.date}`"
             )
         # In a separate process: dbt uses much memory and prints to the terminal.

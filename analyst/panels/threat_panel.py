@@ -29,7 +29,7 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
         details_limit: int = DETAILS_LIMIT,
     ) -> None:
         self.model = Findings(day, top_results, details_limit)
-        self._drawing = False
+        self._drawing, self._offered = False, True
         self.anchors = widgets.Select(options=[(_FIRST, None)], rows=6)
         self.search = widgets.Button(description="Search", button_style="primary", disabled=True)
         self.refresh = widgets.Button(description="Refresh", tooltip="Show what others did")
@@ -62,8 +62,6 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
         self.remove.on_click(lambda _: self._call(self.model.remove))
         day.changed.append(self.redraw)
         self.redraw()
-        if not self.model.anchors():
-            say(self.message, NONE)
 
     def redraw(self) -> None:
         """Show the current anchors; keep the choice if it is still among them."""
@@ -76,6 +74,9 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
             self.anchors.value = still
         finally:
             self._drawing = False
+        if bool(offered) != self._offered:
+            self._offered = bool(offered)
+            say(self.message, "" if offered else NONE)
         self._enable()
 
     def preview(self) -> Picture:

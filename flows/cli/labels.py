@@ -332,13 +332,24 @@ def _refresh(settings: Settings, part: Slice, *, accept_store: bool = False) -> 
     say(f"triage: {summary.triage_folder}")
 
 
-def feedback(pipeline: PipelineArgument, date: DateOption) -> None:
-    """Deliver the labelled rows of a day to the scorer at SPOT_OA_FEEDBACK_URI."""
-    from analyst.delivery import deliver_feedback  # noqa: PLC0415
+def feedback(
+    pipeline: PipelineArgument,
+    *,
+    date: DateOption,
+    days: Annotated[
+        int | None,
+        typer.Option(min=0, help="Earlier days delivered with it, not SPOT_OA_FEEDBACK_DAYS."),
+    ] = None,
+) -> None:
+    """Write a day's labelled rows for the scorer, and deliver them to SPOT_OA_FEEDBACK_URI."""
+    from analyst.delivery import deliver_feedback, keep_feedback  # noqa: PLC0415
 
     day, settings = open_published(pipeline, date), read_settings()
+    if days is not None:
+        settings = settings.model_copy(update={"feedback_days": days})
     own = day.feedback()
-    say(f"{day.part}: {len(own.lines)} rows, left out: {own.left_out}")
+    kept = keep_feedback(settings, day.part, own)
+    say(f"{kept or day.part}: {len(own.lines)} rows, left out: {own.left_out}")
     delivered = deliver_feedback(settings, day.pipeline, day.part.date)
     for uri, sent in delivered:
         say(f"{uri}: {len(sent.lines)} rows, left out: {sent.left_out}, cut: {sent.cut}")

@@ -206,6 +206,7 @@ def refresh_day(
     summary.published = Published(folder, {})
     with _holding(run, "refresh", summary, caller, reporter) as timer:
         _refresh(run, summary, timer, accept_store=accept_store)
+        _kept(summary, partial(_refresh_if_behind, run, summary, timer))
         _report(run, summary, timer)
     return summary
 
@@ -412,9 +413,9 @@ def _run_steps(run: Run, summary: Summary, timer: _Timer, *, scores: bool) -> No
         summary.unlabelled = what_failed(summary.built.failed, run.settings)
     elif isinstance(labelled, Labelled):
         _kept(summary, partial(_publish_triage, run, summary, timer, labelled))
-        # Analysts may have scored while the run held the lock: refresh once more, only once.
-        _kept(summary, partial(_refresh_if_behind, run, summary, timer))
     _notebooks(run, summary, timer)
+    if not summary.built.failed and isinstance(labelled, Labelled):
+        _kept(summary, partial(_refresh_if_behind, run, summary, timer))
     _report(run, summary, timer)
 
 
@@ -440,6 +441,7 @@ def _kept(summary: Summary, step: Callable[[], T]) -> T | None:
 
 
 def _refresh_if_behind(run: Run, summary: Summary, timer: _Timer) -> None:
+    """Refresh once more, but only once, if analysts scored while the lock was held."""
     if labels.is_behind(run.settings, run.pipeline, run.part):
         _refresh(run, summary, timer)
 

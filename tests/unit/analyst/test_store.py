@@ -174,9 +174,13 @@ def test_network_file_systems_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert file_system(tmp_path, mounts) == "ext4"
     assert file_system(tmp_path, tmp_path / "nosuch") == ""
     monkeypatch.setattr("analyst.store.file_system", lambda folder: "nfs4")
-    with pytest.raises(ConfigError, match=r"network file system \(nfs4\)"):
-        append(SqliteStore(tmp_path / "analyst.sqlite"), label())
+    refused, told = SqliteStore(tmp_path / "analyst.sqlite"), r"network file system \(nfs4\)"
+    with pytest.raises(ConfigError, match=told):
+        append(refused, label())
     append(SqliteStore(tmp_path / "analyst.sqlite", "delete"), label())
+    # A reader would see another host's log late or not at all.
+    with pytest.raises(ConfigError, match=told):
+        refused.actions("flow", DAY)
     assert [path.name for path in tmp_path.glob("analyst*")] == ["analyst.sqlite"]
 
 

@@ -325,7 +325,7 @@ def test_a_save_does_not_wait_for_a_run(published: Settings) -> None:
     with warehouse_lock(published.lock, "a run", 1, print):
         said = day.save()
     assert said.startswith("Saved: 1 label by you; 1 open; feedback: 1 row to the triage folder")
-    assert "a run holds the warehouse: the tables are updated by that run" in said
+    assert "a run holds the warehouse: the tables follow with a run of this day" in said
     written = (published.triage_dir / "flow/20160708/ml_feedback.csv").read_text("utf-8")
     assert len(written.splitlines()) == 2
 
