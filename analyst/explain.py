@@ -16,6 +16,7 @@ from analyst.published import read_manifest, reasons_of
 from analyst.report.facts import verdicts
 from analyst.report.shapes import Shape, shape_of
 from analyst.selectors import Row
+from analyst.standing import StandingRule
 from spot_oa.dates import Slice
 from spot_oa.errors import UsageError, printable
 from spot_oa.pipelines import Pipeline
@@ -129,6 +130,7 @@ def explain(
         "reasons": _reasons(folder, pipeline, manifest, live.key),
         "reputation": _reputation(shape, manifest, live.row),
         "severity": [_severity(live)],
+        "rules": [_by_rule(each, live.row) for each in live.hits if each is not live.rule],
         **known.of(live.row),
     }
     found = {what: texts for what, texts in topics.items() if texts}
@@ -177,11 +179,15 @@ def _reputation(shape: Shape, manifest: Mapping[str, Any], row: Row) -> list[str
 def _severity(live: LiveRow) -> str:
     title = live.severity.title
     if live.rule is not None:
-        return f"{title}, by rule {printable(live.rule.id)}: {live.rule.reason_for(live.row)}"
+        return _by_rule(live.rule, live.row)
     if live.action is None:
         return title
     action = live.action
     return label_text(title, action.author, action.recorded_at, action.note or "")
+
+
+def _by_rule(rule: StandingRule, row: Row) -> str:
+    return label_text(rule.severity.title, f"rule {rule.id}", note=rule.reason_for(row))
 
 
 def _of_day(settings: Settings, part: Slice) -> Sequence[Row]:

@@ -14,7 +14,7 @@ from analyst.heuristics import FanOut
 from analyst.known import Before, Label
 from analyst.published import PublishedDay, read_day, read_manifest, triage_of
 from analyst.selectors import Row, by_number, comparison
-from analyst.standing import StandingRule, deciding, hits, load_rules
+from analyst.standing import StandingRule, by_row, hits, load_rules
 from analyst.store import SqliteStore
 from analyst.suppressions import Suppression, covering, on_day
 from spot_oa.dates import Slice, parse_date
@@ -60,6 +60,8 @@ class LiveRow:
     """The action that determines the severity."""
     rule: StandingRule | None = None
     """The standing rule that determines the severity if no action does."""
+    hits: Sequence[StandingRule] = ()
+    """All standing rules that match the row, the one that takes precedence first."""
     suppressed: Suppression | None = None
     """The suppression that keeps the row out of the open lists."""
 
@@ -93,7 +95,7 @@ class LiveDay:
 
     def _take(self, published: PublishedDay) -> None:
         self._published = published
-        self._hits = deciding(hits(self.rules, self.part.date, published.rows))
+        self._hits = by_row(hits(self.rules, self.part.date, published.rows))
 
     def reload(self) -> list[str]:
         """Read the day again if it was published again; return a note if so."""
@@ -289,7 +291,7 @@ class LiveDay:
     def _rule(self, marks: state.Marks, place: int) -> StandingRule | None:
         """Return the standing rule that determines a row's severity; None if an action does."""
         main = self._published.keys[place], self.triage.main_target
-        return None if main in marks else self._hits.get(place)
+        return None if main in marks else next(iter(self._hits.get(place, ())), None)
 
     def _severities(self, marks: state.Marks, place: int) -> dict[str, int]:
         key, targets = self._published.keys[place], self.triage.targets
@@ -326,5 +328,6 @@ class LiveDay:
             not severities[targets[self.triage.main_target]] and not covered,
             None if rule is not None else action,
             rule,
+            self._hits.get(place, ()),
             min(covered, key=lambda each: each.id, default=None),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -159,12 +159,15 @@ def hits(rules: Sequence[StandingRule], day: dt.date, rows: Sequence[Row]) -> li
     return [Hit(place, rule) for rule in rules if rule.holds_on(day) for place in rule.select(rows)]
 
 
-def deciding(found: Sequence[Hit]) -> Mapping[int, StandingRule]:
-    """Return the deciding rule of each row, by position: the most severe, then lowest id."""
-    return {
-        hit.place: hit.rule
-        for hit in sorted(found, key=lambda hit: (hit.rule.severity, hit.rule.id), reverse=True)
-    }
+def by_row(found: Iterable[Hit]) -> Mapping[int, Sequence[StandingRule]]:
+    """Return the rules that match a row, by position: the most severe first, then lowest id.
+
+    The first one decides.
+    """
+    rules: dict[int, list[StandingRule]] = {}
+    for hit in sorted(found, key=lambda hit: (hit.rule.severity, hit.rule.id)):
+        rules.setdefault(hit.place, []).append(hit.rule)
+    return rules
 
 
 def _test(condition: Condition) -> Callable[[object], bool]:

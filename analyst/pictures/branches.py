@@ -16,7 +16,7 @@ from analyst.pictures.svg import (
     rect,
     text,
 )
-from analyst.pictures.text import cut, many, number
+from analyst.pictures.text import fitted, many, number
 
 LEAVES = 8
 """Maximum number of leaves of a branch; the rest is summed up."""
@@ -45,7 +45,7 @@ def branches(counted: pd.DataFrame, anchor: str, noun: str) -> str:
     height = _TOP + max(lines, 1) * _STEP + 8
     root = _TOP + max(lines, 1) * _STEP / 2
     summary = many(whole, noun)
-    parts = [text(10, 16, cut(anchor, 90), css="head"), text(10, 31, summary, css="dim small")]
+    parts = [text(10, 16, fitted(anchor, 90), css="head"), text(10, 31, summary, css="dim small")]
     leads, drawn = list[str](), []
     row = float(_TOP)
     for branch, leaves in rows.items():
@@ -54,13 +54,15 @@ def branches(counted: pd.DataFrame, anchor: str, noun: str) -> str:
         leads.append(bend(_ROOT, root, _BRANCH, middle))
         name = f"{branch}: {number(total)}"
         body = circle(_BRANCH, middle, 5, "node sus" if total else "ring")
-        body += text(_BRANCH + 10, middle + 4, cut(name, 26), css="halo sus" if total else "halo")
+        body += text(
+            _BRANCH + 10, middle + 4, fitted(name, 26), css="halo sus" if total else "halo"
+        )
         drawn.append(mark(f"{branch}: {many(total, noun)}", body))
         for leaf, count in leaves:
             y = row + _STEP / 2
             leads.append(bend(_BRANCH, middle, _LEAF, y))
             body = circle(_LEAF, y, 2.6, "ring")
-            body += text(_LEAF + 9, y + 4, cut(leaf, 36), css="halo")
+            body += text(_LEAF + 9, y + 4, fitted(leaf, 36), css="halo")
             body += rect(_BAR, y - 5, max((WIDTH - _BAR - 60) * count / highest, 1), 10, "bar")
             body += text(WIDTH - 8, y + 4, number(count), css="dim", anchor="end")
             drawn.append(mark(f"{leaf}: {many(count, noun)}", body))

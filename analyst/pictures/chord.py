@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analyst.pictures.svg import arc, mark, n, path, picture, records, rect, text
-from analyst.pictures.text import bad, cut, many, size
+from analyst.pictures.text import bad, fitted, many, size
 
 LINES = 28
 """Maximum number of lines; with more peers, the last line sums up the rest."""
@@ -57,7 +57,7 @@ def chord(chords: pd.DataFrame, address: str, known_bad: Collection[str] = ()) -
     height = _TOP + (max(len(lines), 6) * _STEP + 10 if lines else 0)
     radius = min(118.0, (height - _TOP) / 2 - 6)
     parts = [
-        text(10, 16, cut(address, 64), css="head"),
+        text(10, 16, fitted(address, 64), css="head"),
         text(10, 31, summary if lines else "no peers", css="dim small"),
         *(_heads() if lines else ()),
         *_drawn(lines, 12 + radius, _TOP + (height - _TOP) / 2, radius),
@@ -122,7 +122,7 @@ def _drawn(lines: list[_Line], x: float, y: float, radius: float) -> list[str]:
         near, far = n(_NAMES - 34), n(_NAMES - 5)
         bend = f"M{n(tip_x)} {n(tip_y)}C{near} {n(tip_y)} {near} {n(row - 4)} {far} {n(row - 4)}"
         body += path(bend, "lead")
-        name = bad(cut(each.name, _NAME_LENGTH - 2 * each.known_bad), each.known_bad)
+        name = bad(fitted(each.name, _NAME_LENGTH - 2 * each.known_bad), each.known_bad)
         body += text(_NAMES, row, name, css="bad" if each.known_bad else "")
         body += text(_SENT, row, size(each.sent or None), css="dim", anchor="end")
         body += text(_RECEIVED, row, size(each.received or None), css="dim", anchor="end")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analyst.pictures.svg import circle, diamond, mark, n, path, picture, records, text, triangle
-from analyst.pictures.text import bad, cut, many
+from analyst.pictures.text import bad, fitted, many
 
 WIDTH = 1120
 ADDRESSES = 400
@@ -231,7 +231,7 @@ def _packed(
     places: dict[str, tuple[float, float]] = {}
     x, y, tall = _EDGE, _TOP + 14.0, 0.0
     for group in groups:
-        name = max(len(cut(address, _NAME)) for address in group) + _SIGN
+        name = max(len(fitted(address, _NAME)) for address in group) + _SIGN
         wide = max(place[0] for place in group.values()) + name * _LETTER + 30
         high = max(place[1] for place in group.values()) + 34
         if x > _EDGE and x + wide > WIDTH:
@@ -264,7 +264,7 @@ def _node(
     more = f" and {many(shown.more[address], 'more peer')}" if address in shown.more else ""
     label = bad(f"{address}{more}: {within}, {many(peers, 'suspicious peer')}", known)
     if named:
-        name = cut(address, _NAME) + more
+        name = fitted(address, _NAME) + more
         if above:
             body += text(x - radius, y - radius - 6, name, css="halo bad" if known else "halo")
             return mark(label, body, pick=address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analyst.pictures.svg import mark, picture, records, rect, text
-from analyst.pictures.text import bad, cut, many, number
+from analyst.pictures.text import bad, fitted, many, number
 
 PLACES = 15
 """Maximum number of places; the rest is summed up."""
@@ -35,7 +35,7 @@ def places(counted: pd.DataFrame) -> str:
     for row, (place, ends, known) in enumerate(rows):
         y = _TOP + row * _STEP
         scale = (WIDTH - _BARS - 20) / max(highest, 1)
-        body = text(10, y + 12, bad(cut(place, 52), known > 0), css="bad" if known else "")
+        body = text(10, y + 12, bad(fitted(place, 52), known > 0), css="bad" if known else "")
         body += text(_BARS - 16, y + 12, number(ends), css="dim", anchor="end")
         # Known bad ends fill the lower half of the bar, from its beginning.
         body += rect(_BARS, y + 2, ends * scale, 12, "bar")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+from unicodedata import east_asian_width
 
 from spot_oa.errors import printable
 
@@ -30,6 +31,13 @@ def cut(text: object, length: int) -> str:
         return shown
     head = (length - 1) // 2
     return f"{shown[:head]}…{shown[len(shown) - (length - 1 - head) :]}"
+
+
+def fitted(text: object, length: int) -> str:
+    """Shorten a text to the room of `length` Latin letters; East Asian ones are twice as wide."""
+    shown = printable(text)
+    wide = not shown.isascii() and any(east_asian_width(sign) in "WF" for sign in shown)
+    return cut(shown, length // 2 if wide else length)
 
 
 def key(text: object) -> str:

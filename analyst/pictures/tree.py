@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from analyst.pictures.svg import bend, circle, diamond, mark, path, picture, records, text, triangle
-from analyst.pictures.text import bad, cut, many
+from analyst.pictures.text import bad, fitted, many
 
 DOMAINS = 12
 """Maximum number of domains."""
@@ -53,7 +53,7 @@ def tree(
     domains = _domains(asked, suspicious, registered)
     count = sum(each in suspicious for each in asked)
     summary = f"{many(len(asked), 'name')} in {many(len(domains), 'domain')}, {count} suspicious"
-    parts = [text(10, 16, cut(client, 64), css="head"), text(10, 31, summary, css="dim small")]
+    parts = [text(10, 16, fitted(client, 64), css="head"), text(10, 31, summary, css="dim small")]
     shown, rest = domains[:DOMAINS], domains[DOMAINS:]
     rows = [_leaves(each) for each in shown]
     lines = sum(max(len(each), 1) for each in rows)
@@ -109,7 +109,7 @@ def _leaves(domain: _Domain) -> list[tuple[str, str | None, str]]:
         return []
     names = [*domain.suspicious, *domain.others]
     leaves: list[tuple[str, str | None, str]] = [
-        (cut(name, 46), name, "sus" if place < len(domain.suspicious) else "")
+        (fitted(name, 46), name, "sus" if place < len(domain.suspicious) else "")
         for place, name in enumerate(names[:NAMES])
     ]
     if len(names) > NAMES:
@@ -126,7 +126,7 @@ def _drawn(domain: _Domain, y: float, known_bad: Collection[str]) -> str:
     some = bool(domain.suspicious)
     radius = min(2.5 + domain.count**0.5 / 2, 8)
     count = f" ({domain.count:,})" if domain.count > 1 else ""
-    name = cut(domain.name, 22) + count
+    name = fitted(domain.name, 22) + count
     body = _sign(_DOMAIN, y, radius, css=some, known=known)
     body += text(_DOMAIN + radius + 5, y + 4, name, css="halo sus" if some else "halo")
     label = (

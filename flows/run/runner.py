@@ -24,7 +24,7 @@ from flows.run.steps import Run
 from flows.run.stories import investigate
 from flows.run.summary import Enriched, Scored, Summary
 from spot_oa.dates import Slice
-from spot_oa.errors import SpotOaError, printable
+from spot_oa.errors import ConfigError, SpotOaError, printable
 from spot_oa.fingerprint import fingerprint, published_unchanged
 from spot_oa.landing import Landed
 from spot_oa.lock import warehouse_lock
@@ -263,6 +263,11 @@ def _run(
     *,
     force_enrich: bool = False,
 ) -> Run:
+    project = settings.project_dir / "dbt_project.yml"
+    if not project.is_file():
+        raise ConfigError(
+            f"{printable(project)}: no such file; correct or unset SPOT_OA_PROJECT_DIR"
+        )
     return Run(
         settings,
         get_pipeline(pipeline, settings.pipelines_dir),

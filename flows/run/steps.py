@@ -63,7 +63,7 @@ def prepare(run: Run) -> Prepared:
     """
     if run.settings.target == "duckdb":
         # Finish the renames of an ingest that died before the files are listed.
-        Store(telemetry_root(run.settings)).recover(clear=False)
+        Store(telemetry_root(run.settings)).recover()
     enrichers = {
         step: python_enrichers.load_enricher(step, run.settings, fresh=run.force_enrich)
         for step in run.pipeline.enrich

@@ -347,17 +347,14 @@ class Store:
             (self.folder / "files" / name).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
 
-    def recover(self, *, clear: bool = True) -> None:
-        """Complete commits of processes that died.
-
-        Args:
-            clear: Also clear the stages of such processes.
-        """
+    def recover(self) -> None:
+        """Complete commits of processes that died, and clear their stages."""
         if not self.folder.is_dir():
             return
         with writable(self.root):
             names = [path.name for path in self.folder.iterdir()]
-        wanted = ("journal-", "stage-") if clear else ("journal-",)
+        # A run that may only read telemetry need not clear stages.
+        wanted = ("journal-", "stage-") if os.access(self.folder, os.W_OK) else ("journal-",)
         if not any(name.startswith(wanted) for name in names):
             return
         with self.locked(), writable(self.root):

@@ -233,6 +233,17 @@ def test_a_broken_geo_database_leaves_everything_as_it_was(home: Settings, tmp_p
     assert after == before
 
 
+def test_a_missing_dbt_project_is_said_before_the_first_step(
+    home: Settings, tmp_path: Path
+) -> None:
+    before = rows(home)
+    wrong = home.model_copy(update={"project_dir": tmp_path})
+    told = r"dbt_project\.yml: no such file; correct or unset SPOT_OA_PROJECT_DIR"
+    with pytest.raises(ConfigError, match=told):
+        run(wrong)
+    assert rows(home) == before
+
+
 def test_a_failing_data_test_stops_before_publishing(home: Settings, tmp_path: Path) -> None:
     project = tmp_path / "project"
     for name in ("models", "macros", "seeds", "tests/dbt", "profiles"):

@@ -12,7 +12,7 @@ import pytest
 
 from analyst import landed, state
 from analyst.actions import Action, Kind, Severity, Via
-from analyst.standing import Condition, StandingRule, deciding, hits
+from analyst.standing import Condition, StandingRule, by_row, hits
 from flows.run.tables import python_tables
 from spot_oa.dates import Slice
 from spot_oa.pipelines import Pipeline, load_pipelines
@@ -107,12 +107,13 @@ def expected(
     triage = pipeline.triage
     assert triage is not None
     marks = state.marks(actions)
-    by_file = deciding(hits(rules, day, [{"n": n} for n in range(len(KEYS))]))
+    by_file = by_row(hits(rules, day, [{"n": n} for n in range(len(KEYS))]))
     rows = []
     for rank, key in enumerate(KEYS):
         told: dict[str, tuple[object, ...]] = {}
         for target, column in triage.targets.items():
-            action, rule = marks.get((key, target)), by_file.get(rank)
+            action = marks.get((key, target))
+            rule = next(iter(by_file.get(rank, ())), None)
             if action is not None:
                 told[column] = (
                     action.severity,

@@ -65,6 +65,34 @@ def test_days_that_only_rules_label_are_known_too(settings: Settings) -> None:
     assert labelled.endswith(f"(flow {BEFORE})")
 
 
+def test_every_rule_that_matches_a_row_is_shown(settings: Settings) -> None:
+    publish(settings, "flow", [{"srcip": X, "dstip": Y}, {"srcip": "\x1b[31m", "dstip": None}])
+    rules = [
+        ("b", {"field": "srcip", "op": "eq", "value": X}, "medium", "to {dstip}"),
+        ("a", {"field": "dstip", "op": "is_null"}, "low", "from {srcip}"),
+        ("c", {"field": "srcip", "op": "prefix", "value": X[:3]}, "high", ""),
+    ]
+    keys = ("id", "when", "severity", "reason")
+    file = settings.rules_dir / "flow.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        json.dumps(
+            [
+                dict(zip(keys, (name, [when], *rest), strict=True)) | {"enabled": True}
+                for name, when, *rest in rules
+            ]
+        )
+    )
+    said = day(settings).explain(0).topics
+    assert said["severity"] == ["High, by rule c"]
+    assert said["rules"] == [f"Medium, by rule b: to {Y}"]
+    assert day(settings).explain(1).topics["severity"] == ["Low, by rule a: from \\x1b[31m"]
+    opened = day(settings)
+    opened.label_ranks([0], "low")
+    assert opened.explain(0).topics["severity"][0].startswith("Low, by ann at ")
+    assert opened.explain(0).topics["rules"] == ["High, by rule c", f"Medium, by rule b: to {Y}"]
+
+
 def test_names_compare_without_case_and_addresses_over_pipelines(settings: Settings) -> None:
     publish(settings, "dns", [{"ip_dst": X, "dns_qry_name": "C2.Example.net."}], date=BEFORE)
     publish(settings, "flow", [{"srcip": X}], date=BEFORE)

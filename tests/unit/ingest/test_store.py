@@ -355,7 +355,9 @@ def test_killed_at_any_moment(call: str, moment: int, tmp_path: Path) -> None:
     path.write_bytes(log(60))
     took = killed(tmp_path, path, moment, call)
     assert took.returncode == -signal.SIGKILL, took.stderr
-    Store(tmp_path / "raw").recover(clear=False)  # As a run does it.
+    Store(tmp_path / "raw").recover()  # As a run does it.
+    left = {p.name for p in (tmp_path / "raw/.ingest").iterdir()}
+    assert left <= {"files", "lock", "seen"}
     assert landed(tmp_path).total() in (0, 60)
     take(tmp_path, "zeek", path)
     take(tmp_path / "reference", "zeek", path)
