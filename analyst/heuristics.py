@@ -34,9 +34,9 @@ def fan_out(rows: Iterable[Row], peers: int = 20) -> list[FanOut]:
     others: dict[str, set[str]] = {}
     connections: dict[str, int] = {}
     for row in rows:
-        source, peer = str(row["srcip"]), str(row["dstip"])
+        source, peer = str(row["srcip"]), row["dstip"]
         connections[source] = connections.get(source, 0) + 1
-        others.setdefault(source, set()).update({peer} - {source})
+        others.setdefault(source, set()).update({str(peer)} - {source} if peer else ())
     found = [
         FanOut(source, len(known), connections[source])
         for source, known in others.items()

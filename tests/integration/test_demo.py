@@ -6,14 +6,16 @@ import datetime as dt
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from analyst import open_day
 from spot_oa.demo import CULPRITS, DEMO_DATES
+from spot_oa.settings import load_settings
 from spot_oa.warehouse.published import read_rows
 
 FIRST, SECOND = DEMO_DATES
@@ -96,6 +98,22 @@ def test_every_story_is_found_for_its_reason(
     found = [row for row in rows[:WITHIN] if is_told(row)]
     assert found
     assert reason in found[0]["reason"]
+
+
+def test_the_sources_of_many_connections_are_those_of_the_table(demo: Path) -> None:
+    day = open_day("flow", FIRST, settings=load_settings(home=demo))
+    table = read_rows(demo / f"triage/flow/{FIRST:%Y%m%d}/flow_fan_out.parquet")
+    columns = ("srcip", "peers", "connections")
+    for peers, rows in ((0, [r for r in table if r["peers"]]), (20, _heavy(table))):
+        found = day.attack_heuristics(peers=peers)
+        assert len(found) == len(rows) > 0
+        assert {tuple(getattr(each, name) for name in columns) for each in found} == {
+            tuple(row[name] for name in columns) for row in rows
+        }
+
+
+def _heavy(table: Sequence[Row]) -> list[Row]:
+    return [row for row in table if row["is_heavy"]]
 
 
 def test_the_pages_are_small_enough_to_mail(demo: Path) -> None:

@@ -108,7 +108,7 @@ def test_more_than_twenty_others_are_many(settings: Settings) -> None:
     many = [{"srcip": "10.0.0.1", "dstip": f"192.0.2.{n}"} for n in range(21)]
     twenty = [{"srcip": "10.0.0.2", "dstip": f"192.0.2.{n % 20}"} for n in range(500)]
     itself = [{"srcip": "10.0.0.3", "dstip": f"192.0.2.{n}"} for n in range(20)]
-    itself.append({"srcip": "10.0.0.3", "dstip": "10.0.0.3"})
+    itself += [{"srcip": "10.0.0.3", "dstip": other} for other in ("10.0.0.3", None)]
     publish(settings, "flow", [*many, *many[:1], *twenty, *itself])
     opened = day(settings)
     opened.label("ip", {"ip": "10.0.0.1"}, 3)
