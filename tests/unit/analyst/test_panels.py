@@ -440,6 +440,25 @@ def test_what_is_high_is_offered_sorted_by_number(flow: Settings) -> None:
     assert [value for _, value in panel.anchors.options][1:] == [("ip", X), ("ip", Y)]
 
 
+def test_no_high_row_is_said_as_long_as_there_is_none(flow: Settings) -> None:
+    day, none = bench(flow), "No row is scored High yet"
+    day.label("ip", {"ip": X}, "low")
+    panel = ThreatPanel(day)
+    assert said(panel.message).startswith(none)
+    day.label("fields", {"srcip": Y, "dport": 0}, "high")
+    assert said(panel.message) == ""
+    day.undo()
+    assert said(panel.message).startswith(none)
+    other = bench(flow, author="bob")
+    other.label("ip", {"ip": Y}, "high")
+    panel.refresh.click()
+    assert said(panel.message) == ""
+    other.undo()
+    panel.refresh.click()
+    assert said(panel.message).startswith(none)
+    assert len(panel.anchors.options) == 1
+
+
 def test_dns_offers_the_client_or_the_name_that_is_high(dns: Settings) -> None:
     day = bench(dns, "dns")
     panel = ThreatPanel(day)
@@ -460,6 +479,8 @@ def test_a_story_is_saved_replaced_and_removed(flow: Settings) -> None:
     assert "title is blank" in said(panel.message)
     panel.title.value, panel.text.value = "O'Brien's\thost", "first\nsecond '"
     panel.save.click()
+    (story,) = day.saved_stories()
+    assert (story.title, story.text) == ("O'Brien's\thost", "first\nsecond '")
     assert "Story saved" in said(panel.message)
     assert [label for label, _ in panel.anchors.options][1] == f"✎ {X}"
     panel.text.value = "again"

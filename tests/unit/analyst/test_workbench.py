@@ -12,10 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pytest_httpserver import HTTPServer
 
 from analyst.investigation import search
 from analyst.notebooks.copies import render
+from analyst.panels import ThreatPanel
 from analyst.workbench import open_day
+from python_enrichers import load_enricher
 from spot_oa.dates import Slice
 from spot_oa.errors import ConfigError, SpotOaError, UsageError
 from spot_oa.ingest.store import telemetry_root
@@ -23,8 +26,11 @@ from spot_oa.lock import warehouse_lock
 from spot_oa.settings import Settings, handed_on, load_settings
 from tests.support.hostile import HOSTILE
 from tests.support.labelled import DATE, publish
+from tests.support.recorder import Recorder, virustotal
+from tests.support.reputation import PUBLIC
 
 FLOW = Slice("flow", DATE)
+X = "198.51.100.7"
 
 
 @pytest.fixture
@@ -217,9 +223,11 @@ def test_nothing_else_is(published: Settings, tmp_path: Path, question: str) -> 
     assert not path.exists()
 
 
-def received(settings: Settings, pipeline: str, rows: list[dict[str, object]]) -> None:
+def received(
+    settings: Settings, pipeline: str, rows: list[dict[str, object]], day: int = 8
+) -> None:
     """Write an hour of telemetry."""
-    hour = telemetry_root(settings) / pipeline / "y=2016/m=07/d=08/h=05"
+    hour = telemetry_root(settings) / pipeline / f"y=2016/m=07/d={day:02}/h=05"
     hour.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows), hour / "part-0.parquet")
 
@@ -259,31 +267,41 @@ def test_a_search_counts_all_events_and_says_how_many_it_shows(settings: Setting
         assert not [name for name in whole.rows.columns if str(name).startswith("all_")]
 
 
+def flows_received(settings: Settings, flows: list[tuple[object, ...]], day: int = 8) -> None:
+    """Write flows: sip, dip, sport, dport, ipkt, ibyt; one a minute."""
+    start = int(dt.datetime(2016, 7, day, 5, tzinfo=dt.UTC).timestamp())
+    received(
+        settings,
+        "flow",
+        [
+            {"treceived": f"2016-07-{day:02} 05:{n:02}:00", "unix_tstamp": start + 60 * n,
+             "tryear": 2016, "trmonth": 7, "trday": day, "trhour": 5, "trminute": n, "trsec": 0,
+             "sip": sip, "dip": dip,
+             "sport": sport, "dport": dport, "ipkt": ipkt, "ibyt": ibyt}
+            for n, (sip, dip, sport, dport, ipkt, ibyt) in enumerate(flows)
+        ],
+        day,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("anchor", ["10.0.0.1", "2001:db8::1"])
 def test_a_search_sums_up_the_flows_of_an_address_by_ends_and_ports(
     settings: Settings, anchor: str
 ) -> None:
     peer, other = "198.51.100.1", "2001:db8:1::1"
-    flows = [
-        # sip, dip, sport, dport, ipkt, ibyt
+    flows: list[tuple[object, ...]] = [
         (anchor, peer, 1000, 443, 2, 100),
         (anchor, peer, 1000, 443, 4, 300),
         (anchor, peer, 1001, 443, 1, None),
         (peer, anchor, 443, 1000, 5, 500),
         (other, anchor, 53, 53, 1, 60),
         (peer, other, 1, 2, 9, 900),
+        # No connection with anybody.
+        (anchor, anchor, 1000, 443, 7, 700),
     ]
-    received(
-        settings,
-        "flow",
-        [
-            {"treceived": f"2016-07-08 05:0{n}:00", "unix_tstamp": 1467954000 + 60 * n,
-             "tryear": 2016, "trmonth": 7, "trday": 8, "trhour": 5, "trminute": n, "trsec": 0,
-             "sip": sip, "dip": dip,
-             "sport": sport, "dport": dport, "ipkt": ipkt, "ibyt": ibyt}
-            for n, (sip, dip, sport, dport, ipkt, ibyt) in enumerate(flows)
-        ],
-    )  # fmt: skip
+    flows_received(settings, flows)
+    for another in (7, 9):
+        flows_received(settings, [(anchor, peer, 1000, 443, 8, 800)] * 9, another)
     publish(settings, "flow", [{}])
     found = search(open_day("flow", "2016-07-08", settings=settings), "ip", anchor)
     columns = ["srcip", "dstip", "sport", "dport", "firstseen", "lastseen", "conns"]
@@ -298,6 +316,39 @@ def test_a_search_sums_up_the_flows_of_an_address_by_ends_and_ports(
         [anchor, peer, 1001, 443, at(2), at(2), 1, 1, 1.0, None, None, None, 1],
     ]
     assert found.headline == "2 peers: 1 inbound only, 0 outbound only, 1 two way; 5 flows"
+    assert found.minutes is not None
+    assert found.minutes.values.tolist() == [[at(n)[:16], 1] for n in range(5)]
+    assert {(each.ip, each.conns, each.sumbyts) for each in found.peers} == {
+        (peer, 4, 900),
+        (other, 1, 60),
+    }
+    ends = {table.title: table.frame.to_dict("records") for table in found.tables}
+    assert {
+        title: {row["ip"]: row["connections"] for row in ends[f"Top 20 {title} IP per connections"]}
+        for title in ("source", "destination")
+    } == {"source": {peer: 1, other: 1}, "destination": {peer: 3}}
+
+
+def test_a_search_asks_no_service_about_a_peer(settings: Settings, httpserver: HTTPServer) -> None:
+    recorder = Recorder()
+    asking = load_settings(home=settings.home, services=virustotal(httpserver, recorder))
+    peers = list(PUBLIC)
+    flows_received(asking, [(X, peer, 1, 443, 1, 1) for peer in peers])
+    publish(asking, "flow", [{"srcip": X}])
+    day = open_day("flow", "2016-07-08", settings=asking, author="ann")
+    day.label_ranks([0], "high")
+    panel = ThreatPanel(day)
+    panel.anchors.value = ("ip", X)
+    panel.search.click()
+    found = panel.model.found
+    assert found is not None
+    assert {each.ip for each in found.peers} == set(peers)
+    assert peers[0] in panel.result.value
+    panel.preview()
+    assert recorder.requests == []
+    # They may be sent, and a run would send them.
+    load_enricher("reputation", asking).enrich({"address": peers})
+    assert len(recorder.requests) == len(peers)
 
 
 def test_a_spreadsheet_finds_no_formula(settings: Settings, tmp_path: Path) -> None:
