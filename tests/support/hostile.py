@@ -36,6 +36,10 @@ HOSTILE = [
     "https://evil.example/?x=1&y=<script>alert(1)</script>",
     "x" * 65536,
 ]
+FILE_NAMES = [
+    text for text in HOSTILE if not {"/", "\0", "{"} & set(text) and len(text.encode()) < 256
+]
+"""Those that a file may have as its name."""
 IN_SQL = [
     "it's",
     '"double"',

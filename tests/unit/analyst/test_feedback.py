@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,10 @@ import fsspec
 import pytest
 
 from analyst.delivery import deliver_feedback
-from analyst.feedback import COLUMNS, deliver, write_rows
+from analyst.feedback import COLUMNS, FILE, deliver, write_rows
 from spot_oa.errors import ConfigError
 from spot_oa.pipelines import get_pipeline
-from spot_oa.settings import Settings
+from spot_oa.settings import Settings, load_settings
 from tests.support.labelled import DATE, day, publish
 from tests.support.spot_ml import SEVERITY, read
 
@@ -42,6 +43,57 @@ def test_the_scorer_takes_every_line(settings: Settings, pipeline: str) -> None:
     assert [line.split("\t")[SEVERITY[pipeline]] for line in lines[1:]] == ["3", "3"]
     assert len(read(pipeline, feedback.text.encode())) == 2
     assert feedback.left_out == 0
+
+
+VALUES: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "flow": (
+        {
+            "tstart": "2016-07-08 05:03:12", "srcip": "10.0.0.5", "dstip": "203.0.113.250",
+            "sport": 40000, "dport": 443, "ipkt": 3, "ibyt": 152, "proto": "TCP",
+        },
+        "1|2016-07-08 05:03:12|10.0.0.5|203.0.113.250|40000|443|3|152|TCP",
+    ),
+    "dns": (
+        {
+            "frame_time": "Jul  8 2016 05:03:12.1 UTC", "frame_len": 90, "ip_dst": "10.0.0.5",
+            "dns_qry_name": "a.example.org", "dns_qry_class": "0x00000001", "dns_qry_type": 28,
+            "dns_qry_rcode": 3, "score": 0.25, "tld": "example.org", "query_rep": "vt:2",
+            "hh": 5, "dns_qry_class_name": "Internet (IN)", "dns_qry_type_name": "AAAA",
+            "dns_qry_rcode_name": "NXDomain", "network_context": "lab", "unix_tstamp": 1467954192,
+        },
+        "Jul  8 2016 05:03:12.1 UTC|90|10.0.0.5|a.example.org|0x00000001|28|3|0.25|example.org"
+        "|vt:2|5|2|1|Internet (IN)|AAAA|NXDomain|lab|1467954192",
+    ),
+    "proxy": (
+        {
+            "tdate": "2016-07-08", "time": "08:05:09", "clientip": "10.1.2.3", "host": "x.com",
+            "reqmethod": "GET", "useragent": "curl", "resconttype": "text/html", "duration": 12,
+            "username": "ann", "webcat": "news", "referer": "y.org/", "respcode": "200",
+            "uriport": "80", "uripath": "/a", "uriquery": "?b", "serverip": "198.51.100.7",
+            "scbytes": 1000, "csbytes": 300, "fulluri": "x.com/a?b", "word": "w", "ml_score": 0.25,
+            "uri_rep": "vt:2", "respcode_name": "OK", "network_context": "lab",
+        },
+        "2016-07-08|08:05:09|10.1.2.3|x.com|GET|curl|text/html|12|ann|news|y.org/|200|80|/a|?b"
+        "|198.51.100.7|1000|300|x.com/a?b|w|0.25|vt:2|1|OK|lab|5f4d2b5821c3e8aaeabd5c15703f5c3d08",
+    ),
+}  # fmt: skip
+"""A row whose columns all differ, and its line."""
+
+
+@pytest.mark.parametrize("pipeline", ["flow", "dns", "proxy"])
+def test_each_value_is_below_its_header(settings: Settings, pipeline: str) -> None:
+    row, line = VALUES[pipeline]
+    publish(settings, pipeline, [row])
+    opened = day(settings, pipeline)
+    opened.label_ranks([0], 1)
+    if pipeline == "dns":
+        opened.label("client", {"ip_dst": "10.0.0.5"}, 2)
+    (written,) = opened.feedback().lines
+    names, values = HEADERS[pipeline].split(), line.split("|")
+    assert len(set(values)) == len(names)
+    assert dict(zip(names, written.split("\t"), strict=True)) == dict(
+        zip(names, values, strict=True)
+    )
 
 
 def test_flow_columns(settings: Settings) -> None:
@@ -150,6 +202,27 @@ def test_a_day_that_only_rules_label_is_delivered(settings: Settings, tmp_path: 
         )
         delivered = deliver_feedback(delivering, get_pipeline("dns"), DATE)
         assert [len(feedback.lines) for _, feedback in delivered] == [rows] * 2
+
+
+def test_a_file_reaches_back_seven_days_and_of_flows_only_if_named(
+    settings: Settings, tmp_path: Path
+) -> None:
+    flow, offsets = get_pipeline("flow"), (0, 6, 7, 8)
+    for back in offsets:
+        date = DATE - dt.timedelta(days=back)
+        publish(settings, "flow", [{"ibyt": 1000 + back}], date=date)
+        day(settings, date=date).label_ranks([0], 3)
+    uri = str(tmp_path / "ml")
+    unnamed = load_settings(home=settings.home, feedback_uri=uri)
+    assert deliver_feedback(unnamed, flow, DATE) == []
+    assert not (tmp_path / "ml").exists()
+    named = load_settings(home=settings.home, feedback_uri=uri, feedback_pipelines="dns,flow")
+    deliver_feedback(named, flow, DATE)
+    for date, days in (("20160708", (0, 6, 7)), ("20160709", (0, 6))):
+        path = tmp_path / "ml" / "flow" / "scored_results" / date / "feedback" / FILE
+        _, *lines = path.read_text("utf-8").splitlines()
+        assert [int(line.split("\t")[7]) - 1000 for line in lines] == list(days)
+    assert deliver_feedback(named, get_pipeline("proxy"), DATE) == []
 
 
 def test_a_pipeline_without_a_known_reader_is_refused() -> None:

@@ -102,7 +102,8 @@ def test_what_writes_is_commented(settings: Settings, pipeline: str) -> None:
     whole = "\n".join(written)
     assert "day.reset(" in whole
     assert "day.restore(" in whole
-    assert ("attack_heuristics(" in whole) == (pipeline == "flow")
+    for each in ("def set_rules(", "day.apply_rules(", "attack_heuristics("):
+        assert (each in whole) == (pipeline == "flow"), each
 
 
 def test_equal_days_give_equal_bytes(settings: Settings) -> None:

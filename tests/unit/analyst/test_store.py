@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,8 @@ from pathlib import Path
 from analyst.actions import Action, Kind, Via
 from analyst.store import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
-rows = frozenset((f"{n:032}", "row") for n in range(40))
 for n in range(int(sys.argv[3])):
+    rows = frozenset((f"{7 * n % 60 + row:032}", "row") for row in range(40))
     action = Action(sys.argv[2], "cli", "flow", "2016-07-08", Kind.LABEL, n % 3 + 1, Via.HAND,
                     rows=rows, row_count=40)
     store.append("flow", "2016-07-08", lambda _: action)
@@ -113,8 +114,19 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     assert [each.seq for each in actions] == list(range(1, 401))
     assert [sum(a.author == name for a in actions) for name in ("ann", "bob")] == [200, 200]
     assert {len(each.rows) for each in actions} == {40}
-    marks = state.marks(actions)
-    assert set(marks.values()) == {actions[-1]}
+    with closing(sqlite3.connect(path)) as connection:
+        replayed = {
+            (key, target): (seq, severity)
+            for seq, severity, key, target in connection.execute(
+                "select seq, severity, row_key, target from actions "
+                "join action_rows using (seq) order by seq"
+            )
+        }
+    live = state.marks(actions)
+    assert {row: (each.seq, each.severity) for row, each in live.items()} == replayed
+    # Rows that the last action covers, and rows that older ones hold.
+    assert len({each.seq for each in live.values()}) > 1
+    assert len(live) == 60 + 39
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.01, 0.03, 0.07])

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analyst import state
-from analyst.actions import Action, Kind, to_json, to_line
+from analyst.actions import LIMITS, Action, Kind, from_line, to_json, to_line
 from analyst.landed import story_rows
 from analyst.store import SqliteStore
 from spot_oa.errors import UsageError
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings
 from spot_oa.warehouse.tables import triage_tables
+from tests.support.hostile import HOSTILE
 from tests.support.labelled import day, publish
 
 V6 = "2001:db8::5"
@@ -48,11 +51,11 @@ def test_the_last_one_saved_holds(settings: Settings) -> None:
     publish(settings, "flow", [{"srcip": V6}, {"dstip": "10.1.1.1"}])
     opened = day(settings)
     opened.save_story("ip", V6, "first", "x")
-    opened.save_story("ip", "10.1.1.1", "other", "o'ne\n'two'", top_results=7)
+    opened.save_story("ip", "10.1.1.1", "o'ther\n'line'", "o'ne\n'two'", top_results=7)
     opened.save_story("ip", V6, "second", "x")
     rows = landed(settings)
     assert [(row["title"], row["alive"]) for row in rows] == [
-        ("first", 0), ("other", 1), ("second", 1),
+        ("first", 0), ("o'ther\n'line'", 1), ("second", 1),
     ]  # fmt: skip
     assert (rows[1]["text"], rows[1]["top_results"], rows[0]["top_results"]) == (
         "o'ne\n'two'",
@@ -74,6 +77,44 @@ def test_the_last_one_saved_holds(settings: Settings) -> None:
     assert [row["alive"] for row in landed(settings)] == [0, 1, 0]
     again.reset("20160708", with_stories=True)
     assert [row["alive"] for row in landed(settings)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("pipeline", ["flow", "dns", "proxy"])
+def test_hostile_titles_texts_and_anchors_are_stored_landed_and_exported_verbatim(
+    settings: Settings, tmp_path: Path, pipeline: str
+) -> None:
+    kind, column = {
+        "flow": ("ip", "dstip"), "dns": ("query", "dns_qry_name"), "proxy": ("uri", "fulluri"),
+    }[pipeline]  # fmt: skip
+    publish(settings, pipeline, [{column: text} for text in HOSTILE])
+    opened = day(settings, pipeline)
+    told = [(text, text[: LIMITS["title"]], text[: LIMITS["text"]]) for text in HOSTILE]
+    for anchor, title, text in told:
+        opened.save_story(kind, anchor, title, text)
+    stories = opened.saved_stories()
+    assert [(each.anchor, each.title, each.text) for each in stories] == told
+    rows = landed(settings, pipeline)
+    assert [(row["anchor"], row["title"], row["text"]) for row in rows] == told
+    assert {row["alive"] for row in rows} == {1}
+    # As `actions.jsonl` and `labels export` have them.
+    actions = opened.actions()
+    lines = [to_line(each) for each in actions]
+    assert not [line for line in lines if "\n" in line]
+    assert [from_line(line) for line in lines] == actions
+    file = tmp_path / "actions.jsonl"
+    file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    assert file.read_bytes().count(b"\n") == len(told)
+    other = SqliteStore(tmp_path / "other.sqlite")
+    read = file.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    assert other.import_lines(read, str(file)) == (len(told), 0)
+    taken = other.actions(pipeline, "2016-07-08")
+    assert [
+        (content["anchor"], content["title"], content["text"])
+        for content in map(state.story_content, taken)
+    ] == told
+    assert list(other.export(pipeline)) == [
+        to_line(replace(each, made_with="import")) for each in actions
+    ]
 
 
 @pytest.mark.parametrize(

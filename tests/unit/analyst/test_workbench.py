@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pytest_httpserver import HTTPServer
 
+from analyst.feedback import COLUMNS, FILE
 from analyst.investigation import search
 from analyst.notebooks.copies import render
 from analyst.panels import ThreatPanel
@@ -24,7 +25,7 @@ from spot_oa.errors import ConfigError, SpotOaError, UsageError
 from spot_oa.ingest.store import telemetry_root
 from spot_oa.lock import warehouse_lock
 from spot_oa.settings import Settings, handed_on, load_settings
-from tests.support.hostile import HOSTILE
+from tests.support.hostile import FILE_NAMES, HOSTILE
 from tests.support.labelled import DATE, publish
 from tests.support.recorder import Recorder, virustotal
 from tests.support.reputation import PUBLIC
@@ -367,6 +368,16 @@ def test_a_spreadsheet_finds_no_formula(settings: Settings, tmp_path: Path) -> N
         day.to_csv(path)
 
 
+def test_a_file_is_written_where_it_is_named_and_nowhere_else(
+    published: Settings, tmp_path: Path
+) -> None:
+    day = open_day("flow", "2016-07-08", settings=published)
+    before = set(tmp_path.rglob("*"))
+    for name in FILE_NAMES:
+        assert day.to_csv(name).read_text("utf-8").count("\n") == 3
+    assert set(tmp_path.rglob("*")) - before == {tmp_path / name for name in FILE_NAMES}
+
+
 # -- saving -------------------------------------------------------------------------------------
 
 
@@ -379,6 +390,33 @@ def test_a_save_does_not_wait_for_a_run(published: Settings) -> None:
     assert "a run holds the warehouse: the tables follow with a run of this day" in said
     written = (published.triage_dir / "flow/20160708/ml_feedback.csv").read_text("utf-8")
     assert len(written.splitlines()) == 2
+
+
+def test_a_save_after_a_reset_leaves_headers_only(settings: Settings, tmp_path: Path) -> None:
+    publish(settings, "proxy", [{}, {"fulluri": "x"}])
+    delivering = settings.model_copy(update={"feedback_uri": str(tmp_path / "ml")})
+    day = open_day("proxy", "2016-07-08", settings=delivering, author="ann")
+    scored = tmp_path / "ml" / "proxy" / "scored_results"
+    files = [settings.triage_dir / "proxy" / "20160708" / FILE]
+    files += [scored / date / "feedback" / FILE for date in ("20160708", "20160709")]
+    header = "\t".join(COLUMNS["proxy"])
+
+    def saved() -> list[list[str]]:
+        with warehouse_lock(settings.lock, "a run", 1, print):
+            assert "feedback: " in day.save()
+        return [path.read_text("utf-8").splitlines() for path in files]
+
+    day.label_ranks([0, 1], "low")
+    (first, *_), *others = written = saved()
+    assert first == header
+    assert {len(lines) for lines in written} == {3}
+    assert others == [written[0], written[0]]
+    reset = day.reset("20160708").action
+    assert saved() == [[header]] * 3
+    assert all(path.read_bytes().endswith(b"\n") for path in files)
+    assert reset is not None
+    day.undo(reset.action_id)
+    assert saved() == written
 
 
 def test_a_save_that_cannot_make_tables_says_why(published: Settings) -> None:
