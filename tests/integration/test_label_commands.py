@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -12,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from analyst.feedback import COLUMNS, FILE
 from analyst.store import open_store
+from analyst.workbench import open_day
 from spot_oa.errors import UsageError
 from spot_oa.lock import warehouse_lock
 from spot_oa.settings import load_settings
-from tests.support.labelled import day, publish, severities
+from tests.support.hostile import FILE_NAMES
+from tests.support.labelled import DATE, day, publish, severities
 from tests.support.warm import Warm
 from tests.support.warm import warm as warm_parent
 
@@ -212,6 +216,107 @@ def test_export_and_import(warm: Warm, home: Path, tmp_path: Path) -> None:
     assert json.loads(shown)["severity"] == 2
 
 
+def test_an_export_is_written_where_it_is_named_and_nowhere_else(
+    warm: Warm, home: Path, tmp_path: Path
+) -> None:
+    warm.run(home, "label", "flow", *DAY, "--severity", "2", "--ranks", "0")
+    (line,) = open_store(load_settings(home=home)).export()
+    before = set(tmp_path.rglob("*"))
+    for name in FILE_NAMES:
+        code, output, errors = warm.run(home, "labels", "export", "flow", name)
+        assert (code, errors) == (0, "")
+        assert output.removesuffix("\n").isprintable()
+        assert (home / name).read_text("utf-8") == f"{line}\n"
+    assert set(tmp_path.rglob("*")) - before == {home / name for name in FILE_NAMES}
+
+
+def test_a_history_has_who_and_when(warm: Warm, home: Path, tmp_path: Path) -> None:
+    for author, severity in (("ann", "low"), ("bob", "high")):
+        label = ("label", "flow", *DAY, "--severity", severity, "--ip", X)
+        assert warm.run(home, *label, SPOT_OA_AUTHOR=author)[0] == 0
+    lines = list(open_store(load_settings(home=home)).export())
+    moments = ("2016-07-09T08:00:01.000001Z", "2016-07-10T09:30:59.999999Z")
+    file, elsewhere = tmp_path / "both.jsonl", {"SPOT_OA_ANALYST_DB": str(tmp_path / "other")}
+    dated = [
+        json.dumps(json.loads(line) | {"recorded_at": moment})
+        for line, moment in zip(lines, moments, strict=True)
+    ]
+    file.write_text("\n".join(dated), "utf-8")
+    assert warm.run(home, "labels", "import", str(file), **elsewhere)[0] == 0
+    show = ("labels", "show", "flow", *DAY, "--history")
+    first, second = (json.loads(line)["action_id"][:8] for line in lines)
+    assert [
+        line.partition(" {")[0] for line in warm.run(home, *show, **elsewhere)[1].splitlines()
+    ] == [f"2016-07-09 08:00:01 {first} ann label 3", f"2016-07-10 09:30:59 {second} bob label 1"]
+    told = [
+        json.loads(line) for line in warm.run(home, *show, "--json", **elsewhere)[1].splitlines()
+    ]
+    assert [(each["author"], each["recorded_at"], each["severity"]) for each in told] == [
+        ("ann", moments[0], 3),
+        ("bob", moments[1], 1),
+    ]
+    settings = load_settings(home=home, analyst_db=tmp_path / "other")
+    columns = ["when (UTC)", "who", "severity"]
+    assert open_day("flow", "2016-07-08", settings=settings).history().frame[
+        columns
+    ].values.tolist() == [
+        ["2016-07-10 09:30:59", "bob", "High"],
+        ["2016-07-09 08:00:01", "ann", "Low"],
+    ]
+
+
+def test_feedback_writes_the_days_file_and_delivers_as_many_earlier_days_as_asked(
+    warm: Warm, home: Path, tmp_path: Path
+) -> None:
+    settings = load_settings(home=home)
+    for back in range(3):
+        date = DATE - dt.timedelta(days=back)
+        publish(settings, "proxy", [{"fulluri": f"{back} back"}], date=date)
+        day(settings, "proxy", date=date).label_ranks([0], 3)
+    own = settings.triage_dir / "proxy" / "20160708" / FILE
+    delivered = tmp_path / "ml" / "proxy" / "scored_results"
+    header = "\t".join(COLUMNS["proxy"])
+
+    def given(*options: str, **environment: str) -> list[list[str]]:
+        """The URIs of the file of the day, of that for its scorer, and of that for the next day."""
+        environment["SPOT_OA_FEEDBACK_URI"] = str(tmp_path / "ml")
+        code, output, errors = warm.run(home, "feedback", "proxy", *DAY, *options, **environment)
+        assert (code, errors) == (0, "")
+        files = [own, *(delivered / d / "feedback" / FILE for d in ("20160708", "20160709"))]
+        texts = [file.read_text("utf-8").splitlines() for file in files]
+        assert {lines[0] for lines in texts} == {header}
+        told = [int(count) for count in re.findall(r": ([0-9]+) rows, left out: 0", output)]
+        assert told == [len(lines) - 1 for lines in texts]
+        return [[line.split("\t")[18] for line in lines[1:]] for lines in texts]
+
+    now, before, first = ("0 back", "1 back", "2 back")
+    assert given("--days", "0") == [[now], [now], []]
+    assert given("--days", "1") == [[now], [now, before], [now]]
+    assert given("--days", "2") == [[now], [now, before, first], [now, before]]
+    assert given() == [[now], [now, before, first], [now, before, first]]
+    assert given(SPOT_OA_FEEDBACK_DAYS="1") == [[now], [now, before], [now]]
+    assert warm.run(home, "reset", "proxy", *DAY, "--yes")[0] == 0
+    assert given("--days", "1") == [[], [before], []]
+    assert given("--days", "0") == [[], [], []]
+
+
+def test_feedback_of_flows_is_delivered_only_if_named(
+    warm: Warm, home: Path, tmp_path: Path
+) -> None:
+    uri = {"SPOT_OA_FEEDBACK_URI": str(tmp_path / "ml")}
+    warm.run(home, "label", "flow", *DAY, "--severity", "low", "--ranks", "0")
+    code, output, _ = warm.run(home, "feedback", "flow", *DAY, **uri)
+    assert (code, "not delivered: set SPOT_OA_FEEDBACK_URI" in output) == (0, True)
+    own = load_settings(home=home).triage_dir / "flow" / "20160708" / FILE
+    assert own.read_text("utf-8").count("\n") == 2
+    assert not (tmp_path / "ml").exists()
+    named = uri | {"SPOT_OA_FEEDBACK_PIPELINES": "dns,flow"}
+    code, output, _ = warm.run(home, "feedback", "flow", *DAY, **named)
+    assert (code, "not delivered" in output) == (0, False)
+    sent = tmp_path / "ml" / "flow" / "scored_results" / "20160708" / "feedback" / FILE
+    assert sent.read_text("utf-8") == own.read_text("utf-8")
+
+
 def test_rules_are_shown_and_applied(warm: Warm, home: Path) -> None:
     code, output, _ = warm.run(home, "rules", "flow", *DAY)
     assert (code, output) == (0, "flow 2016-07-08: no rules\n")
@@ -279,10 +384,12 @@ def test_a_label_does_not_wait_for_a_run(warm: Warm, home: Path) -> None:
 def test_a_story_is_written_from_a_file_and_refused_otherwise(warm: Warm, home: Path) -> None:
     file, write = home / "story.txt", ("story", "write", "flow", *DAY, "--anchor", X)
     file.write_bytes("\N{BOM}it's\nlong; \N{RIGHT-TO-LEFT OVERRIDE}".encode())
-    code, out, _ = warm.run(home, *write, "--title", "t", "--text-file", str(file), "--json")
+    title = "it's\none's"
+    code, out, _ = warm.run(home, *write, "--title", title, "--text-file", str(file), "--json")
     assert code == 0
     assert json.loads(out)["anchor"] == X
     (story,) = day(load_settings(home=home)).saved_stories()
+    assert story.title == title
     assert story.text == "it's\nlong; \N{RIGHT-TO-LEFT OVERRIDE}"
     code, out, _ = warm.run(home, "story", "list", "flow", *DAY)
     assert (code, out.splitlines()[1:]) == (
