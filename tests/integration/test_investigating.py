@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from analyst.actions import Kind
 from analyst.day import Day, open_day
@@ -144,7 +145,7 @@ def test_a_day_without_a_story_reads_no_telemetry_and_has_no_tables_of_it(home: 
 def told(home: Settings) -> Settings:
     """Stories of several anchors in every pipeline, hostile to SQL and JSON."""
     flow = opened(home, "flow")
-    flow.save_story("ip", THIEF, "it's", "one\n'two'; \u202e\\", top_results=1)
+    flow.save_story("ip", THIEF, "it's\n'so'", "one\n'two'; \u202e\\", top_results=1)
     ends = Counter(str(row[end]) for row in flow.published.rows for end in ("srcip", "dstip"))
     raw = telemetry(home, "flow")
     for way in WAYS:
@@ -311,6 +312,11 @@ def test_what_is_made_of_the_peers_adds_up(told: Settings) -> None:
 def _group(context: str) -> str:
     found = next((kind for kind in KINDS if kind.lower() in context.lower()), None)
     return found or context.partition(".")[0] or "No context"
+
+
+def test_a_timeline_has_at_most_1000_rows_unless_told_otherwise() -> None:
+    text = (PROJECT / "dbt_project.yml").read_text("utf-8")
+    assert yaml.safe_load(text)["vars"]["story_limit"] == 1000
 
 
 def test_the_timeline_has_every_flow_with_top_peers_once(told: Settings) -> None:

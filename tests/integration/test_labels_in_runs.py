@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -25,8 +26,10 @@ from analyst.day import Day
 from analyst.feedback import FILE
 from analyst.store import open_store
 from analyst.suppressions import hits, suppress, suppression, unsuppress
+from analyst.workbench import open_day as open_bench
 from flows.run.labels import pending
 from flows.run.runner import refresh_day, run_day
+from flows.run.summary import Summary
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.errors import BuildError, ConfigError, StoreError, WarehouseError
@@ -36,6 +39,8 @@ from spot_oa.warehouse.published import read_rows
 from tests.support.audit import audit
 from tests.support.published import digests
 from tests.support.report import Told
+from tests.support.warm import Warm
+from tests.support.warm import warm as warm_parent
 
 FIRST = DEMO_DATES[0]
 PIPELINES = ("flow", "dns", "proxy")
@@ -64,6 +69,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for pipeline in PIPELINES:
         run_day(settings, pipeline, FIRST, Told())
     return settings
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with warm_parent(tmp_path_factory.mktemp("told")) as parent:
+        yield parent
+
+
+def spot_oa(
+    warm: Warm, settings: Settings, command: str, pipeline: str, *options: str
+) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command with the settings of these tests."""
+    environment = {"SPOT_OA_ANALYST_DB": str(settings.analyst_db), "SPOT_OA_REPORTS": "false"}
+    return warm.run(settings.home, command, pipeline, *options, **environment)
 
 
 def opened(settings: Settings, pipeline: str = "flow") -> Day:
@@ -118,7 +137,8 @@ def test_a_fresh_day_is_open(home: Settings, pipeline: str) -> None:
     ]  # fmt: skip
     run = json.loads((home.data_dir / pipeline / "20160708" / "manifest.json").read_text())
     assert told["scores_run_id"] == run["run_id"]
-    assert {row["severity"] for row in rows} == {0}
+    for column in ("severity", *opened(home, pipeline).triage.targets.values()):
+        assert {row[column] for row in rows} == {0}, column
     assert [row["rank"] for row in rows] == list(range(len(rows)))
     assert table(home, f"{pipeline}_threat_investigation") == []
     assert (folder(home, pipeline) / "actions.jsonl").read_text() == ""
@@ -233,7 +253,9 @@ def test_other_scores_of_the_same_events_keep_their_labels(home: Settings) -> No
     assert labelled() == kept
 
 
-def test_a_store_that_cannot_be_read_leaves_the_triage_as_it_was(home: Settings) -> None:
+def test_a_store_that_cannot_be_read_leaves_the_triage_as_it_was(
+    home: Settings, warm: Warm
+) -> None:
     broken = home.home / "broken.sqlite"
     broken.write_bytes(b"no store" * 1000)
     before = digests(folder(home))
@@ -253,6 +275,14 @@ def test_a_store_that_cannot_be_read_leaves_the_triage_as_it_was(home: Settings)
     # Its labels are tried again, and do not make an unchanged day fail.
     assert run_day(settings, "flow", FIRST, told, limit=7, skip_unchanged=True).unchanged
     assert any("THE TRIAGE WAS NOT UPDATED" in note for note in told.notes)
+    code, output, errors = spot_oa(
+        warm, settings, "run", "flow", "--date", str(FIRST), "--limit", "8"
+    )
+    assert (code, errors) == (0, "")
+    assert "THE TRIAGE WAS NOT UPDATED" in output
+    scores = read_rows(home.data_dir / "flow" / "20160708" / "flow_scores.parquet")
+    assert len(scores) == 8
+    assert (digests(folder(home)), manifest(home)) == (before, old)
 
 
 def _spoil_a_label(settings: Settings) -> None:
@@ -314,11 +344,15 @@ def test_a_failing_triage_does_not_stop_the_day(
     agree(home, "flow")
 
 
-def test_an_emptied_or_other_store_unlabels_nothing(home: Settings) -> None:
+def test_an_emptied_or_other_store_unlabels_nothing(home: Settings, warm: Warm) -> None:
     before, old = digests(folder(home)), manifest(home)
     other = home.model_copy(update={"analyst_db": home.home / "other.sqlite"})
     with pytest.raises(StoreError, match=r"is not the store of .* --accept-store"):
         refresh_day(other, "flow", FIRST, Told())
+    code, _, errors = spot_oa(warm, other, "refresh", "flow", "--date", str(FIRST))
+    assert (code, errors.count("\n")) == (1, 1)
+    assert "--accept-store" in errors
+    assert digests(folder(home)) == before
     summary = run_day(other, "flow", FIRST, Told())
     assert any("--accept-store" in warning for warning in summary.warnings)
     assert digests(folder(home)) == before
@@ -430,28 +464,67 @@ def test_a_store_without_the_suppressions_of_a_day_opens_nothing(
     agree(home, "flow")
 
 
-def test_an_unchanged_day_gets_newer_labels(home: Settings) -> None:
+def test_an_unchanged_day_gets_newer_labels(home: Settings, warm: Warm) -> None:
     run_day(home, "proxy", FIRST, Told())
     opened(home, "proxy").label_ranks([1], 2, note="newer")
     summary = run_day(home, "proxy", FIRST, Told(), skip_unchanged=True)
     assert summary.unchanged
     agree(home, "proxy")
     assert run_day(home, "proxy", FIRST, Told(), skip_unchanged=True).seconds == {}
-
-
-def test_a_label_made_while_a_run_goes_is_in_its_tables(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Made after the labels were landed: the run lands them once more before it ends."""
-
-    class Scoring(Told):
-        def started(self, step: str) -> None:
-            if step == "publish":
-                opened(home, "proxy").label_ranks([4], 3, note="meanwhile")
-
-    run_day(home, "proxy", FIRST, Scoring())
+    days = home.data_dir / "proxy" / "20160708"
+    published = digests(days), (days / "manifest.json").read_bytes()
+    opened(home, "proxy").label_ranks([2], 1, note="newest")
+    dates = ("--from", str(FIRST), "--to", str(FIRST))
+    code, output, errors = spot_oa(warm, home, "backfill", "proxy", *dates)
+    assert (code, errors) == (0, "")
+    assert "unchanged" in output
+    assert (digests(days), (days / "manifest.json").read_bytes()) == published
     agree(home, "proxy")
-    assert "meanwhile" in {row["note"] for row in table(home, "proxy_triage")}
+    assert "newest" in {row["note"] for row in table(home, "proxy_triage")}
+
+
+class Scored(Told):
+    """An analyst scores and saves as a step begins, the first time that it does."""
+
+    def __init__(self, settings: Settings, step: str) -> None:
+        super().__init__()
+        self.settings = settings
+        self.step = step
+        self.said: list[str] = []
+        self.took = 0.0
+
+    def started(self, step: str) -> None:
+        if step == self.step and not self.said:
+            bench = open_bench("proxy", FIRST, settings=self.settings, author="ann")
+            bench.label_ranks([4], 3, note=f"during {step}")
+            begun = time.perf_counter()
+            self.said.append(bench.save())
+            self.took = time.perf_counter() - begun
+
+
+@pytest.mark.parametrize(
+    ("go", "step"),
+    [
+        (run_day, "publish"),
+        (run_day, "notebooks"),
+        (refresh_day, "publish triage"),
+    ],
+)
+def test_what_is_saved_while_the_warehouse_is_held_is_in_the_tables_afterwards(
+    home: Settings, go: Callable[..., Summary], step: str
+) -> None:
+    """Scored after the labels were landed: they are landed once more before the lock is free."""
+    analyst = Scored(home, step)
+    summary = go(home, "proxy", FIRST, analyst)
+    assert summary.of_labels == []
+    (told,) = analyst.said
+    assert "a run holds the warehouse: the tables follow" in told
+    assert analyst.took < 2
+    agree(home, "proxy")
+    assert f"during {step}" in {row["note"] for row in table(home, "proxy_triage")}
+    feedback = (folder(home, "proxy") / FILE).read_text("utf-8")
+    assert feedback == opened(home, "proxy").feedback().text
+    assert pending(home, [get_pipeline("proxy")]) == []
 
 
 def test_a_day_without_suspects_has_empty_tables(home: Settings) -> None:
