@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from pathlib import Path
 
@@ -10,12 +11,16 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from analyst import open_day
+from analyst.actions import Severity
+from analyst.feedback import FILE
 from analyst.notebooks.copies import copies, render
-from flows.run.runner import run_day
+from flows.run.runner import refresh_day, run_day
 from spot_oa.dates import Slice
 from spot_oa.demo import DEMO_DATES, generate
 from spot_oa.publish import published_folder
 from spot_oa.settings import Settings, load_settings
+from tests.support.labelled import judge
 from tests.support.report import Told
 
 NAMES = ("Edge_Investigation", "Threat_Investigation", "Advanced_Mode")
@@ -113,6 +118,41 @@ def test_run_all_writes_nothing(
     assert complaints(notebook) == []
     assert state(built.home) == before
     assert seconds < SECONDS * 3, f"{seconds:.1f} s, on a machine of its own {SECONDS} s at most"
+
+
+@pytest.fixture(scope="module")
+def judged(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home in which a day of flows has labels, High rows, stories and delivered feedback."""
+    home = tmp_path_factory.mktemp("judged") / "home"
+    shutil.copytree(built.home, home)
+    uri = str(home / "delivered")
+    settings = load_settings(home=home, feedback_uri=uri, feedback_pipelines=("flow",))
+    part = Slice("flow", DEMO_DATES[0])
+    run_day(settings, part.pipeline, part.date, Told())
+    judge(settings, part)
+    refresh_day(settings, part.pipeline, part.date, Told())
+    return settings
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+def test_run_all_leaves_labels_stories_and_feedback_as_they_are(
+    judged: Settings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = judged.notebooks_dir / "flow" / f"{DEMO_DATES[0]:%Y%m%d}" / f"{name}.ipynb"
+    before = state(judged.home)
+    files = [str(Path("triage/flow/20160708") / each) for each in (FILE, "actions.jsonl")]
+    files += ["triage/flow/20160708/flow_triage.parquet", judged.analyst_db.name]
+    files += [f"delivered/flow/scored_results/20160708/feedback/{FILE}"]
+    assert set(files) < before.keys()
+    day = open_day("flow", DEMO_DATES[0], settings=judged)
+    assert day.saved_stories()
+    assert Severity.HIGH in {each.severity for each in day.rows()}
+    actions = day.actions()
+    notebook, _ = executed(path, monkeypatch)
+    assert complaints(notebook) == []
+    assert state(judged.home) == before
+    assert day.actions() == actions
 
 
 @pytest.mark.long
