@@ -14,7 +14,17 @@ from analyst.report import write
 from spot_oa.demo import DEMO_DATES
 from spot_oa.settings import Settings
 from tests.support.browser import screenshot
-from tests.support.pages import DATE, NEXT, dns, flow, proxy, publish, publish_hostile, publish_many
+from tests.support.pages import (
+    DATE,
+    HOSTILE,
+    NEXT,
+    dns,
+    flow,
+    proxy,
+    publish,
+    publish_hostile,
+    publish_many,
+)
 
 Open = Callable[..., Page]
 ROWS = ".panel[data-p={}] tr[data-i]:visible"
@@ -184,6 +194,11 @@ def test_hostile_text_runs_nothing_with_and_without_the_policy(
         page.locator(".tabs > label").nth(tab).click()
         for row in page.locator(ROWS.format(pipeline)).all()[:8]:
             row.locator("td").first.click()
+    page.evaluate(
+        "for (const cell of document.querySelectorAll('tr[data-i]:not(.open) > td:first-child'))"
+        " cell.click()"
+    )
+    assert page.locator("tr.more").count() == 3 * len(HOSTILE)
     page.locator("svg.chord .mark[data-k]").first.dispatch_event("click")
     assert page.locator("img, base, iframe, main script, main style").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -60,3 +60,8 @@ IN_SQL = [
 """Texts that would end a literal, or change their meaning in one."""
 MEANT = {"p_date", "p_time", "score"}
 """Fields that the rules need to match raw events with a suspicious event."""
+
+
+def texts(pipeline: str = "flow", marker: str = "/tmp/marker") -> list[str]:
+    """The texts for a pipeline; what a shell would run leaves a marker."""
+    return [text.format(pipeline=pipeline, marker=marker) for text in HOSTILE]

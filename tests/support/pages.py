@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spot_oa.settings import Settings
-from tests.support.markup import HOSTILE
+from tests.support import hostile
+from tests.support.markup import HOSTILE as MARKUP
 
 DATE = dt.date(2016, 7, 8)
 NEXT = dt.date(2016, 7, 9)
 Row = dict[str, Any]
+HOSTILE = (*MARKUP, *hostile.texts())
 VOID = {"br", "meta", "input", "link", "img", "hr", "base"}
 KINDS = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 
@@ -184,7 +186,10 @@ def hostile_rows(example: Row) -> list[Row]:
 
 
 def publish_hostile(settings: Settings) -> None:
-    """Write a day with hostile text in every column and in the manifest."""
+    """Write a day with hostile text in every column, in the manifest and in labels.
+
+    The day before has the same labels, which the details of the day's rows tell.
+    """
     for pipeline, example in (("flow", flow()), ("dns", dns()), ("proxy", proxy())):
         rows = hostile_rows(example)
         source = {"status": "failed", "asked": 1, "found": 0}
@@ -205,7 +210,23 @@ def publish_hostile(settings: Settings) -> None:
         ]
         flows = {"chords": chords, "addresses": places}
         more = {"flow": flows, "dns": {"dendro": rows}, "proxy": {}}[pipeline]
-        publish(settings, pipeline, rows, edge=rows, manifest=manifest, **more)
+        folder = publish(settings, pipeline, rows, edge=rows, manifest=manifest, **more)
+        for date in (DATE, DATE - dt.timedelta(days=1)):
+            _label_hostile(settings, folder / f"{pipeline}_scores.parquet", pipeline, date)
+
+
+def _label_hostile(settings: Settings, scores: Path, pipeline: str, date: dt.date) -> None:
+    """Write a triage of rows of scores: authors, rules and notes are hostile."""
+    folder = settings.triage_dir / pipeline / f"{date:%Y%m%d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    table = pq.ParquetFile(scores).read()
+    for name in ("severity_name", "scored_by", "scored_at", "note", "rule_id"):
+        table = table.append_column(name, pa.array(HOSTILE))
+    by_rule = ["rule" if place % 2 else "" for place in range(len(HOSTILE))]
+    table = table.append_column("via", pa.array(by_rule))
+    table = table.append_column("severity", pa.array([1] * len(HOSTILE)))
+    pq.write_table(table, folder / f"{pipeline}_triage.parquet")
+    (folder / "manifest.json").write_text(json.dumps({"scores_run_id": HOSTILE[0]}))
 
 
 def publish_many(settings: Settings) -> None:

@@ -32,6 +32,8 @@ from analyst.pictures import (
 from analyst.pictures.notebook import Picture
 from analyst.pictures.svg import style
 from analyst.pictures.text import NONE, key, size
+from tests.support import hostile
+from tests.support.colours import contrast, mixed
 from tests.support.markup import HOSTILE
 from tests.support.project import PROJECT
 
@@ -171,8 +173,9 @@ def test_every_size_is_a_picture_with_one_tab_stop_and_a_name_for_each_mark(
 @pytest.mark.parametrize("kind", PICTURES)
 def test_hostile_text_is_text(kind: str) -> None:
     draw = PICTURES[kind]
-    parsed(draw(list(HOSTILE)))
-    for text in HOSTILE:
+    texts = [*HOSTILE, *hostile.texts()]
+    parsed(draw(texts))
+    for text in texts:
         svg = draw([text, "198.18.0.1", "198.18.0.2"])
         parsed(svg)
         assert "\u202e" not in svg
@@ -373,17 +376,18 @@ def _numbers(svg: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "inside"),
+    ("pairs", "count", "inside"),
     [
-        ([(HUB, peer) for peer in names(328)], 1),
-        ([(f"10.0.0.{n}", f"198.18.0.{n}") for n in range(50)], 1),
-        ([(f"10.0.{n % 40}.1", f"198.18.{n % 97}.1") for n in range(5000)], 1),
-        ([(f"10.0.{n}.1", f"198.18.{n + k}.1") for n in range(230) for k in (0, 1)], 1),
-        ([("a", "b"), ("b", "a"), ("a", "c"), ("a", "a")], 0),
+        ([(HUB, peer) for peer in names(328)], 328, 1),
+        ([(f"10.0.0.{n}", f"198.18.0.{n}") for n in range(50)], 50, 1),
+        ([(f"10.0.{n % 50}.1", f"198.18.{n // 50}.1") for n in range(5000)], 5000, 1),
+        ([(f"10.0.{n % 500}.1", f"198.18.{n * 7 % 999}.1") for n in range(5000)], 5000, 1),
+        ([(f"10.0.{n}.1", f"198.18.{n + k}.1") for n in range(230) for k in (0, 1)], 460, 1),
+        ([("a", "b"), ("b", "a"), ("a", "c"), ("a", "a")], 2, 0),
     ],
 )
 def test_every_pair_of_the_network_is_drawn_or_counted(
-    pairs: list[tuple[str, str]], inside: int
+    pairs: list[tuple[str, str]], count: int, inside: int
 ) -> None:
     frame = pd.DataFrame(
         [(one, other, inside, 0) for one, other in pairs],
@@ -393,7 +397,7 @@ def test_every_pair_of_the_network_is_drawn_or_counted(
     svg = network(frame, {"198.18.0.3"})
     assert time.process_time() - begin < 4
     undirected = {frozenset(pair) for pair in pairs if pair[0] != pair[1]}
-    assert sum(_numbers(svg).values()) == len(undirected)
+    assert sum(_numbers(svg).values()) == len(undirected) == count
     (edges,) = (each for each in parsed(svg).iter(f"{SVG}path") if each.get("class") == "edge")
     assert edges.get("d", "").count("M") == _numbers(svg)["pairs? drawn"]
     circles = {each.get("data-k") for each in parsed(svg).iter(f"{SVG}g")}
@@ -478,23 +482,6 @@ def _colours() -> dict[str, dict[str, str]]:
     }
 
 
-def _parts(colour: str) -> list[int]:
-    """Red, green and blue."""
-    digits = colour[1:] if len(colour) == 7 else "".join(2 * each for each in colour[1:])
-    return [int(digits[place : place + 2], 16) for place in (0, 2, 4)]
-
-
-def _luminance(colour: str) -> float:
-    parts = [part / 255 for part in _parts(colour)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_and_marks_stand_out_from_the_card(theme: str) -> None:
     colours = _colours()[theme]
@@ -505,13 +492,8 @@ def test_text_and_marks_stand_out_from_the_card(theme: str) -> None:
     # What lies behind shines through these.
     for css, opacity in re.findall(r"\.(\w+)\{[^}]*?-opacity:([\d.]+)", style()):
         for name in {"ribbon": ("in", "out"), "node": ("in", "out", "bad")}[css]:
-            mixed = _mixed(colours[name], colours["card"], float(opacity))
-            assert contrast(mixed, colours["card"]) >= 3, (css, name)
-
-
-def _mixed(colour: str, behind: str, opacity: float) -> str:
-    both = zip(_parts(colour), _parts(behind), strict=True)
-    return "#" + "".join(f"{round(a * opacity + b * (1 - opacity)):02x}" for a, b in both)
+            seen = mixed(colours[name], colours["card"], float(opacity))
+            assert contrast(seen, colours["card"]) >= 3, (css, name)
 
 
 def test_sizes_have_units() -> None:

@@ -19,16 +19,18 @@ import yaml
 from analyst.report import facts, files, write, write_all, written
 from analyst.report.day import read
 from analyst.report.facts import Facts
-from analyst.report.page import page
+from analyst.report.page import page, static
 from flows.run import steps
 from flows.run.steps import Run
 from flows.run.summary import Summary
 from spot_oa.dates import Slice
-from spot_oa.errors import PublishError, SpotOaError
+from spot_oa.errors import PublishError, SpotOaError, printable
 from spot_oa.pipelines import get_pipeline, load_pipelines
 from spot_oa.settings import Settings
+from tests.support.colours import contrast
 from tests.support.pages import (
     DATE,
+    HOSTILE,
     NEXT,
     Page,
     Row,
@@ -310,6 +312,27 @@ def test_hostile_text_makes_no_element_and_no_attribute(settings: Settings) -> N
     assert "\u202e" not in made.text
     # What it says is there, as text.
     assert "<iframe srcdoc=" in made.shown
+    assert "'; drop table oa.flow_scores; --" in made.shown
+
+
+def test_hostile_text_is_whole_and_inert_in_the_details_of_every_row(settings: Settings) -> None:
+    publish_hostile(settings)
+    made = of(settings)
+    assert not set("<>&\u2028\u2029") & set(made.raw["script"][0])
+    words = made.data["words"]
+    assert all(word.isprintable() for word in words)
+    for table in made.data["tables"].values():
+        assert len(table["rows"]) == len(table["of"]) == len(table["known"]) == len(HOSTILE)
+        for text, fields, topics in zip(HOSTILE, table["rows"], table["known"], strict=True):
+            assert printable(text)[:900] in {words[word][:900] for word in fields}
+            said = {
+                words[what]: "".join("".join(words[word] for word in line) for line in lines)
+                for what, *lines in topics
+            }
+            if text and "x" * 400 not in text:
+                by = f"by {'rule ' if HOSTILE.index(text) % 2 else ''}{printable(text)} at "
+                assert by in said["labelled"]
+                assert f": {printable(text)} (flow 2016-07-07)" in said["labelled"]
 
 
 def test_whose_bytes_the_chords_have_is_said(settings: Settings) -> None:
@@ -460,6 +483,16 @@ def test_an_added_pipeline_has_a_tile_a_table_hosts_and_a_band(
     assert "suspicious events: ssh 1" in made.shown
     assert "ssh: 7 events received" in made.shown
     assert "ssh 03:00 to 03:05: 1 suspicious event" in made.shown
+    assert [each.get("data-p") for each in made.all("section") if "data-p" in each] == ["ssh"]
+    assert len([each for each in made.all("tr") if "data-i" in each]) == 1
+    first = made.texts.index("rank", made.texts.index("1 row"))
+    row = ["rank", "time", "client", "why look", "0", "03:04", "10.0.0.5"]
+    assert made.texts[first : first + 7] == row
+    table, words = made.data["tables"]["ssh"], made.data["words"]
+    assert table["columns"] == ["login_time", "client", "score"]
+    assert [[words[word] for word in row] for row in table["rows"]] == [
+        ["2016-07-08 03:04:05", "10.0.0.5", "1e-09"]
+    ]
     assert [host.address for host in facts.find(read(settings, pipelines, DATE)).hosts] == [
         "10.0.0.5"
     ]
@@ -473,6 +506,34 @@ def test_a_pipeline_is_not_called_like_a_folder_of_ours(tmp_path: Path, name: st
     (tmp_path / f"{name}.yml").write_text(text)
     with pytest.raises(SpotOaError, match=f"'{name}' is a folder next to"):
         load_pipelines(tmp_path)
+
+
+def _colours(css: str) -> dict[str, dict[str, str]]:
+    light, dark, paper = re.findall(r":root\{([^}]*)\}", css)
+    return {
+        name: dict(re.findall(r"--(\w+):(#[0-9a-f]{3,6})", text))
+        for name, text in (("light", light), ("dark", dark), ("paper", paper))
+    }
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "paper"])
+def test_text_stands_out_from_what_is_behind_it(theme: str) -> None:
+    css = static("report.css")
+    colours = _colours(css)[theme]
+    rules = [
+        re.findall(r"(?:^|;)(color|background):var\(--(\w+)\)", rule)
+        for rule in re.findall(r"\{([^{}]*)\}", css)
+    ]
+    told = [dict(rule) for rule in rules if rule]
+    behind = {rule["background"] for rule in told if "color" not in rule}
+    seen = set()
+    for rule in told:
+        if "color" in rule:
+            for back in {rule["background"]} if "background" in rule else behind:
+                seen.add((rule["color"], back))
+                assert contrast(colours[rule["color"]], colours[back]) >= 4.5, (rule, back)
+    assert {color for color, _ in seen} >= {"ink", "dim", "link", "bad", "sus", "ok", "card"}
+    assert behind == {"back", "card", "hit"}
 
 
 # -- files --------------------------------------------------------------------------------------
@@ -552,17 +613,24 @@ def test_the_month_marks_days_missing_since_a_day_before_it(settings: Settings) 
     assert sum("dns" in each and "not published" in each for each in marks) == 31
 
 
-def test_the_index_of_four_hundred_days_is_small(settings: Settings) -> None:
-    folder = publish(settings, "flow", [flow()])
-    for ago in range(1, 400):
-        day = folder.with_name(f"{DATE - dt.timedelta(days=ago):%Y%m%d}")
-        day.mkdir()
-        for file in folder.iterdir():
-            (day / file.name).hardlink_to(file)
+def test_the_index_of_four_hundred_days_of_three_pipelines_is_small(settings: Settings) -> None:
+    for pipeline, row in (("flow", flow()), ("dns", dns()), ("proxy", proxy())):
+        folder = publish(settings, pipeline, [row])
+        for ago in range(1, 400):
+            day = folder.with_name(f"{DATE - dt.timedelta(days=ago):%Y%m%d}")
+            day.mkdir()
+            for file in folder.iterdir():
+                (day / file.name).hardlink_to(file)
     from analyst.report.index import index
 
     text = index(settings.data_dir, load_pipelines())
-    assert len(list(Page(text).all("a"))) == 400
+    made = Page(text)
+    assert len(list(made.all("a"))) == 400
+    assert [each.get("data-h") for each in made.all("td") if "data-h" in each] == [
+        "flow",
+        "dns",
+        "proxy",
+    ] * 400
     assert len(text.encode()) < 300_000
 
 
