@@ -281,3 +281,30 @@ def test_every_command_of_the_page_on_ingest(tmp_path: Path) -> None:
         assert made.returncode == 0, (command, made.stderr)
         done += 1
     assert done == 11
+
+    # There is no cluster here: a folder stands in for it, and nothing is registered.
+    settings, delivery = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    local = {
+        "/opt/zeek/logs/": f"{tmp_path}/",
+        "hdfs://namenode/user/spot": f"file://{tmp_path}/cluster/raw",
+    }
+    for theirs, here in local.items():
+        settings, delivery = settings.replace(theirs, here), delivery.replace(theirs, here)
+    configured = dict(re.findall(r"^(\w+)=(.*)$", settings, re.MULTILINE))
+    assert len(configured) == 3
+    (tmp_path / "current").mkdir()
+    (tmp_path / "current/dns.log").write_bytes(SAMPLES["dns"][2])
+    made = spot_oa(tmp_path, "ingest", **configured)
+    assert made.returncode == 0, made.stderr
+    made = spot_oa(tmp_path, "doctor", **configured)
+    assert "ok          logs edge (zeek/edge): 2 paths\n" in made.stdout
+    assert "ok          logs of zeek/edge: newest" in made.stdout
+    found = re.fullmatch(r"((?:\w+=\S+ )+)spot-oa (.*)\n", delivery)
+    assert found is not None
+    given = dict(word.split("=", 1) for word in found[1].split())
+    assert given.pop("SPOT_OA_TARGET") == "impala"
+    before = landed(tmp_path)
+    made = spot_oa(tmp_path, *found[2].split(), **given)
+    assert made.returncode == 0, made.stderr
+    assert landed(tmp_path / "cluster") == before
+    assert not landed(tmp_path)

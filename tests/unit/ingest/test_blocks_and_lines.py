@@ -66,6 +66,44 @@ def test_block_size_does_not_matter(sample: str, block: int, tmp_path: Path) -> 
     assert counts(one[0]) == counts(other[0])
 
 
+def enlarged(sample: str) -> bytes:
+    """The sample, and before it those of its lines that become a row, for more than 64 KB."""
+    source, name, data, zone = SAMPLES[sample]
+    lines = data.splitlines(keepends=True)
+    comments = [line for line in lines if line.startswith(b"#") and b"#close" not in line]
+    headed = source in ("nfdump", "vpc", "argus")
+    head = b"".join(lines[:1] if headed else comments)
+    good = [
+        line
+        for line in lines
+        if not line.startswith(b"#")
+        and len(oracle(source, head + line.rstrip(b"\n") + b"\n", name, zone).rows) == 1
+    ]
+    assert good
+    much = b"".join(good) * ((1 << 16) // sum(map(len, good)) + 1)
+    return head + much + data
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_block_size_does_not_matter_to_what_is_larger_than_a_block(
+    sample: str, tmp_path: Path
+) -> None:
+    source, name, _, zone = SAMPLES[sample]
+    data = enlarged(sample)
+    assert len(data) > 1 << 16
+    (tmp_path / name).write_bytes(data)
+    found = []
+    for block in (1 << 10, 1 << 16, 8 << 20):
+        home = tmp_path / str(block)
+        (taken,) = take(home, source, tmp_path / name, timezone=zone, block=block)
+        assert taken.status == "taken", taken.error
+        found.append((landed(home), counts(taken)))
+    assert found[0] == found[1] == found[2]
+    told = oracle(source, data, name, zone)
+    assert not differing(found[0][0], expected(told))
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_both_ways_agree(sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, name, data, zone = SAMPLES[sample]

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -89,6 +91,30 @@ def test_types_are_those_of_the_pipelines(tmp_path: Path) -> None:
         padded = re.search(r"m=\d\d/d=\d\d/h=\d\d", str(file)) is not None
         assert padded or pipeline != "proxy"
     assert any("/m=4/" in str(file) for file in files)
+
+
+def test_files_of_spots_own_are_read_together_with_ours(tmp_path: Path) -> None:
+    """Spot's have another order, another codec and no column that came later."""
+    for source, name, data, zone in SAMPLES.values():
+        (tmp_path / name).write_bytes(data)
+        take(tmp_path, source, tmp_path / name, timezone=zone)
+    for pipeline, described in load_pipelines().items():
+        ours = list(map(str, (tmp_path / "raw" / pipeline).glob("y=*/**/*.parquet")))
+        columns = described.telemetry.columns
+        rows = pa.concat_tables([pq.ParquetFile(file).read() for file in ours])
+        *kept, later = reversed(columns)
+        theirs = tmp_path / f"{pipeline}.parquet"
+        pq.write_table(rows.select(kept), theirs, compression="snappy", version="1.0")
+        both = duckdb.sql(
+            "select * from read_parquet($files, union_by_name = true, hive_partitioning = false)",
+            params={"files": [*ours, str(theirs)]},
+        )
+        found = both.to_arrow_table()
+        assert found.schema.names == list(columns)
+        assert found.schema.types == [ARROW_TYPES[kind] for kind in columns.values()]
+        assert found.num_rows == 2 * rows.num_rows
+        assert found.select(kept).to_pylist() == 2 * rows.select(kept).to_pylist()
+        assert found[later].to_pylist() == [*rows[later].to_pylist(), *[None] * rows.num_rows]
 
 
 def test_hostile_text_lands_exact_and_prints_escaped(

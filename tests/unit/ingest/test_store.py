@@ -31,6 +31,8 @@ from tests.support.ingested import CONN, SAMPLES, landed, take, tree, zeek
 from tests.support.project import PROJECT
 
 HOURS = 20
+READS = 200
+"""Number of reads by others while a log is taken."""
 
 
 def log(rows: int = 200, *, hours: int = HOURS, first: int = 0, sensor: str = "C") -> bytes:
@@ -375,7 +377,7 @@ def test_three_at_once_and_readers_meanwhile(conn: Path, tmp_path: Path) -> None
 
     def read() -> None:
         connection = duckdb.connect()
-        while not done.is_set():
+        while not done.is_set() or seen.total() < READS:
             files = [str(f) for f in (tmp_path / "raw").glob("flow/y=*/**/*.parquet")]
             if files:
                 try:
@@ -396,6 +398,8 @@ def test_three_at_once_and_readers_meanwhile(conn: Path, tmp_path: Path) -> None
     done.set()
     reader.join()
     assert not unreadable
+    assert seen.total() >= READS
+    assert max(seen) == 20_000
     assert sorted(line.split("]")[0] for line in told) == ["['known'", "['known'", "['taken'"]
     assert landed(tmp_path).total() == 20_000
 
@@ -422,11 +426,23 @@ def test_a_log_that_grows_while_it_is_taken_is_taken_once(
     assert max(landed(tmp_path).values()) == 1
 
 
+@pytest.mark.parametrize("left", [0, 1, HOURS - 1])
 def test_a_full_disk_leaves_nothing(
-    conn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    conn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
 ) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device", "/raw/stage")
+    """Whatever was there stays, and there is nothing new; the next try takes the log."""
+    other = tmp_path / "other.conn.log"
+    other.write_bytes(log(20, sensor="O"))
+    take(tmp_path, "zeek", other)
+    before = raw(tmp_path)
+    writes = pq.ParquetWriter.write_table
+    written: list[pq.ParquetWriter] = []
+
+    def full(self: pq.ParquetWriter, *given: Any, **named: Any) -> None:
+        if len(written) >= left:
+            raise OSError(28, "No space left on device", "/raw/stage")
+        written.append(self)
+        writes(self, *given, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(pq.ParquetWriter, "write_table", full)
@@ -434,9 +450,10 @@ def test_a_full_disk_leaves_nothing(
     assert taken.status == "failed"
     assert "No space left on device" in taken.error
     assert "\n" not in taken.error
-    assert not raw(tmp_path)
+    assert raw(tmp_path) == before
     (taken,) = take(tmp_path, "zeek", conn)
     assert taken.rows.total() == 200
+    assert len(raw(tmp_path)) == len(before) + HOURS
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -446,8 +463,26 @@ def test_a_folder_that_is_read_only(conn: Path, tmp_path: Path) -> None:
     try:
         (taken,) = take(tmp_path, "zeek", conn)
         assert taken.status == "failed"
+        assert not raw(tmp_path)
     finally:
         folder.chmod(0o700)
+    (taken,) = take(tmp_path, "zeek", conn)
+    assert taken.rows.total() == 200
+
+
+@pytest.mark.parametrize("place", ["raw/flow", "raw/flow/y=2024/m=4"])
+def test_a_place_where_nothing_can_be_written(place: str, conn: Path, tmp_path: Path) -> None:
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("a file")
+    (taken,) = take(tmp_path, "zeek", conn)
+    assert taken.status == "failed"
+    assert "\n" not in taken.error
+    assert not list(tmp_path.rglob("*.parquet"))
+    path.unlink()
+    (taken,) = take(tmp_path, "zeek", conn)
+    assert taken.rows.total() == 200
+    assert landed(tmp_path).total() == 200
 
 
 @pytest.mark.parametrize("name", COMPRESSED)
