@@ -323,19 +323,19 @@ def test_rules_are_shown_and_applied(warm: Warm, home: Path) -> None:
     file = load_settings(home=home).rules_dir / "flow.yml"
     file.parent.mkdir(parents=True)
     file.write_text(
-        '- {id: web, title: "\\e[1mweb", severity: low,'
+        '- {id: web, version: 3, title: "\\e[1mweb", severity: low,'
         " when: [{field: dport, op: eq, value: 80}]}\n"
         "- {id: tls, when: [{field: dport, op: eq, value: 443}], severity: 1, enabled: true}\n"
     )
     code, output, _ = warm.run(home, "rules", "flow", *DAY)
     assert code == 0
     assert output.splitlines() == [
-        "web 1 (off): 2 rows, 2 would be scored Low  \\x1b[1mweb",
+        "web 3 (off): 2 rows, 2 would be scored Low  \\x1b[1mweb",
         "tls 1 (on): 2 rows, 0 would be scored High",
     ]
     code, output, _ = warm.run(home, "rules", "flow", *DAY, "--json")
     assert json.loads(output.splitlines()[0]) == {
-        "id": "web", "version": "1", "on": False, "rows": 2, "would_score": 2, "severity": "Low",
+        "id": "web", "version": "3", "on": False, "rows": 2, "would_score": 2, "severity": "Low",
     }  # fmt: skip
     assert not load_settings(home=home).analyst_db.exists()
     code, output, errors = warm.run(home, "rules", "flow", *DAY, "--apply", "web", "--apply", "no")

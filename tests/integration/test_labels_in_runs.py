@@ -605,7 +605,10 @@ def read_in(handle: int, name: str) -> bytes:
 def test_a_rule_file_holds_for_as_long_as_it_says_so(home: Settings) -> None:
     file = home.rules_dir / "flow.yml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = "- {id: all, when: [{field: dport, op: geq, value: 0}], severity: low, enabled: true}\n"
+    text = (
+        "- {id: all, version: 3, when: [{field: dport, op: geq, value: 0}], severity: low, "
+        "enabled: true}\n"
+    )
     day = opened(home)
     assert any(each.is_open for each in day.rows())
     before = [row["severity"] for row in table(home, "flow_triage")]
@@ -614,6 +617,11 @@ def test_a_rule_file_holds_for_as_long_as_it_says_so(home: Settings) -> None:
     agree(home, "flow")
     rows = table(home, "flow_triage")
     assert {row["rule_id"] for row in rows if row["via"] == "rule"} == {"all"}
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        asked = (
+            f"select distinct rule_id, rule_version from raw.flow_rule_hits where d = {FIRST.day}"
+        )
+        assert connection.execute(asked).fetchall() == [("all", "3")]
     assert {row["is_open"] for row in rows if row["severity"] == 3} == {0}
     assert (folder(home) / "ml_feedback.csv").read_text() == opened(home).feedback().text
     by_hand = [row["action_id"] for row in rows if row["action_id"]]

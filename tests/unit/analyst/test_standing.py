@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from analyst.actions import Severity
+from analyst.landed import hit_rows
 from analyst.standing import hits, load_rules
+from analyst.store import open_store
 from spot_oa.errors import ConfigError, UsageError
 from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import Settings
+from spot_oa.warehouse.tables import triage_tables
 from tests.support.labelled import DATE, PLAIN, day, publish, severities
 
 Rules = Callable[..., None]
@@ -127,6 +131,23 @@ def test_a_rule_holds_on_days_of_the_data(
     write(rule("{field: dport, op: eq, value: 443}", more=more))
     rules = load_rules(settings, get_pipeline("flow"))
     assert bool(hits(rules, DATE, [PLAIN["flow"]])) == on
+
+
+@pytest.mark.parametrize(("given", "kept"), [("3", "3"), ("'2.1b'", "2.1b")])
+def test_the_version_of_a_rule_is_in_its_hits_and_actions(
+    settings: Settings, write: Rules, given: str, kept: str
+) -> None:
+    tls, version = "{field: dport, op: eq, value: 443}", f"version: {given}"
+    write(rule(tls, more=f"enabled: true, {version}"))
+    publish(settings, "flow", [{"dport": 443}])
+    pipeline = get_pipeline("flow")
+    rules = load_rules(settings, pipeline)
+    found = hit_rows(triage_tables(pipeline)["rule_hits"], rules, DATE, [PLAIN["flow"]])
+    assert found["rule_version"].to_pylist() == [kept]
+    write(rule(tls, more=version))
+    day(settings).apply_standing("r")
+    (action,) = open_store(settings).actions("flow", DATE.isoformat())
+    assert json.loads(action.selector or "")["version"] == kept
 
 
 def test_a_reason_is_text(settings: Settings, write: Rules) -> None:
