@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import duckdb
@@ -26,9 +29,12 @@ from spot_oa.settings import Settings, load_settings
 from spot_oa.warehouse import open_warehouse
 from spot_oa.warehouse.published import read_rows
 from tests.support.report import Told
+from tests.support.warm import SCRIPT
 
 FIRST, SECOND = DEMO_DATES
 LIMIT = 60
+EVERYTHING = 10_000
+"""More than the groups of a date."""
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +87,12 @@ def written_reasons(settings: Settings, date: dt.date) -> list[dict[str, object]
     return [json.loads(line) for line in text.splitlines()]
 
 
+def best_ranks(settings: Settings, date: dt.date) -> dict[str, int]:
+    """The best rank of each destination address in the results file."""
+    lines = results(settings, date).read_text("utf-8").splitlines()
+    return {line.split("\t")[9]: rank for rank, line in reversed(list(enumerate(lines)))}
+
+
 def test_the_file_lands_as_it_is_and_each_row_has_its_reasons(home: Settings) -> None:
     lines = results(home, SECOND).read_text("utf-8").splitlines()
     scores = [float(line.split("\t")[17]) for line in lines]
@@ -117,16 +129,27 @@ def test_a_store_that_cannot_be_read_costs_the_labels_and_not_the_day(home: Sett
 
 @pytest.mark.long
 def test_a_late_day_is_told_and_scored_again_in_order(home: Settings) -> None:
-    before = results(home, SECOND).read_bytes(), state(home)
+    files = [results(home, date) for date in DEMO_DATES]
+    files += [file.with_name("flow_reasons.jsonl") for file in files]
+    before = [file.read_bytes() for file in files], state(home)
     with duckdb.connect(str(home.warehouse)) as connection:
         for table in ("seen", "profile"):
             connection.execute(f"delete from oa_scoring.score_flow_{table} where d = {FIRST.day}")
     score(home, SECOND)
-    assert results(home, SECOND).read_bytes() != before[0]
-    late = score(home, FIRST)
-    assert any(f"--from {FIRST} --date {SECOND}" in warning for warning in late.warnings)
-    score(home, SECOND)
-    assert (results(home, SECOND).read_bytes(), state(home)) == before
+    assert files[1].read_bytes() != before[0][1]
+    for file in files:
+        file.unlink()
+    command = ["score", "flow", "--from", f"{FIRST}", "--date", f"{SECOND}"]
+    rebuilt = subprocess.run(
+        [SCRIPT, *command, "--limit", str(LIMIT)],
+        check=False,
+        env=os.environ | {"SPOT_OA_HOME": str(home.home)},
+        capture_output=True,
+        text=True,
+    )
+    assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
+    assert f"`spot-oa {' '.join(command)}`" in re.sub(r"[│\s]+", " ", rebuilt.stdout)
+    assert ([file.read_bytes() for file in files], state(home)) == before
 
 
 def test_a_day_without_telemetry_is_refused_and_the_old_file_stays(home: Settings) -> None:
@@ -141,21 +164,28 @@ def test_a_day_without_telemetry_is_refused_and_the_old_file_stays(home: Setting
 
 def test_what_analysts_judged_acts_on_later_dates_and_says_so(home: Settings) -> None:
     day = open_day("flow", FIRST, settings=home, author="anna")
-    rows = read_rows(home.data_dir / "flow" / "20160708" / "flow_scores.parquet")
-    # What reputation calls high is not lowered, whoever judges it benign.
-    low = next(row for row in rows if ":3" not in f"{row['src_rep']} {row['dst_rep']}")
-    high = next(row for row in rows if row["dstip"] != low["dstip"])
-    day.label("fields", {"srcip": str(low["srcip"]), "dstip": str(low["dstip"])}, 3)
-    day.label("fields", {"srcip": str(high["srcip"]), "dstip": str(high["dstip"])}, 1)
-    score(home, SECOND)
+    # What reputation calls high, as the exfiltration's address, is not lowered.
+    benign, malicious = "2001:db8:bad::99", CULPRITS["exfiltration"]
+    before = best_ranks(home, SECOND)
+    assert 0 < before[benign] < LIMIT
+    assert 0 < before[malicious] < LIMIT
+    for address, severity in ((benign, 3), (malicious, 1)):
+        day.label("fields", {"dstip": address}, severity)
+    score_day(home, "flow", SECOND, Told(), limit=EVERYTHING)
+    after = best_ranks(home, SECOND)
+    assert after[benign] >= LIMIT
+    assert after[malicious] <= before[malicious]
+    lowered, raised = (written_reasons(home, SECOND)[after[each]] for each in (benign, malicious))
+    assert f"; judged benign by anna on {FIRST} (-22.0)" in str(lowered["reason"])
+    assert f"; judged malicious by anna on {FIRST} (+22.5)" in str(raised["reason"])
+    assert (lowered["feedback"], raised["feedback"]) == (-21.9861, 22.4747)
     run_day(home, "flow", SECOND, Told(), limit=LIMIT, scorer="file")
-    after = reasons(home, SECOND)
-    said = [str(row["label"]) for row in after]
+    published = reasons(home, SECOND)
+    said = [str(row["label"]) for row in published]
     assert any(f"judged malicious by anna on {FIRST}" in text for text in said)
-    assert all(float(str(row["feedback"])) > 0 for row in after if "malicious" in str(row["label"]))
-    judged = {(row["srcip"], row["dstip"]) for row in [low]}
+    assert all(float(str(r["feedback"])) > 0 for r in published if "malicious" in str(r["label"]))
     shown = read_rows(home.data_dir / "flow" / "20160709" / "flow_scores.parquet")
-    assert not [row for row in shown[:20] if (row["srcip"], row["dstip"]) in judged]
+    assert benign not in {row["dstip"] for row in shown}
 
 
 def test_labels_keep_the_way_of_their_rows(home: Settings) -> None:
@@ -212,22 +242,31 @@ def test_labels_lower_nothing_that_reputation_calls_high(home: Settings) -> None
 
 
 def test_what_is_not_scored_or_not_answered_is_told(home: Settings) -> None:
-    nobody = 0
+    nobody = without_port = 0
     for file in Path(home.raw_uri).glob("flow/y=2016/m=7/d=9/*/*.parquet"):
         rows = duckdb.sql(
             "select * replace (0::bigint as obyt, case when row_number() over () <= 2 then null "
-            f"else sip end as sip) from read_parquet('{file}', hive_partitioning = false) "
+            "else sip end as sip, case when row_number() over () in (3, 4) then null else dport "
+            "end as dport, if(row_number() over () = 4, null, sport) as sport) "
+            f"from read_parquet('{file}', hive_partitioning = false) "
             # Those whose server is the source are answers, of a sort.
             "where dport < sport"
         )
         table = rows.to_arrow_table()
         nobody += table["sip"].null_count
+        without_port += table["dport"].null_count
         pq.write_table(table, file)
     summary = score(home, SECOND)
     assert summary.scored is not None
     assert summary.scored.unscored == nobody > 0
+    assert without_port > 0
+    lines = results(home, SECOND).read_text("utf-8").splitlines()
+    told = [str(row["reason"]) for row in written_reasons(home, SECOND)]
+    ports = [line.split("\t")[10:12] for line in lines]
+    assert ["null", "null"] in ports
+    assert any("tcp/0 used by" in told[rank] for rank, each in enumerate(ports) if "null" in each)
     assert [text for text in summary.warnings if "sees one direction" in text]
-    assert not any("do not answer" in str(row["reason"]) for row in written_reasons(home, SECOND))
+    assert not any("do not answer" in text for text in told)
 
 
 def test_one_client_without_ranges_of_its_network_is_scored(home: Settings) -> None:
