@@ -51,31 +51,37 @@ def files(home: Path) -> dict[str, bytes]:
     return {str(file.relative_to(home)): file.read_bytes() for file in (home / "ml").rglob("*.*")}
 
 
-def state(home: Path) -> list[tuple[object, ...]]:
+def state(home: Path) -> dict[str, list[tuple[object, ...]]]:
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        return [
-            row
-            for table in TABLES
-            for row in connection.execute(
-                f"select '{table}', * from oa_scoring.score_flow_{table} order by all"
+        return {
+            table: connection.execute(
+                f"select * from oa_scoring.score_flow_{table} order by all"
             ).fetchall()
-        ]
+            for table in TABLES
+        }
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_wherever_scoring_is_killed_results_reasons_and_state_are_whole(
     scored: Path, tmp_path: Path, runs: Warm
 ) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(scored, home)
-    undisturbed = tmp_path / "undisturbed"
-    shutil.copytree(scored, undisturbed)
+    changed, undisturbed = tmp_path / "changed", tmp_path / "undisturbed"
+    shutil.copytree(scored, changed)
+    halve(changed)
+    shutil.copytree(changed, undisturbed)
     assert score(runs, undisturbed, NEW)[0] == 0
-    old, new, kept = files(home), files(undisturbed), state(home)
+    old, new = files(changed), files(undisturbed)
+    states = state(changed), state(undisturbed)
     assert old.keys() == new.keys()
-    assert state(undisturbed) == kept
+    assert all(states[0][table] != states[1][table] for table in TABLES)
+    home, half = tmp_path / "home", tmp_path / "half"
     log = home / "dbt" / "logs" / "dbt.log"
+    seen: set[tuple[bool, ...]] = set()
     for number, step in enumerate(STEPS * 2):
+        # Each run finds the old state and the changed telemetry.
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(changed, home)
         log.unlink(missing_ok=True)
         run = runs.start(home, *command(NEW))
         ended(log, step, run.out)
@@ -87,10 +93,23 @@ def test_wherever_scoring_is_killed_results_reasons_and_state_are_whole(
         # A file that was not renamed in yet may lie beside them.
         assert found.keys() >= old.keys(), step
         assert all(found[name] in (old[name], new[name]) for name in old), step
-        assert state(home) == kept, step
-    assert score(runs, home, NEW)[0] == 0
-    assert files(home) == new
-    assert state(home) == kept
+        left = state(home)
+        assert all(left[table] in [each[table] for each in states] for table in TABLES), step
+        seen.add(tuple(left[table] == states[1][table] for table in TABLES))
+        if step == "score_flow_seen" and not half.exists():
+            shutil.copytree(home, half)
+    # Before both tables were replaced, and after.
+    assert seen >= {(False, False), (True, True)}
+    for killed in (half, home):
+        assert score(runs, killed, NEW)[0] == 0
+        assert files(killed) == new
+        assert state(killed) == states[1]
+
+
+def halve(home: Path) -> None:
+    """Leave half the telemetry of the second date."""
+    for file in home.glob("raw/flow/y=2016/m=7/d=9/h=1*/*.parquet"):
+        file.unlink()
 
 
 def ended(log: Path, step: str, out: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,24 @@ def test_a_run_prints_lines_a_summary_and_where_the_files_are(home: Path) -> Non
     for word in ("flow_scores", "flow_edge", "flow_chords", "tests passed", "seconds", "warning"):
         assert word in done.stdout
     assert sorted(path.name for path in folder.iterdir())[-1] == "manifest.json"
+
+
+@pytest.mark.long
+def test_a_run_whose_report_cannot_be_written_ends_well_with_a_warning(
+    home: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy, ignore=shutil.ignore_patterns("data"))
+    reports = copy / "data" / "reports"
+    reports.parent.mkdir()
+    reports.write_text("a file")
+    done = spot_oa(copy, "run", "flow", "--date", SECOND.isoformat())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f": report: no report: cannot write reports to {reports} (" in done.stdout
+    told = re.sub(r"[│\s]+", " ", done.stdout)
+    assert " warning no report: cannot write reports to " in told
+    assert (reports.parent / "flow" / SECOND.strftime("%Y%m%d") / "manifest.json").is_file()
+    assert reports.read_text("utf-8") == "a file"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from tests.support.impala import StandIn
 from tests.support.impala.telemetry import create_telemetry
 from tests.support.impala.users import SECRET, USERS
 from tests.support.project import PROJECT
+from tests.support.warm import SCRIPT
 
 
 def settings_for(stand_in: StandIn, home: Path, **given: Any) -> Settings:
@@ -176,6 +180,45 @@ def test_a_password_is_never_shown() -> None:
     assert "set SPOT_OA_IMPALA_USER" in str(raised.value)
     assert SECRET not in str(raised.value)
     assert SECRET not in repr(load_settings(target="impala", **LDAP))
+
+
+@pytest.mark.parametrize("http", [False, True])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_password_of_spark_is_never_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, http: bool, is_there: bool
+) -> None:
+    """Its server speaks the stand-in's protocol, too: here it refuses the login, or is gone."""
+    with pytest.raises(ConfigError) as raised:
+        load_settings(target="spark", spark_auth="ldap", spark_password=SECRET)
+    assert SECRET not in str(raised.value)
+    caplog.set_level(logging.DEBUG)
+    with ExitStack() as there:
+        stand_in = there.enter_context(StandIn(users=USERS, http=http))
+        known = {"spark_host": "127.0.0.1", "spark_port": stand_in.port, "spark_http": http}
+        login = {"spark_auth": "ldap", "spark_user": "eve", "spark_password": SECRET}
+        given = known | login | {"spark_timeout": 2, "target": "spark"}
+        settings = load_settings(home=tmp_path, **given)
+        assert SECRET not in repr(settings)
+        if not is_there:
+            there.close()
+        with pytest.raises(SpotOaError) as raised:
+            open_warehouse(settings).exists()
+        assert_one_line(raised.value)
+        told = []
+        for command in ("doctor", "run flow --date 2016-07-08"):
+            environment = {f"SPOT_OA_{name.upper()}": str(value) for name, value in given.items()}
+            done = subprocess.run(
+                [SCRIPT, *command.split(), "--debug"],
+                check=False,
+                cwd=tmp_path,
+                env=os.environ | environment | {"SPOT_OA_HOME": str(tmp_path)},
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 1
+            told += [done.stdout, done.stderr]
+    kept = [file.read_text("utf-8", "replace") for file in tmp_path.rglob("*") if file.is_file()]
+    assert SECRET not in "".join([*told, *kept, caplog.text])
 
 
 def assert_one_line(error: SpotOaError) -> None:
