@@ -70,5 +70,16 @@ def test_the_demo_runs_from_another_folder_and_writes_below_home_only(
     assert len(list(notebooks.glob("*.ipynb"))) == 3
     assert not list(elsewhere.iterdir())
     assert _files(installed.parent) == before
+    for command in (
+        "score flow --date 2016-07-09 --limit 20",
+        "label flow --date 2016-07-09 --severity high --ranks 0",
+        "report --date 2016-07-09",
+    ):
+        _run(installed / "spot-oa", *command.split(), folder=elsewhere, SPOT_OA_HOME=str(home))
+    (results,) = home.glob("ml/flow/scored_results/20160709/scores/flow_results.csv")
+    assert len(results.read_text("utf-8").splitlines()) == 20
+    assert "High" in (home / "data/reports/20160709.html").read_text("utf-8")
+    assert not list(elsewhere.iterdir())
+    assert _files(installed.parent) == before
     found = _run(installed / "spot-oa", "doctor", folder=elsewhere, SPOT_OA_HOME=str(home))
     assert f"dbt project {installed.parent}" in found
