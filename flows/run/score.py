@@ -40,8 +40,9 @@ FIRST_DAY = "first day, nothing to compare with: score older days with `spot-oa 
 def score(run: Run, progress: Callable[[str], None]) -> Scored:
     """Score a date and write its results file; the sources of the run are prepared.
 
-    The models replace the date's state before the file is written. If the step ends in between,
-    both are complete: the date's state depends only on telemetry and earlier dates.
+    The models replace the date's state, each table as a whole, before the file is written. If the
+    step is killed in between, score the date again: its state depends only on telemetry and
+    earlier dates.
 
     Args:
         run: The slice; its limit is the number of results.

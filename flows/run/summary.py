@@ -6,14 +6,14 @@ import datetime as dt
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from flows.run.dbt_runner import Built
 from python_enrichers.base import Outcome, Status
 from spot_oa.dates import Slice
-from spot_oa.errors import printable
+from spot_oa.errors import ConfigError, printable
 from spot_oa.landing import Landed
 from spot_oa.publish import Published
 
@@ -202,7 +202,18 @@ class Summary:
 
 
 def versions(target: str) -> Mapping[str, str]:
-    """Return the versions that a run uses; for the engine, the version of its client."""
+    """Return the versions that a run uses; for the engine, the version of its client.
+
+    Raises:
+        ConfigError: The engine's packages are not installed.
+    """
     clients = {"impala": ["impyla"], "spark": ["impyla", "dbt-spark"]}
     names = ["spot-oa", "dbt-core", "duckdb", *clients.get(target, [])]
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    try:
+        found = {name: version(name) for name in names}
+    except PackageNotFoundError as error:
+        raise ConfigError(
+            f"SPOT_OA_TARGET={target}: {error.name} is missing; pip install 'spot-oa[{target}]', "
+            f"or `make setup-{target}` in a checkout"
+        ) from error
+    return {"python": platform.python_version(), **found}

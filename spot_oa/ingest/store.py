@@ -214,7 +214,7 @@ class Store:
     def entries(self, key: str) -> list[Entry]:
         """Return the entries of logs that begin with the same line, shortest first."""
         found = []
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             for path in (self.folder / "files").iterdir():
                 if path.name.startswith(f"{key}.") and path.suffix == ".json":
                     with suppress(FileNotFoundError):  # Another process may replace it.
@@ -228,7 +228,7 @@ class Store:
             since: Seconds since 1970; return only entries written after that.
         """
         found = []
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             for path in (self.folder / "files").glob("*.json"):
                 with suppress(FileNotFoundError):
                     if path.stat().st_mtime >= since:

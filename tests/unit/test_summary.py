@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
-from flows.run.summary import Enriched, Summary
+from flows.run.summary import Enriched, Summary, versions
 from python_enrichers.base import Outcome
 from spot_oa.dates import Slice
+from spot_oa.errors import ConfigError
 from spot_oa.landing import Landed
 
 PART = Slice("flow", dt.date(2016, 7, 8))
@@ -37,3 +39,15 @@ def test_the_reason_is_told_where_many_lines_are_skipped(summary: Summary) -> No
         "geo: 2 unusable lines in few",
         "geo: 9 unusable lines in many, more than a tenth: correct them; line 3: why",
     ]
+
+
+def test_an_engine_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(name: str) -> str:
+        if name == "dbt-spark":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr("flows.run.summary.version", found)
+    assert versions("duckdb")["duckdb"] == version("duckdb")
+    with pytest.raises(ConfigError, match=r"dbt-spark is missing; pip install 'spot-oa\[spark\]'"):
+        versions("spark")

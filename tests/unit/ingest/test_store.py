@@ -470,7 +470,7 @@ def test_a_folder_that_is_read_only(conn: Path, tmp_path: Path) -> None:
     assert taken.rows.total() == 200
 
 
-@pytest.mark.parametrize("place", ["raw/flow", "raw/flow/y=2024/m=4"])
+@pytest.mark.parametrize("place", ["raw", "raw/.ingest", "raw/flow", "raw/flow/y=2024/m=4"])
 def test_a_place_where_nothing_can_be_written(place: str, conn: Path, tmp_path: Path) -> None:
     path = tmp_path / place
     path.parent.mkdir(parents=True, exist_ok=True)
