@@ -243,7 +243,7 @@ class LiveDay:
 
     def _without_ranks(self) -> UsageError:
         return UsageError(
-            f"the ranks of {self.part} are not published yet: "
+            f"the ranks of {self.part} are not published yet: wait for its run to end, or "
             f"run `spot-oa refresh {self.part.pipeline} --date {self.part.date}`"
         )
 

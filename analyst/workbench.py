@@ -431,9 +431,12 @@ class Workbench(Day):
         own = self.feedback()
         try:
             kept = delivery.keep_feedback(self.settings, self.part, own)
-            sent = delivery.deliver_feedback(self.settings, self.pipeline, self.part.date)
         except SpotOaError as error:
             return f"feedback was not written: {printable(error)}"
+        try:
+            sent = delivery.deliver_feedback(self.settings, self.pipeline, self.part.date)
+        except SpotOaError as error:
+            return f"feedback was not delivered: {printable(error)}"
         places = [*(["the triage folder"] if kept else []), *(uri for uri, _ in sent)]
         left = f", {own.left_out} left out" if own.left_out else ""
         return (

@@ -29,7 +29,7 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
         details_limit: int = DETAILS_LIMIT,
     ) -> None:
         self.model = Findings(day, top_results, details_limit)
-        self._drawing, self._offered = False, True
+        self._drawing = self._says_none = False
         self.anchors = widgets.Select(options=[(_FIRST, None)], rows=6)
         self.search = widgets.Button(description="Search", button_style="primary", disabled=True)
         self.refresh = widgets.Button(description="Refresh", tooltip="Show what others did")
@@ -74,9 +74,11 @@ class ThreatPanel(widgets.VBox):  # type: ignore[misc]
             self.anchors.value = still
         finally:
             self._drawing = False
-        if bool(offered) != self._offered:
-            self._offered = bool(offered)
-            say(self.message, "" if offered else NONE)
+        if not offered:
+            say(self.message, NONE)
+        elif self._says_none:
+            say(self.message, "")
+        self._says_none = not offered
         self._enable()
 
     def preview(self) -> Picture:

@@ -457,6 +457,14 @@ def test_no_high_row_is_said_as_long_as_there_is_none(flow: Settings) -> None:
     panel.refresh.click()
     assert said(panel.message).startswith(none)
     assert len(panel.anchors.options) == 1
+    day.save_story("ip", X, "title", "text")
+    panel.refresh.click()
+    assert said(panel.message) == ""
+    panel.anchors.value = ("ip", X)
+    panel.remove.click()
+    assert "removed" in said(panel.message)
+    panel.refresh.click()
+    assert said(panel.message).startswith(none)
 
 
 def test_dns_offers_the_client_or_the_name_that_is_high(dns: Settings) -> None:

@@ -419,6 +419,17 @@ def test_a_save_after_a_reset_leaves_headers_only(settings: Settings, tmp_path: 
     assert saved() == written
 
 
+def test_a_save_that_cannot_deliver_feedback_keeps_it(settings: Settings, tmp_path: Path) -> None:
+    publish(settings, "proxy", [{}])
+    (tmp_path / "ml").write_text("a file")
+    delivering = settings.model_copy(update={"feedback_uri": str(tmp_path / "ml")})
+    day = open_day("proxy", "2016-07-08", settings=delivering, author="ann")
+    day.label_ranks([0], "low")
+    with warehouse_lock(settings.lock, "a run", 1, print):
+        assert "feedback was not delivered: feedback " in day.save()
+    assert len((settings.triage_dir / "proxy" / "20160708" / FILE).read_text().splitlines()) == 2
+
+
 def test_a_save_that_cannot_make_tables_says_why(published: Settings) -> None:
     day = open_day("flow", "2016-07-08", settings=published, author="ann")
     shutil.rmtree(published.data_dir)
