@@ -416,10 +416,11 @@ def _run_steps(run: Run, summary: Summary, timer: _Timer, *, scores: bool) -> No
     )
     if summary.built.failed:
         summary.unlabelled = what_failed(summary.built.failed, run.settings)
-    elif isinstance(labelled, Labelled):
+        labelled = None
+    if isinstance(labelled, Labelled):
         _kept(summary, partial(_publish_triage, run, summary, timer, labelled))
     _notebooks(run, summary, timer)
-    if not summary.built.failed and isinstance(labelled, Labelled):
+    if labelled is not None:
         _kept(summary, partial(_refresh_if_behind, run, summary, timer))
     _report(run, summary, timer)
 

@@ -13,9 +13,10 @@ from typing import Any
 from flows.run.dbt_runner import Built
 from python_enrichers.base import Outcome, Status
 from spot_oa.dates import Slice
-from spot_oa.errors import ConfigError, printable
+from spot_oa.errors import printable
 from spot_oa.landing import Landed
 from spot_oa.publish import Published
+from spot_oa.warehouse import without_spark
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,15 +206,13 @@ def versions(target: str) -> Mapping[str, str]:
     """Return the versions that a run uses; for the engine, the version of its client.
 
     Raises:
-        ConfigError: The engine's packages are not installed.
+        ConfigError: Spark's packages, an extra, are not installed.
     """
     clients = {"impala": ["impyla"], "spark": ["impyla", "dbt-spark"]}
     names = ["spot-oa", "dbt-core", "duckdb", *clients.get(target, [])]
     try:
-        found = {name: version(name) for name in names}
+        return {"python": platform.python_version(), **{name: version(name) for name in names}}
     except PackageNotFoundError as error:
-        raise ConfigError(
-            f"SPOT_OA_TARGET={target}: {error.name} is missing; pip install 'spot-oa[{target}]', "
-            f"or `make setup-{target}` in a checkout"
-        ) from error
-    return {"python": platform.python_version(), **found}
+        if target != "spark":
+            raise
+        raise without_spark(error.name) from error

@@ -205,6 +205,14 @@ def open_warehouse(settings: Settings) -> Warehouse:
     )
 
 
+def without_spark(package: str | None) -> ConfigError:
+    """Return the error that a package of the extra `spark` is not installed."""
+    return ConfigError(
+        f"SPOT_OA_TARGET=spark: {package} is missing; pip install 'spot-oa[spark]', or "
+        "`make setup-spark` in a checkout"
+    )
+
+
 def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[SpotOaError]]:
     """While the block runs, make dbt's connections in this process through our own login code.
 
@@ -222,9 +230,6 @@ def connections_of_dbt(settings: Settings) -> AbstractContextManager[Sequence[Sp
         try:
             from spot_oa.warehouse.hiveserver2 import dbt_spark  # noqa: PLC0415
         except ImportError as error:
-            raise ConfigError(
-                f"SPOT_OA_TARGET=spark: {error.name} is missing; pip install 'spot-oa[spark]', or "
-                "`make setup-spark` in a checkout"
-            ) from error
+            raise without_spark(error.name) from error
         return dbt_spark.connections_of_dbt(settings)
     return nullcontext(())

@@ -11,7 +11,7 @@ import pytest
 
 from spot_oa.pipelines import get_pipeline
 from tests.support import days
-from tests.support.hostile import DATE, HOSTILE, MEANT
+from tests.support.hostile import DATE, MEANT, hostile_texts
 from tests.support.oracle import Day, expected
 from tests.support.warm import Warm
 
@@ -19,7 +19,7 @@ from tests.support.warm import Warm
 @pytest.mark.parametrize("pipeline", ["flow", "proxy", "dns"])
 def test_hostile_text_in_every_text_field(runs: Warm, tmp_path: Path, pipeline: str) -> None:
     home, marker = tmp_path / "home", tmp_path / "marker"
-    texts = [text.format(pipeline=pipeline, marker=marker) for text in HOSTILE]
+    texts = hostile_texts(pipeline, marker)
     described = get_pipeline(pipeline)
     in_results = [
         name

@@ -21,7 +21,7 @@ from spot_oa.pipelines import get_pipeline
 from spot_oa.settings import load_settings
 from spot_oa.warehouse.published import read_rows
 from tests.support import days, spot_ml
-from tests.support.hostile import DATE, HOSTILE, MEANT
+from tests.support.hostile import DATE, MEANT, hostile_texts
 from tests.support.labelled import day, severities
 from tests.support.oracle import Day
 from tests.support.published import digests
@@ -38,7 +38,7 @@ def test_hostile_texts_are_kept_shown_and_handed_on_as_text(
 ) -> None:
     """In the rows that are labelled, in notes, authors and file names."""
     home, marker = tmp_path / "home", tmp_path / "marker"
-    texts = [text.format(pipeline=pipeline, marker=marker) for text in HOSTILE]
+    texts = hostile_texts(pipeline, marker)
     described = get_pipeline(pipeline)
     named = [
         name

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,16 +104,13 @@ def test_the_sources_of_many_connections_are_those_of_the_table(demo: Path) -> N
     day = open_day("flow", FIRST, settings=load_settings(home=demo))
     table = read_rows(demo / f"triage/flow/{FIRST:%Y%m%d}/flow_fan_out.parquet")
     columns = ("srcip", "peers", "connections")
-    for peers, rows in ((0, [r for r in table if r["peers"]]), (20, _heavy(table))):
+    for peers, counted in ((0, "peers"), (20, "is_heavy")):
         found = day.attack_heuristics(peers=peers)
+        rows = [row for row in table if row[counted]]
         assert len(found) == len(rows) > 0
         assert {tuple(getattr(each, name) for name in columns) for each in found} == {
             tuple(row[name] for name in columns) for row in rows
         }
-
-
-def _heavy(table: Sequence[Row]) -> list[Row]:
-    return [row for row in table if row["is_heavy"]]
 
 
 def test_the_pages_are_small_enough_to_mail(demo: Path) -> None:

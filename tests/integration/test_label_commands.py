@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,17 +21,10 @@ from spot_oa.settings import load_settings
 from tests.support.hostile import FILE_NAMES
 from tests.support.labelled import DATE, day, publish, severities
 from tests.support.warm import Warm
-from tests.support.warm import warm as warm_parent
 
 SCRIPT = Path(sys.executable).with_name("spot-oa")
 DAY = ("--date", "2016-07-08")
 X = "198.51.100.7"
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    with warm_parent(tmp_path_factory.mktemp("told")) as parent:
-        yield parent
 
 
 @pytest.fixture

@@ -40,7 +40,6 @@ from tests.support.audit import audit
 from tests.support.published import digests
 from tests.support.report import Told
 from tests.support.warm import Warm
-from tests.support.warm import warm as warm_parent
 
 FIRST = DEMO_DATES[0]
 PIPELINES = ("flow", "dns", "proxy")
@@ -69,12 +68,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for pipeline in PIPELINES:
         run_day(settings, pipeline, FIRST, Told())
     return settings
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    with warm_parent(tmp_path_factory.mktemp("told")) as parent:
-        yield parent
 
 
 def spot_oa(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 DATE = dt.date(2016, 10, 3)
 """The day of these texts."""
@@ -62,6 +63,6 @@ MEANT = {"p_date", "p_time", "score"}
 """Fields that the rules need to match raw events with a suspicious event."""
 
 
-def texts(pipeline: str = "flow", marker: str = "/tmp/marker") -> list[str]:
+def hostile_texts(pipeline: str = "flow", marker: Path | str = "/tmp/marker") -> list[str]:
     """The texts for a pipeline; what a shell would run leaves a marker."""
     return [text.format(pipeline=pipeline, marker=marker) for text in HOSTILE]

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spot_oa.settings import Settings
-from tests.support import hostile
+from tests.support.hostile import hostile_texts
 from tests.support.markup import HOSTILE as MARKUP
 
 DATE = dt.date(2016, 7, 8)
 NEXT = dt.date(2016, 7, 9)
 Row = dict[str, Any]
-HOSTILE = (*MARKUP, *hostile.texts())
+HOSTILE = (*MARKUP, *hostile_texts())
 VOID = {"br", "meta", "input", "link", "img", "hr", "base"}
 KINDS = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 

@@ -32,8 +32,8 @@ from analyst.pictures import (
 from analyst.pictures.notebook import Picture
 from analyst.pictures.svg import style
 from analyst.pictures.text import NONE, key, size
-from tests.support import hostile
 from tests.support.colours import contrast, mixed
+from tests.support.hostile import hostile_texts
 from tests.support.markup import HOSTILE
 from tests.support.project import PROJECT
 
@@ -173,7 +173,7 @@ def test_every_size_is_a_picture_with_one_tab_stop_and_a_name_for_each_mark(
 @pytest.mark.parametrize("kind", PICTURES)
 def test_hostile_text_is_text(kind: str) -> None:
     draw = PICTURES[kind]
-    texts = [*HOSTILE, *hostile.texts()]
+    texts = [*HOSTILE, *hostile_texts()]
     parsed(draw(texts))
     for text in texts:
         svg = draw([text, "198.18.0.1", "198.18.0.2"])
