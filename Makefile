@@ -38,7 +38,7 @@ test: $(READY) ## run the everyday tests
 test-all: test-long test-spark ## run the long tests: engines (needs Java 17), browser, servers, faults, mutants
 
 test-long: $(READY) ## run the long tests without Spark, or those in LONG="tests/..."
-	$(BIN)/python -m pytest -m "long and not spark$(if $(BRIEF), and not thorough)" --moments 4 $(LONG)
+	$(BIN)/python -m pytest -m "long and not spark$(if $(BRIEF), and not thorough)" --moments $(if $(BRIEF),2,4) $(LONG)
 
 test-spark: setup-spark ## run the tests on a Spark cluster (needs Java 17); BRIEF=1 as in CI, also for test-long
 	$(BIN)/python -m pytest -m "spark$(if $(BRIEF), and not thorough)" -n 0

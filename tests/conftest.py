@@ -36,22 +36,25 @@ LONG = (
     "faults/test_corrupt_inputs.py",
     "faults/test_full_disk.py",
     "faults/test_generated_days.py",
+    "faults/test_kills.py",
     "faults/test_labels.py",
     "faults/test_nine_at_once.py",
-    "integration/deployments/test_adding_a_pipeline.py",
-    "integration/deployments/test_crash.py",
-    "integration/deployments/test_deployments.py",
-    "integration/deployments/test_ingest.py",
-    "integration/deployments/test_secrets.py",
-    "integration/deployments/test_triage.py",
+    "faults/test_secrets_stay.py",
+    "integration/deployments",
+    "integration/ingest/test_the_whole_way.py",
     "integration/test_contributing.py",
     "integration/test_demo.py",
+    "integration/test_investigating.py",
+    "integration/test_labels_in_runs.py",
+    "integration/test_scoring.py",
+    "integration/test_scoring_plans.py",
     "integration/test_time_zones.py",
     "integration/test_wheel.py",
     "mutation",
 )
 """Tests that take minutes: `make test` leaves them out, `make test-all` runs them."""
 THOROUGH = (
+    "engines/impala/test_unit_tests.py",
     "engines/parity/test_histories.py",
     "faults/test_full_disk.py",
     "faults/test_generated_days.py",
@@ -61,9 +64,12 @@ THOROUGH = (
     "integration/deployments/test_deployments.py",
     "integration/deployments/test_ingest.py",
     "integration/deployments/test_secrets.py",
+    "integration/deployments/test_triage.py",
     "integration/test_contributing.py",
+    "integration/test_time_zones.py",
+    "mutation",
 )
-"""Of these what CI leaves out, too."""
+"""Of these what CI leaves out, so that it ends in time on a machine of half the usual speed."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

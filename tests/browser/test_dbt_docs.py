@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page
 
 from spot_oa.demo import DEMO_DATES
@@ -19,6 +20,7 @@ GRAPH = """() => {
 """The ids of what the lineage graph draws: it is a canvas, so its own object is asked."""
 
 
+@pytest.mark.thorough
 def test_the_site_shows_overview_columns_and_lineage(built: Settings, page: Page) -> None:
     for pipeline in load_pipelines().values():
         open_warehouse(built).expose_telemetry(pipeline, [DEMO_DATES[0]])

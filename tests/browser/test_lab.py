@@ -297,8 +297,15 @@ TEXTS = (
 )
 
 
-@pytest.mark.parametrize("shown", ["light", "dark"])
-@pytest.mark.parametrize("browser", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("browser", "shown"),
+    [
+        ("light", "dark"),
+        ("dark", "light"),
+        pytest.param("light", "light", marks=pytest.mark.thorough),
+        pytest.param("dark", "dark", marks=pytest.mark.thorough),
+    ],
+)
 def test_text_is_readable_whatever_the_browser_is(
     opened: Open, day: Day, shown: str, browser: str
 ) -> None:

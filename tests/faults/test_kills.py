@@ -27,7 +27,8 @@ AFTER = ("", "prepare", "land", "reputation", "dbt build", "publish")
 
 
 @pytest.mark.parametrize(
-    "pipeline", ["flow", *(pytest.param(name, marks=pytest.mark.long) for name in ("proxy", "dns"))]
+    "pipeline",
+    ["flow", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("proxy", "dns"))],
 )
 def test_whenever_a_run_ends_the_day_is_whole_and_a_rerun_makes_it_new(
     home: Path, runs: Warm, pipeline: str, moments: int, seed: int

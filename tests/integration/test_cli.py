@@ -126,6 +126,8 @@ def test_a_backfill_goes_on_after_a_bad_day(home: Path) -> None:
     assert (home / "data" / "flow" / SECOND.strftime("%Y%m%d") / "manifest.json").exists()
 
 
+@pytest.mark.long
+@pytest.mark.thorough
 def test_runs_at_once_take_turns(home: Path) -> None:
     generate(home, rows_per_day=1000, suspicious=40)
     runs = [
@@ -223,6 +225,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(
     assert not (home / "data" / "flow" / ".20160708.new").exists()
 
 
+@pytest.mark.long
 def test_all_goes_on_after_a_pipeline_without_results(home: Path) -> None:
     date = "2016-07-08"
     generate(home, rows_per_day=1000, suspicious=40)

@@ -116,6 +116,7 @@ def test_every_data_test_of_a_mart_can_fail(built: Settings, tmp_path: Path) -> 
     assert [name for name in passed if not others.fullmatch(name)] == [], output
 
 
+@pytest.mark.long
 def test_a_range_gives_what_its_dates_give(settings: Settings) -> None:
     before = {table: rows(settings, table) for table in published()}
     for pipeline in PIPELINES.values():

@@ -135,6 +135,7 @@ def test_the_second_date_knows_the_first(demo: Path) -> None:
     assert any("(1 day known)" in row["reason"] for row in second)
 
 
+@pytest.mark.thorough
 def test_the_demo_may_be_run_again(tmp_path: Path) -> None:
     for _ in range(2):
         run(tmp_path, "--rows", "1000")

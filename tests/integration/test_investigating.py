@@ -416,7 +416,7 @@ def test_the_panel_shows_what_is_published(told: Settings) -> None:
         assert "<svg" in other.result.value
 
 
-@pytest.mark.long
+@pytest.mark.thorough
 def test_a_rerun_and_a_reset_leave_the_stories(told: Settings) -> None:
     names = {f"{name}.parquet" for name in of_stories("flow")} - {"flow_story.parquet"}
     before = digests(folder(told, "flow"))
@@ -434,7 +434,6 @@ def test_a_rerun_and_a_reset_leave_the_stories(told: Settings) -> None:
     assert Kind.STORY in {each.action.kind for each in day.saved_stories()}
 
 
-@pytest.mark.long
 def test_stories_that_are_gone_leave_no_rows(told: Settings) -> None:
     day = opened(told, "dns")
     for story in day.saved_stories():
@@ -451,7 +450,6 @@ def test_stories_that_are_gone_leave_no_rows(told: Settings) -> None:
     assert table(told, "proxy_storyboard")
 
 
-@pytest.mark.long
 def test_without_telemetry_only_the_storyboard_is_new(told: Settings, tmp_path: Path) -> None:
     before = digests(folder(told, "proxy"))
     (raw,) = (Path(told.raw_uri) / "proxy").glob("y=2016/m=*7/d=*8")

@@ -13,9 +13,20 @@ from tests.support.cases import FOLDERS, Case, assert_same, published
 from tests.support.report import Told
 
 pytestmark = pytest.mark.reference
+EVERYDAY = {"base", "real_20240420"}
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(
+            folder,
+            id=f"{folder.parent.name}-{folder.name}",
+            marks=[] if folder.name in EVERYDAY else pytest.mark.long,
+        )
+        for folder in FOLDERS
+    ],
+)
 def test_case(folder: Path, reference: Path, tmp_path: Path) -> None:
     case = Case.read(folder)
     home = tmp_path / "home"

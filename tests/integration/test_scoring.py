@@ -127,7 +127,6 @@ def test_a_store_that_cannot_be_read_costs_the_labels_and_not_the_day(home: Sett
     assert summary.published is not None
 
 
-@pytest.mark.long
 def test_a_late_day_is_told_and_scored_again_in_order(home: Settings) -> None:
     files = [results(home, date) for date in DEMO_DATES]
     files += [file.with_name("flow_reasons.jsonl") for file in files]

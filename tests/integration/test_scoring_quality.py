@@ -32,9 +32,18 @@ FLOORS = (
     Floor("rita2018.proxy", 0.81, 0.90, "4/4"),
     Floor("apt29.flow", 0.97, 0.97, "1/1"),
 )
+BRIEF = {"office.flow", "apt29.flow"}
 
 
-@pytest.mark.parametrize("floor", FLOORS, ids=lambda floor: floor.name)
+@pytest.mark.parametrize(
+    "floor",
+    [
+        pytest.param(
+            floor, id=floor.name, marks=[] if floor.name in BRIEF else pytest.mark.thorough
+        )
+        for floor in FLOORS
+    ],
+)
 def test_a_labelled_set(floor: Floor, reference: Path, tmp_path: Path) -> None:
     labelled = LabelledSet(reference / "labelled" / f"{floor.name}.parquet")
     pipeline, days = labelled.lay_out(tmp_path)

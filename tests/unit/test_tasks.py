@@ -36,6 +36,7 @@ def test_a_backfill_takes_known_pipelines_only() -> None:
         oa_backfill.validate_parameters({**dates, "pipelines": ["nosuch"]})
 
 
+@pytest.mark.long
 def test_an_error_waits_for_the_steps_beside_it_and_only_transient_ones_are_retried() -> None:
     done = threading.Event()
     tries = {"lasting": 0, "passing": 0}

@@ -80,6 +80,7 @@ def tables(cluster: Cluster) -> dict[str, Rows]:
     return {table: Rows(cluster.rows(f"select * from killed_oa.{table}")) for table in TABLES}
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_killed_is_repeated_as_if_it_had_not_been(
     home: Path,
     runs: Warm,
@@ -138,6 +139,7 @@ def test_a_first_run_that_is_killed_is_repeated(
     assert published(tmp_path) == wanted[NEW][0]
 
 
+@pytest.mark.thorough
 def test_a_worker_that_dies_in_the_build_changes_nothing(
     home: Path,
     runs: Warm,
@@ -157,6 +159,7 @@ def test_a_worker_that_dies_in_the_build_changes_nothing(
         cluster.add_worker()
 
 
+@pytest.mark.thorough
 def test_a_server_that_dies_is_one_line_and_the_next_run_heals(
     days: Path,
     runs: Warm,

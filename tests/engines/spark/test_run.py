@@ -31,6 +31,7 @@ SCAN = re.compile(
 """A scan of telemetry in a plan; how many partitions it reads."""
 
 
+@pytest.mark.thorough
 def test_two_first_runs_at_once(
     runs: Warm, environment: dict[str, str], tmp_path: Path, cluster: Cluster
 ) -> None:

@@ -170,8 +170,8 @@ def fuzz(sample: str, seed: int, home: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("count", "first"),
     [
-        pytest.param(50, 0, id="some"),
-        pytest.param(2000, 50, id="many", marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+        pytest.param(20, 0, id="some"),
+        pytest.param(400, 20, id="many", marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
         pytest.param(
             *(4000, None),
             id="as never before",
