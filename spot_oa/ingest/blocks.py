@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from isal.igzip import IGzipFile
+from isal.igzip_lib import IsalError
 
 from spot_oa.errors import IngestError, printable
 from spot_oa.lines import whole_lines
@@ -33,8 +35,7 @@ class _Stream:
         self._path = path
         with self._errors():
             self._raw = pa.OSFile(str(path), "rb")
-            kind = compression(path)
-            self._stream = pa.CompressedInputStream(self._raw, kind) if kind else self._raw
+            self._stream = _decompressed(self._raw, compression(path))
 
     def read(self, size: int) -> bytes:
         """Return the next bytes; empty at the end."""
@@ -56,16 +57,22 @@ class _Stream:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            why = printable(os.strerror(error.errno) if error.errno else error)
+        except (OSError, EOFError, IsalError) as error:  # type: ignore[misc]
+            number = error.errno if isinstance(error, OSError) else None
+            why = printable(os.strerror(number) if number else error)
             advice = (
-                "check its permissions"
-                if error.errno
-                else "it is cut off or damaged: fetch it again"
+                "check its permissions" if number else "it is cut off or damaged: fetch it again"
             )
             raise IngestError(
-                f"{printable(self._path)}: {why}; {advice}", transient=bool(error.errno)
+                f"{printable(self._path)}: {why}; {advice}", transient=bool(number)
             ) from error
+
+
+def _decompressed(raw: pa.NativeFile, kind: str | None) -> Any:
+    if kind == "gzip":
+        # It takes half the time of zlib, which Arrow uses.
+        return IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
+    return pa.CompressedInputStream(raw, kind) if kind else raw
 
 
 @contextmanager

@@ -486,6 +486,30 @@ def test_a_place_where_nothing_can_be_written(place: str, conn: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("name", COMPRESSED)
+def test_a_file_that_is_damaged(name: str, tmp_path: Path) -> None:
+    packed = COMPRESSED[name](log(2000))
+    middle = len(packed) // 2
+    path = tmp_path / f"conn.log.{name}"
+    path.write_bytes(packed[:middle] + bytes(8) + packed[middle + 8 :])
+    (taken,) = take(tmp_path, "zeek", path)
+    assert taken.status == "failed"
+    assert taken.error.startswith(f"{path}: ")
+    assert taken.error.endswith("; it is cut off or damaged: fetch it again")
+    assert not raw(tmp_path)
+
+
+def test_gzip_of_several_parts_padded_with_zeros(tmp_path: Path) -> None:
+    """As pigz, `cat` of rotated logs, and tapes leave it."""
+    data = log(200)
+    cut = len(data) // 3
+    path = tmp_path / "conn.log.gz"
+    path.write_bytes(gzip.compress(data[:cut]) + gzip.compress(data[cut:]) + bytes(512))
+    (taken,) = take(tmp_path, "zeek", path)
+    assert taken.status == "taken"
+    assert taken.rows.total() == 200
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
 def test_a_file_that_breaks_off(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"conn.log.{name}"
     packed = COMPRESSED[name](log())
