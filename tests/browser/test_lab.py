@@ -240,6 +240,36 @@ def test_details_belong_to_the_marked_row(opened: Open, day: Day) -> None:
     expect(rank).to_have_text(str(day.published.ranks[47]))
 
 
+def test_the_picture_is_one_tab_stop_and_enter_shows_the_rows_of_a_mark(
+    opened: Open, day: Day
+) -> None:
+    page = opened()
+    side = page.locator(".soa-triage .side")
+    svg = side.locator("svg")
+    while not svg.count():
+        keys(page, "j")
+        expect(side).to_have_attribute("data-at", str(here(page)), timeout=READY)
+    assert svg.locator("[tabindex='0']").count() == 0
+    total, before = page.locator(ROWS).count(), here(page)
+    svg.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight"):
+        page.keyboard.press(key)
+    mark = svg.locator(".mark").last
+    expect(mark).to_be_focused()
+    assert "none" not in mark.evaluate("mark => getComputedStyle(mark).outlineStyle")
+    assert here(page) == before
+    while (value := page.evaluate("document.activeElement.dataset.k")) is None:
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    assert page.locator(".soa-triage .find").input_value() == value
+    assert 0 < page.locator(ROWS).count() < total
+    assert all(value in text for text in page.locator(ROWS).all_inner_texts())
+    expect(page.locator(".soa-triage .grid")).to_be_focused()
+    page.keyboard.press("Escape")
+    assert page.locator(ROWS).count() == total
+    assert done(day) == []
+
+
 def test_the_filter_types_and_escape_returns_to_the_rows(opened: Open, day: Day) -> None:
     page = opened()
     total = page.locator(ROWS).count()

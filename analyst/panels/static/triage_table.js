@@ -269,6 +269,29 @@ function render({ model, el }) {
     move(next.find((at) => !done.has(at) && marks()[at]?.[3]) ?? cursor);
   }
 
+  // Filter the rows by the end or name that a mark of the picture stands for.
+  function pickMark(mark) {
+    if (mark?.dataset.k === undefined) return;
+    find.value = mark.dataset.k;
+    filter();
+    grid.focus({ preventScroll: true });
+  }
+
+  // The picture is one tab stop: arrow keys move among its marks.
+  function pressPicture(event, svg) {
+    const marks = [...svg.querySelectorAll(".mark")];
+    const at = marks.indexOf(event.target.closest(".mark"));
+    const to = {
+      ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1,
+      Home: 0, End: marks.length - 1,
+    }[event.key];
+    if (event.key === "Enter") pickMark(marks[at]);
+    else if (to === undefined) return;
+    else marks[Math.max(0, Math.min(to, marks.length - 1))]?.focus();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
   function press(event) {
     if (event.target === find) {
       event.stopPropagation();
@@ -280,7 +303,10 @@ function render({ model, el }) {
       }
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== grid) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const svg = event.target.closest("svg");
+    if (svg) pressPicture(event, svg);
+    if (event.target !== grid) return;
     const place = shown.indexOf(cursor);
     const key = event.key;
     if (key === "j" || key === "ArrowDown") move(shown[Math.min(place + 1, shown.length - 1)]);
@@ -331,6 +357,7 @@ function render({ model, el }) {
 
   root.addEventListener("keydown", press);
   find.addEventListener("input", filter);
+  side.addEventListener("click", (event) => pickMark(event.target.closest(".mark")));
   const changes = {
     "change:table": drawTable,
     "change:marks": () => { drawMarks(); if (onlyOpen) filter(); },
