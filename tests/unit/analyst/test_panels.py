@@ -120,6 +120,15 @@ def test_lists_are_combined(panel: EdgePanel) -> None:
     assert severities(panel.model.day) == [0, 1, 0, 0]
 
 
+def test_port_0_can_be_chosen_and_is_no_missing_port(panel: EdgePanel) -> None:
+    choose(panel, dport=0)
+    panel.severity.value = Severity.HIGH
+    assert said(panel.preview) == "1 row"
+    panel.score.click()
+    assert severities(panel.model.day) == [0, 0, 1, 0]
+    assert options(panel, "dport") == [443, 80]
+
+
 def test_what_is_typed_goes_before_the_lists(panel: EdgePanel) -> None:
     choose(panel, srcip=Y)
     panel.quick.value = f" {X} "
