@@ -178,7 +178,6 @@ class Ingest:
             ConfigError: The description of the source is not usable.
             UsageError: A path does not exist.
         """
-        _ = self._plans
         if not self.options.dry_run:
             self.store.recover()
         for path, named in self.files(paths):
