@@ -24,6 +24,7 @@ from spot_oa.warehouse.tables import ARROW_TYPES
 from tests.support.ingested import (
     CONN,
     HTTP,
+    NFDUMP_FAST,
     SAMPLES,
     differing,
     expected,
@@ -455,6 +456,25 @@ def argus_row(tmp_path: Path, names: str, values: str) -> tuple[dict[str, Any], 
     header = f"StartTime,Dur,Proto,SrcAddr,Sport,DstAddr,Dport,{names}"
     values = f"2024-08-10 09:46:53.0,1.5,tcp,10.0.0.1,1000,10.0.0.2,80,{values}"
     return row_of_csv(tmp_path, "argus", header, values)
+
+
+def test_an_echo_request_is_alike_in_all_logs(tmp_path: Path) -> None:
+    echo = "1713592800.000000 C1 10.0.0.6 8 192.0.2.10 0 icmp - - - - OTH - 1 84 1 84"
+    event = {"event_type": "flow", "src_ip": "10.0.0.6", "dest_ip": "192.0.2.10", "proto": "ICMP"}
+    event |= {"icmp_type": 8, "icmp_code": 0, "flow": {"start": "2024-04-20T06:00:00Z"}}
+    head = NFDUMP_FAST.partition("\n")[0]
+    line = "1,2,1713592800000,1713592800000,1,10.0.0.6,0,192.0.2.10,2048,1,2,0,0,........,0,1,84"
+    logs = {
+        ("zeek", "conn.log"): zeek("conn", CONN, echo).decode(),
+        ("suricata", "eve.json"): json.dumps(event) + "\n",
+        ("nfdump", "fast.csv"): f"{head}\n{line}\n",
+    }
+    for (source, name), text in logs.items():
+        (tmp_path / source).mkdir()
+        check(tmp_path / source, source, name, text)
+        (row,) = rows_of(tmp_path / source)
+        found = [row[column] for column in ("treceived", "sip", "dip", "proto", "sport", "dport")]
+        assert found == ["2024-04-20 06:00:00", "10.0.0.6", "192.0.2.10", "ICMP", 0, 2048], source
 
 
 @pytest.mark.parametrize(
