@@ -174,8 +174,12 @@ def test_all_can_be_read_without_a_script(settings: Settings, opened: Open) -> N
     assert page.locator(ROWS.format("flow")).count() == 4
     assert page.locator("svg.chord:visible").count() == page.locator("svg.chord").count() > 0
     assert page.locator("input[type=search]:visible").count() == 0
-    page.locator("label", has_text="Web proxy").click()
-    assert page.locator(ROWS.format("proxy")).count() == 1
+    for kind in ("timeline", "network", "scores"):
+        assert page.locator(f"svg.{kind}").is_visible(), kind
+    for tab, pipeline, rows in (("DNS", "dns", 2), ("Web proxy", "proxy", 1)):
+        page.locator(".tabs > label", has_text=tab).click()
+        assert page.locator(f"{ROWS.format(pipeline)}:visible").count() == rows
+    assert page.get_by_role("link", name="flow_scores.parquet").is_visible()
     assert page.get_by_role("link", name="manifest.json").count() == 3
 
 
