@@ -69,6 +69,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         yield environment
 
 
+@pytest.mark.long
 def test_deploying_in_the_checkout_is_enough(
     checkout: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
