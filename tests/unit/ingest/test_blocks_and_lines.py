@@ -171,7 +171,7 @@ def fuzz(sample: str, seed: int, home: Path, monkeypatch: pytest.MonkeyPatch) ->
     ("count", "first"),
     [
         pytest.param(20, 0, id="some"),
-        pytest.param(400, 20, id="many", marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+        pytest.param(200, 20, id="many", marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
         pytest.param(
             *(4000, None),
             id="as never before",
