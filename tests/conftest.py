@@ -74,7 +74,7 @@ THOROUGH = (
     "integration/test_time_zones.py",
     "mutation",
 )
-"""Of these what CI leaves out, so that it ends in time on a machine of half the usual speed."""
+"""Of these what CI leaves out: it has to end in time on a machine of half the usual speed, too."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
