@@ -34,28 +34,16 @@ LONG = (
     "browser",
     "engines",
     "faults/test_corrupt_inputs.py",
-    "faults/test_full_disk.py",
-    "faults/test_generated_days.py",
     "faults/test_kills.py",
     "faults/test_labels.py",
-    "faults/test_nine_at_once.py",
     "faults/test_secrets_stay.py",
-    "integration/deployments/test_adding_a_pipeline.py",
-    "integration/deployments/test_crash.py",
-    "integration/deployments/test_deployments.py",
-    "integration/deployments/test_ingest.py",
-    "integration/deployments/test_secrets.py",
-    "integration/deployments/test_triage.py",
     "integration/ingest/test_the_whole_way.py",
-    "integration/test_contributing.py",
     "integration/test_demo.py",
     "integration/test_investigating.py",
     "integration/test_labels_in_runs.py",
     "integration/test_scoring.py",
     "integration/test_scoring_plans.py",
-    "integration/test_time_zones.py",
     "integration/test_wheel.py",
-    "mutation",
 )
 """Tests that take minutes: `make test` leaves them out, `make test-all` runs them."""
 THOROUGH = (
@@ -74,7 +62,7 @@ THOROUGH = (
     "integration/test_time_zones.py",
     "mutation",
 )
-"""Of these what CI leaves out: it has to end in time on a machine of half the usual speed, too."""
+"""Long tests that CI leaves out: it has to end in time at half the usual speed, too."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -83,6 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, places in (("long", LONG), ("thorough", THOROUGH)):
             if any(item.path.is_relative_to(folder / place) for place in places):
                 item.add_marker(mark)
+        if item.get_closest_marker("thorough"):
+            item.add_marker("long")
     # The longest test comes first: as the last one it would keep one process busy, the others idle.
     items.sort(key=lambda item: not item.name.startswith("test_changed_files["))
 

@@ -126,7 +126,6 @@ def test_a_backfill_goes_on_after_a_bad_day(home: Path) -> None:
     assert (home / "data" / "flow" / SECOND.strftime("%Y%m%d") / "manifest.json").exists()
 
 
-@pytest.mark.long
 @pytest.mark.thorough
 def test_runs_at_once_take_turns(home: Path) -> None:
     generate(home, rows_per_day=1000, suspicious=40)

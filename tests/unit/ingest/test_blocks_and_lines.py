@@ -175,7 +175,7 @@ def fuzz(sample: str, seed: int, home: Path, monkeypatch: pytest.MonkeyPatch) ->
         pytest.param(
             *(4000, None),
             id="as never before",
-            marks=[pytest.mark.long, pytest.mark.thorough, pytest.mark.timeout(3600)],
+            marks=[pytest.mark.thorough, pytest.mark.timeout(3600)],
         ),
     ],
 )
